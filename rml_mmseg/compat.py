@@ -1,0 +1,252 @@
+"""Workarounds for faults of third-party packages.
+
+This is the only file that touches the behaviour of other packages. Each
+function acts only where its fault is present, so that a mended release is
+left alone. `apply` runs them all, once, when the package is imported.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.util
+import sys
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any, Callable
+from unittest import mock
+
+import numpy as np
+import torch
+from packaging.specifiers import SpecifierSet
+
+SUPPORTED_VERSIONS = {
+    'torch': '>=1.13,<3',
+    'numpy': '>=1.21,<3',
+    'mmengine': '>=0.10,<1',
+    'mmcv': '>=2.0.0rc4,<3',
+    'mmseg': '>=1.2.0,<2',
+    'mmpretrain': '>=1.0,<2',
+}
+"""Supported range of each package, by import name."""
+
+
+def check_versions(supported: dict[str, str] = SUPPORTED_VERSIONS) -> None:
+    """Check that the packages below this one are there in a usable version.
+
+    Versions are read from the modules, not from the names of distributions,
+    because forks of the OpenMMLab packages keep the import names. Can be
+    removed when the installer is able to enforce the ranges, i.e. when no
+    package is shipped under two distribution names.
+
+    Args:
+        supported (dict[str, str]): Version specifier by import name.
+
+    Raises:
+        ImportError: If a package is missing, out of its range or refuses its
+            own neighbours.
+    """
+    for name, wanted in supported.items():
+        try:
+            found = importlib.import_module(name).__version__
+        except ModuleNotFoundError as error:
+            if error.name != name:
+                raise
+            raise ImportError(
+                f'rml_mmseg needs {name}{wanted}, found none'
+            ) from error
+        except AssertionError as error:
+            # mmseg and mmpretrain assert the ranges of mmcv and mmengine.
+            raise ImportError(f'{name} refuses to import: {error}') from error
+        # Releases compare like their base version: 2.13.0+cpu, 2.14.0.dev1.
+        if not SpecifierSet(wanted).contains(str(found), prereleases=True):
+            raise ImportError(
+                f'rml_mmseg needs {name}{wanted}, found {name} {found}'
+            )
+
+
+def define_torchvision_schemas() -> None:
+    """Make a CUDA build of torchvision importable beside a CPU-only torch.
+
+    The operator library of such a build does not load there, and
+    `import torchvision` then stops with `operator torchvision::nms does not
+    exist`. That error also escapes the environment report of mmengine, so it
+    ends every Runner, and mmpretrain imports torchvision at its top level.
+    Schemas without kernels are enough for the import; calling the operators
+    still fails. Can be removed when torchvision registers its fake kernels
+    only for operators that exist.
+    """
+    try:
+        importlib.import_module('torchvision')
+    except ModuleNotFoundError:
+        return
+    except RuntimeError as error:
+        if 'torchvision::nms does not exist' not in str(error):
+            raise
+        library = torch.library.Library('torchvision', 'DEF')
+        # A library's definitions live as long as the object.
+        define_torchvision_schemas.library = library  # type: ignore[attr-defined]
+        for name in ('nms', 'qnms'):
+            library.define(
+                f'{name}(Tensor dets, Tensor scores, float iou_threshold)'
+                ' -> Tensor'
+            )
+        for name in [m for m in sys.modules if m.startswith('torchvision.')]:
+            del sys.modules[name]
+        importlib.import_module('torchvision')
+
+
+class MissingOps(ModuleType):
+    """Stand-in of `mmcv.ops` for an mmcv without compiled operators.
+
+    Names that need no extension are set as attributes; any other public name
+    gives a class that raises ImportError when it is built or called.
+    """
+
+    def __getattr__(self, name: str) -> type:
+        if name.startswith('_'):
+            raise AttributeError(
+                f'module {self.__name__!r} has no attribute {name!r}'
+            )
+
+        def fail(*args: Any, **kwargs: Any) -> None:
+            raise ImportError(
+                f'mmcv.ops.{name} needs the compiled operators of mmcv, which '
+                'mmcv-lite does not have: install the full mmcv in its place'
+            )
+
+        missing = type(name, (), {'__new__': fail, '__module__': 'mmcv.ops'})
+        setattr(self, name, missing)
+        return missing
+
+
+def stand_in_for_mmcv_ops() -> None:
+    """Let mmseg import beside an mmcv without compiled operators.
+
+    mmseg imports `mmcv.ops` at its top level for heads and losses that few
+    configs use, which fails with mmcv-lite and with a source build without
+    extensions. Can be removed when mmseg imports the operators where it uses
+    them.
+    """
+    try:
+        importlib.import_module('mmcv.ops')
+    except ModuleNotFoundError as error:
+        if error.name != 'mmcv._ext':
+            raise
+    else:
+        return
+    mmcv: Any = importlib.import_module('mmcv')
+    found = importlib.util.find_spec('mmcv.ops')
+    assert found is not None
+    # The real folder stays the search path: `mmcv.ops.point_sample` imports,
+    # and a submodule that needs the extension fails as it did before.
+    spec = ModuleSpec('mmcv.ops', None, is_package=True)
+    spec.submodule_search_locations = found.submodule_search_locations
+    stand_in = importlib.util.module_from_spec(spec)
+    stand_in.__class__ = MissingOps
+    sys.modules['mmcv.ops'] = stand_in
+    mmcv.ops = stand_in
+    points = importlib.import_module('mmcv.ops.point_sample')
+    for name in (
+        'point_sample',
+        'rel_roi_point_to_rel_img_point',
+        'SimpleRoIAlign',
+    ):
+        setattr(stand_in, name, getattr(points, name))
+    # Asked for by the environment report of mmcv.
+    for name in ('get_compiler_version', 'get_compiling_cuda_version'):
+        setattr(stand_in, name, lambda: 'n/a')
+
+
+def allow_checkpoint_types() -> None:
+    """Let `torch.load` read the checkpoints that mmengine itself writes.
+
+    From torch 2.6 on `weights_only` is True by default, and every checkpoint
+    of mmengine holds the HistoryBuffers of its message hub, so that resuming
+    and testing fail. Naming the types keeps loading safe. Can be removed when
+    mmengine registers them.
+    """
+    if not hasattr(torch.serialization, 'add_safe_globals'):
+        return
+    from mmengine.logging import HistoryBuffer
+
+    # numpy 2 renamed the module; files of both generations are read.
+    core = getattr(np, '_core', None) or np.core
+    reconstruct = core.multiarray._reconstruct
+    scalar = core.multiarray.scalar
+    allowed: list[Any] = [HistoryBuffer, getattr, np.ndarray, np.dtype]
+    allowed += [type(np.dtype(kind)) for kind in ('f4', 'f8', 'i8')]
+    torch.serialization.add_safe_globals(allowed)
+    for module in ('numpy.core.multiarray', 'numpy._core.multiarray'):
+        torch.serialization.add_safe_globals(
+            [
+                (reconstruct, f'{module}._reconstruct'),
+                (scalar, f'{module}.scalar'),
+            ]
+        )
+
+
+def launch_on_cpu() -> None:
+    """Let the launchers of mmengine work on a machine without accelerator.
+
+    They call `torch.cuda.set_device` and ask for NCCL whatever the device
+    is. Without a device gloo takes NCCL's place. Can be removed when mmengine
+    chooses the backend by the device.
+    """
+    from mmengine.dist import utils
+
+    def adapt(launch: Callable) -> Callable:
+        @functools.wraps(launch)
+        def init(backend: str, *args: Any, **kwargs: Any) -> None:
+            if _has_accelerator():
+                return launch(backend, *args, **kwargs)
+            backend = 'gloo' if backend == 'nccl' else backend
+            with mock.patch.object(torch.cuda, 'set_device'):
+                return launch(backend, *args, **kwargs)
+
+        return init
+
+    for name in ('_init_dist_pytorch', '_init_dist_slurm', '_init_dist_mpi'):
+        setattr(utils, name, adapt(getattr(utils, name)))
+
+
+def wrap_on_cpu() -> None:
+    """Let mmengine wrap a model on the CPU for distributed training.
+
+    Runner passes `device_ids=[LOCAL_RANK]` whatever the device is, which
+    torch refuses for parameters on the CPU. Can be removed when Runner leaves
+    the argument out there.
+    """
+    from mmengine.model import MMDistributedDataParallel
+
+    original = MMDistributedDataParallel.__init__
+
+    @functools.wraps(original)
+    def init(
+        self: Any, module: torch.nn.Module, *args: Any, **kwargs: Any
+    ) -> None:
+        if all(p.device.type == 'cpu' for p in module.parameters()):
+            kwargs.pop('device_ids', None)
+        original(self, module, *args, **kwargs)
+
+    MMDistributedDataParallel.__init__ = init
+
+
+def _has_accelerator() -> bool:
+    """Whether one of the devices that mmengine's launchers know is there."""
+    from mmengine.device import get_device
+
+    return get_device() not in ('cpu', 'mps')
+
+
+def apply() -> None:
+    """Check the versions, then apply every workaround that is needed."""
+    check_versions()
+    define_torchvision_schemas()
+    stand_in_for_mmcv_ops()
+    allow_checkpoint_types()
+    launch_on_cpu()
+    wrap_on_cpu()
+
+
+apply()

@@ -1,0 +1,2 @@
+from .samplers import *
+from .transforms import *

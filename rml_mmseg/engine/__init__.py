@@ -1,0 +1,3 @@
+from .hooks import *
+from .loops import *
+from .optimizers import *
