@@ -1,10 +1,12 @@
 """How far two learners have come to agree: the paper's model coupling."""
 
+from typing import Optional
+
 import torch
 from torch import Tensor
 
 
-def _valid_map(p: Tensor, q: Tensor, valid: Tensor | None) -> Tensor:
+def _valid_map(p: Tensor, q: Tensor, valid: Optional[Tensor]) -> Tensor:
     """Boolean map (N, H, W) of the pixels to count, shapes checked."""
     if p.ndim != 4:
         raise ValueError(
@@ -34,7 +36,7 @@ def _mean_of_valid(values: Tensor, valid: Tensor) -> Tensor:
 
 
 def total_variation(
-    p: Tensor, q: Tensor, valid: Tensor | None = None
+    p: Tensor, q: Tensor, valid: Optional[Tensor] = None
 ) -> Tensor:
     r"""Mean total variation distance of two class distributions.
 
@@ -58,7 +60,7 @@ def total_variation(
     return _mean_of_valid(distance, mask)
 
 
-def agreement(p: Tensor, q: Tensor, valid: Tensor | None = None) -> Tensor:
+def agreement(p: Tensor, q: Tensor, valid: Optional[Tensor] = None) -> Tensor:
     """Share of pixels that two learners give the same class.
 
     Args:

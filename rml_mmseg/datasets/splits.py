@@ -1,0 +1,279 @@
+"""Seeded splits of a training set into labelled and unlabelled images.
+
+A split is the prefix of one permutation of the sorted image names, so that
+the splits of one seed are nested: whatever is labelled in the smaller split
+is labelled in the larger one. For Cityscapes this is the rule, and with the
+same seeds the very images, of CutMix-Seg (the paper's [59]); see
+:data:`CITYSCAPES_MD5`.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path, PurePosixPath
+from typing import Any, Union
+
+import numpy as np
+
+#: Written to every provenance file; raise it when the rule changes.
+SPLIT_TOOL_VERSION = 1
+#: Labelled images of Cityscapes in the paper: 1/30, 1/8 and 1/4 of 2975.
+CITYSCAPES_SIZES = (100, 372, 744)
+#: First twelve digits of :func:`names_md5` of CutMix-Seg's labelled images,
+#: by seed, for each of :data:`CITYSCAPES_SIZES`; names without their folder.
+CITYSCAPES_MD5: dict[int, tuple[str, str, str]] = {
+    12345: ('f90fc7804d44', '8e924871e41f', '2e7cd3ee6cca'),
+    23456: ('ba54d97a2df6', '7af018c42d28', '63fb3749414e'),
+    34567: ('47f0ce2db36d', 'b626354d0e46', '0281ebd685b6'),
+    45678: ('72285718b57b', '18dad5ef11e9', '70cfc299d441'),
+    56789: ('8698c8512617', '751386fcbb9c', 'd6f22542aebf'),
+}
+PROVENANCE_FILE = 'provenance.json'
+
+
+def labelled_count(total: int, ratio: Union[str, float, Fraction]) -> int:
+    """Number of labelled images for a share of a data set, half rounded up.
+
+    The rule gives 12, 46 and 92 of CamVid's 367 images for 1/30, 1/8 and
+    1/4, and the paper's counts on VOC and Cityscapes save for one: 1/30 of
+    Cityscapes is 100 images there, not 99, so ask for that count itself.
+
+    Args:
+        total (int): Number of images in the training set.
+        ratio (str | float | Fraction): Share in (0, 1), such as ``'1/8'``.
+
+    Raises:
+        ValueError: If the ratio cannot be read, lies outside (0, 1), or
+            leaves no image on one of the two sides.
+    """
+    try:
+        share = Fraction(ratio)
+    except (ValueError, ZeroDivisionError) as error:
+        raise ValueError(
+            f'ratio must be a share such as 1/8 or 0.125, got {ratio!r}'
+        ) from error
+    if not 0 < share < 1:
+        raise ValueError(f'ratio must lie between 0 and 1, got {ratio}')
+    count = int(total * share + Fraction(1, 2))
+    if not 0 < count < total:
+        raise ValueError(
+            f'ratio {ratio} of {total} images labels {count} of them; it '
+            f'must label at least one and leave at least one'
+        )
+    return count
+
+
+def check_names(names: Iterable[str], source: str = 'names') -> list[str]:
+    """Names as a list, each checked to stay below the data prefix.
+
+    Raises:
+        ValueError: If there is no name, or one is empty, doubled, absolute,
+            has surrounding or inner line breaks or blanks at its ends, or a
+            ``..`` component. The message names ``source`` and an example.
+    """
+    listed = list(names)
+    if not listed:
+        raise ValueError(f'{source}: no image name found')
+    seen: set[str] = set()
+    for name in listed:
+        if not name or name != name.strip() or len(name.splitlines()) > 1:
+            raise ValueError(
+                f'{source}: {name!r} is no image name; it must be one line '
+                f'with no blanks around it'
+            )
+        windows_drive = len(name) > 1 and name[1] == ':'
+        if name.startswith(('/', '\\', '~')) or windows_drive:
+            raise ValueError(
+                f'{source}: {name!r} is an absolute path; names must be '
+                f'relative to the data prefix'
+            )
+        if '..' in PurePosixPath(name.replace('\\', '/')).parts:
+            raise ValueError(
+                f"{source}: {name!r} leaves the data prefix by '..'; names "
+                f'must stay below it'
+            )
+        if name in seen:
+            raise ValueError(f'{source}: {name!r} is listed twice')
+        seen.add(name)
+    return listed
+
+
+def seeded_order(names: Iterable[str], seed: int) -> list[str]:
+    """Order of which every split is a prefix: the sorted names, permuted.
+
+    By numpy's legacy generator, whose stream no version of numpy changes.
+
+    Args:
+        names (Iterable[str]): Image names; their order does not matter.
+        seed (int): Seed of ``numpy.random.RandomState``.
+    """
+    ordered = sorted(check_names(names))
+    permutation = np.random.RandomState(seed).permutation(len(ordered))
+    return [ordered[index] for index in permutation]
+
+
+def permuted_order(names: Iterable[str], permutation: np.ndarray) -> list[str]:
+    """Sorted names in the order of a given permutation.
+
+    Raises:
+        ValueError: If the permutation is not one of as many indices.
+    """
+    ordered = sorted(check_names(names))
+    if sorted(permutation.tolist()) != list(range(len(ordered))):
+        raise ValueError(
+            f'the permutation has {permutation.size} entries and must have '
+            f'each of 0..{len(ordered) - 1} once, one for each name'
+        )
+    return [ordered[index] for index in permutation]
+
+
+def class_covering_order(
+    order: Sequence[str], classes: Mapping[str, Collection[int]]
+) -> list[str]:
+    """Order with a short head in which every class occurs.
+
+    The head is a greedy cover: again and again the image with the most
+    classes not seen so far, the earlier one of ``order`` among equals. The
+    rest keeps its order, so that prefixes stay nested.
+
+    Args:
+        order (Sequence[str]): Names in seeded order.
+        classes (Mapping): The classes present in each name's mask.
+    """
+    missing = set().union(*(classes[name] for name in order))
+    remaining = list(order)
+    head: list[str] = []
+    while missing:
+        best = max(remaining, key=lambda name: len(missing & {*classes[name]}))
+        head.append(best)
+        remaining.remove(best)
+        missing -= {*classes[best]}
+    return head + remaining
+
+
+def split_order(
+    order: Sequence[str], count: int, include_labelled: bool = False
+) -> dict[str, list[str]]:
+    """First ``count`` names as ``labelled``, the others as ``unlabelled``.
+
+    Args:
+        order (Sequence[str]): All names, in seeded order.
+        count (int): Number of labelled images.
+        include_labelled (bool): Whether the labelled images are listed as
+            unlabelled, too, to be seen by the unsupervised loss. Default:
+            False.
+
+    Raises:
+        ValueError: If count leaves no image on one of the two sides.
+    """
+    if not 0 < count < len(order):
+        raise ValueError(
+            f'count must be between 1 and {len(order) - 1} of '
+            f'{len(order)} images, got {count}'
+        )
+    rest = order if include_labelled else order[count:]
+    return {'labelled': list(order[:count]), 'unlabelled': list(rest)}
+
+
+def check_disjoint(lists: Mapping[str, Iterable[str]]) -> None:
+    """Refusal of lists that share a name.
+
+    Raises:
+        ValueError: With the two lists' names and up to three examples.
+    """
+    sets = [(title, set(names)) for title, names in lists.items()]
+    for index, (title, names) in enumerate(sets):
+        for other_title, others in sets[index + 1 :]:
+            shared = sorted(names & others)
+            if shared:
+                raise ValueError(
+                    f'{title} and {other_title} share {len(shared)} images '
+                    f'and must share none, for example '
+                    f'{", ".join(shared[:3])}'
+                )
+
+
+def list_text(names: Iterable[str]) -> str:
+    """Text of a list file: a name a line, a newline at the end."""
+    return ''.join(f'{name}\n' for name in names)
+
+
+def names_md5(names: Iterable[str]) -> str:
+    """First twelve digits of the md5 of a list file's text."""
+    text = list_text(names).encode()
+    return hashlib.md5(text, usedforsecurity=False).hexdigest()[:12]
+
+
+def city_folder(name: str) -> str:
+    """Cityscapes name below its city's folder, as mmseg's lists have it.
+
+    ``aachen_000000_000019`` becomes ``aachen/aachen_000000_000019``; a name
+    that has a folder already is returned as it is.
+    """
+    return name if '/' in name else f'{name.split("_")[0]}/{name}'
+
+
+def cityscapes_md5(order: Iterable[str], count: int) -> str:
+    """Checksum of the first names, to compare with :data:`CITYSCAPES_MD5`.
+
+    Args:
+        order (Iterable[str]): Names, with or without their city's folder.
+        count (int): How many of them are labelled.
+    """
+    return names_md5([PurePosixPath(name).name for name in order][:count])
+
+
+def write_split(
+    folder: Union[Path, str],
+    lists: Mapping[str, Sequence[str]],
+    provenance: Mapping[str, Any],
+    force: bool = False,
+) -> list[Path]:
+    """List files ``{title}.txt`` and one ``provenance.json`` beside them.
+
+    Args:
+        folder (Path | str): Folder to write to, made where absent.
+        lists (Mapping): Names by title, such as ``labelled``.
+        provenance (Mapping): Source, seed, rule and so on; the count and
+            the checksums of each list and the tool's version are added.
+        force (bool): Whether other lists of the same title may be
+            overwritten. Default: False.
+
+    Returns:
+        list[Path]: The files, provenance last.
+
+    Raises:
+        FileExistsError: If another list is there and ``force`` is not given.
+    """
+    folder = Path(folder)
+    texts = {
+        folder / f'{title}.txt': list_text(check_names(names, title))
+        for title, names in lists.items()
+    }
+    record = {
+        **provenance,
+        'tool': f'make_splits {SPLIT_TOOL_VERSION}',
+        'lists': {
+            path.name: {
+                'count': len(lists[path.stem]),
+                'md5': hashlib.md5(
+                    text.encode(), usedforsecurity=False
+                ).hexdigest(),
+                'sha256': hashlib.sha256(text.encode()).hexdigest(),
+            }
+            for path, text in texts.items()
+        },
+    }
+    texts[folder / PROVENANCE_FILE] = json.dumps(record, indent=2) + '\n'
+    for path, text in texts.items():
+        is_list = path.suffix == '.txt' and path.exists()
+        if is_list and not force and path.read_bytes() != text.encode():
+            raise FileExistsError(
+                f'{path} holds another list; pass --force (force=True) '
+                f'to overwrite it or choose another folder'
+            )
+    folder.mkdir(parents=True, exist_ok=True)
+    for path, text in texts.items():
+        path.write_bytes(text.encode())
+    return list(texts)

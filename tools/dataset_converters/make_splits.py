@@ -1,0 +1,243 @@
+"""Labelled and unlabelled image lists for semi-supervised training.
+
+Examples::
+
+    # an eighth of CamVid, seeded
+    python tools/dataset_converters/make_splits.py \
+        --images data/camvid/img_dir/train --ratio 1/8 --seed 0 \
+        --out data/camvid/splits/1-8_seed0
+
+    # one of the paper's Cityscapes splits (372 images, CutMix-Seg's seed)
+    python tools/dataset_converters/make_splits.py \
+        --images data/cityscapes/leftImg8bit/train \
+        --img-suffix _leftImg8bit.png --count 372 --seed 12345 \
+        --out data/cityscapes/splits/1-8_seed12345
+
+    # the paper's VOC split, from CutMix-Seg's split_0.pkl
+    python tools/dataset_converters/make_splits.py --names train_aug.txt \
+        --permutation split_0.pkl --count 529 --out data/voc/splits/1-20
+
+    # lists of UniMatch, ST++, CPS or DMT
+    python tools/dataset_converters/make_splits.py \
+        --labelled-list labeled.txt --unlabelled-list unlabeled.txt \
+        --img-prefix JPEGImages --out data/voc/splits/unimatch_1-8
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any, Optional
+
+import mmcv
+import numpy as np
+from mmengine.utils import track_iter_progress
+
+from rml_mmseg.datasets import split_readers, splits
+
+
+def parse_args(argv: Optional[list[str]] = None) -> argparse.Namespace:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add('--images', type=Path, help='folder of all training images')
+    add('--names', type=Path, help='list of all training images')
+    add('--labelled-list', type=Path, help='labelled list to convert')
+    add('--unlabelled-list', type=Path, help='unlabelled list to convert')
+    add('--out', type=Path, help='folder for the lists')
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument('--ratio', help='labelled share, such as 1/8')
+    size.add_argument('--count', type=int, help='number of labelled images')
+    add('--seed', type=int, help='seed of the permutation')
+    add('--permutation', type=Path, help='pickled permutation instead')
+    add('--img-suffix', help='default: the file extension')
+    add('--img-prefix', default='', help='leading folders to take off')
+    add(
+        '--city-folders',
+        action='store_true',
+        help="put the city's folder before bare Cityscapes names",
+    )
+    add(
+        '--stratify',
+        action='store_true',
+        help='let every class of the masks occur in the labelled part',
+    )
+    add('--masks', type=Path, help='mask folder, for --stratify')
+    add('--mask-suffix', default='.png')
+    add('--ignore-index', type=int, default=255)
+    add('--unlabelled-includes-labelled', action='store_true')
+    add(
+        '--labelled-only',
+        action='store_true',
+        help='write no unlabelled list, to use the whole image folder',
+    )
+    add(
+        '--val',
+        type=Path,
+        help='validation list or image folder that must not overlap',
+    )
+    add('--source', help="what the images are; default: the inputs' paths")
+    add('--force', action='store_true', help='overwrite other lists')
+    add(
+        '--check-cityscapes',
+        type=Path,
+        metavar='NAMES',
+        help='list of the 2975 training names: print the checksums of '
+        "CutMix-Seg's splits and whether they come out, write nothing",
+    )
+    return parser.parse_args(argv)
+
+
+def read_any(path: Path, args: argparse.Namespace) -> list[str]:
+    """Names of an image folder or a list file."""
+    if path.is_dir():
+        names = split_readers.find_names(path, args.img_suffix)
+    else:
+        names = split_readers.read_names(
+            path, args.img_prefix, args.img_suffix
+        )
+    return (
+        [splits.city_folder(n) for n in names] if args.city_folders else names
+    )
+
+
+def check_cityscapes(path: Path) -> bool:
+    """Table of the published Cityscapes checksums, with what comes out."""
+    names = split_readers.read_names(path)
+    print('seed   images  md5           published     ')
+    right = True
+    for seed, published in splits.CITYSCAPES_MD5.items():
+        order = splits.seeded_order(names, seed)
+        for count, expected in zip(splits.CITYSCAPES_SIZES, published):
+            md5 = splits.cityscapes_md5(order, count)
+            verdict = 'same' if md5 == expected else 'DIFFERENT'
+            right = right and md5 == expected
+            print(f'{seed}  {count:6d}  {md5}  {expected}  {verdict}')
+    return right
+
+
+def mask_classes(
+    names: list[str], args: argparse.Namespace
+) -> dict[str, set[int]]:
+    """Classes present in each name's mask, the ignored one left out."""
+    if args.masks is None:
+        raise ValueError('--stratify needs --masks, the folder of the masks')
+    classes = {}
+    for name in track_iter_progress(names):
+        path = args.masks / f'{name}{args.mask_suffix}'
+        if not path.is_file():
+            raise FileNotFoundError(f'--stratify: mask {path} does not exist')
+        # Pillow, because OpenCV turns a palette's indices into colours.
+        mask = mmcv.imread(path, flag='unchanged', backend='pillow')
+        if mask.ndim != 2:
+            raise ValueError(
+                f'{path} must be a single-channel mask of class indices, '
+                f'its shape is {mask.shape}'
+            )
+        classes[name] = set(np.unique(mask).tolist()) - {args.ignore_index}
+    return classes
+
+
+def draw(args: argparse.Namespace) -> tuple[dict[str, list[str]], dict]:
+    """Lists drawn from a pool of images, and their provenance."""
+    pool = args.images or args.names
+    if (args.seed is None) == (args.permutation is None):
+        raise ValueError('give one of --seed and --permutation')
+    if args.ratio is None and args.count is None:
+        raise ValueError('give the labelled share by --ratio or --count')
+    names = read_any(pool, args)
+    count = args.count or splits.labelled_count(len(names), args.ratio)
+    if args.permutation is not None:
+        permutation = split_readers.read_permutation(args.permutation)
+        order = splits.permuted_order(names, permutation)
+        rule = f'sorted names in the order of {args.permutation.name}'
+    else:
+        order = splits.seeded_order(names, args.seed)
+        rule = 'sorted names, numpy.random.RandomState(seed).permutation'
+    if args.stratify:
+        classes = mask_classes(order, args)
+        order = splits.class_covering_order(order, classes)
+        rule += '; first a greedy cover of the classes'
+        absent = set().union(*classes.values()) - set().union(
+            *(classes[name] for name in order[:count])
+        )
+        if absent:
+            print(
+                f'no labelled image shows the classes {sorted(absent)}: '
+                f'{count} images are too few to cover all'
+            )
+    lists = splits.split_order(order, count, args.unlabelled_includes_labelled)
+    provenance: dict[str, Any] = {
+        'source': args.source or str(pool),
+        'source_count': len(names),
+        'source_md5': splits.names_md5(sorted(names)),
+        'seed': args.seed,
+        'labelled': args.ratio or args.count,
+        'rule': rule + '; the labelled images come first',
+        'unlabelled_includes_labelled': args.unlabelled_includes_labelled,
+    }
+    return lists, provenance
+
+
+def convert(args: argparse.Namespace) -> tuple[dict[str, list[str]], dict]:
+    """Lists of another project as they are, and their provenance."""
+    sources = {
+        'labelled': args.labelled_list,
+        'unlabelled': args.unlabelled_list,
+    }
+    given = {title: path for title, path in sources.items() if path}
+    lists = {title: read_any(path, args) for title, path in given.items()}
+    listed = ', '.join(str(path) for path in given.values())
+    return lists, {'source': args.source or listed, 'rule': 'as listed'}
+
+
+def report_cityscapes(labelled: list[str], args: argparse.Namespace) -> None:
+    """Whether a Cityscapes-sized draw is the published one."""
+    published = dict(
+        zip(
+            splits.CITYSCAPES_SIZES,
+            splits.CITYSCAPES_MD5.get(args.seed, ()),
+        )
+    ).get(len(labelled))
+    if published is not None:
+        md5 = splits.cityscapes_md5(labelled, len(labelled))
+        same = 'are' if md5 == published else 'are NOT'
+        print(f"These {same} CutMix-Seg's Cityscapes images (md5 {md5}).")
+
+
+def main(argv: Optional[list[str]] = None) -> int:
+    """Run of the tool; returns the exit status."""
+    args = parse_args(argv)
+    try:
+        if args.check_cityscapes:
+            return 0 if check_cityscapes(args.check_cityscapes) else 1
+        inputs = (args.images, args.names, args.labelled_list)
+        if sum(path is not None for path in inputs) != 1 or not args.out:
+            raise ValueError(
+                'give one of --images, --names and --labelled-list, and '
+                'the folder to write to by --out'
+            )
+        lists, provenance = (convert if args.labelled_list else draw)(args)
+        if args.labelled_only:
+            del lists['unlabelled']
+        checked = dict(lists)
+        if args.unlabelled_includes_labelled and 'unlabelled' in checked:
+            del checked['labelled']
+        if args.val:
+            checked['validation'] = read_any(args.val, args)
+        splits.check_disjoint(checked)
+        paths = splits.write_split(args.out, lists, provenance, args.force)
+    except (ValueError, OSError) as error:
+        print(f'make_splits: {error}', file=sys.stderr)
+        return 2
+    for title, names in lists.items():
+        print(f'{title}: {len(names)} images, md5 {splits.names_md5(names)}')
+    print(f'written: {", ".join(str(path) for path in paths)}')
+    report_cityscapes(lists['labelled'], args)
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
