@@ -1,0 +1,115 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rml_mmseg.models.utils import rectify
+
+_LAW = settings(deadline=None, max_examples=40)
+
+
+def _random(seed: int, *shape: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(*shape, generator=generator)
+
+
+def _loop_resize(weights, height, width):
+    """Bilinear, half-pixel centres, edges repeated; float64."""
+    n, k, h, w = weights.shape
+    source = weights.double().numpy()
+    out = np.zeros((n, k, height, width))
+
+    def neighbours(position, length, target):
+        centre = max((position + 0.5) * length / target - 0.5, 0.0)
+        low = min(int(centre), length - 1)
+        return low, min(low + 1, length - 1), centre - low
+
+    for y, x in np.ndindex(height, width):
+        y0, y1, v = neighbours(y, h, height)
+        x0, x1, u = neighbours(x, w, width)
+        top = (1 - u) * source[..., y0, x0] + u * source[..., y0, x1]
+        bottom = (1 - u) * source[..., y1, x0] + u * source[..., y1, x1]
+        out[..., y, x] = (1 - v) * top + v * bottom
+    return torch.from_numpy(out)
+
+
+def test_by_hand():
+    # Two classes at two pixels; the products are (.6 * .2, .4 * .8) and
+    # (.9 * .3, .1 * .7).
+    probs = torch.tensor([[[[0.6, 0.9]], [[0.4, 0.1]]]])
+    weights = torch.tensor([[[[0.2, 0.3]], [[0.8, 0.7]]]])
+    labels = rectify(probs, weights)
+    assert labels.tolist() == [[[1, 0]]]
+    assert labels.dtype == torch.long
+
+
+@pytest.mark.parametrize(
+    ('odds', 'expected'),
+    # Resized to four columns, class 0 weighs 1, 3/4, 1/4, 0 and wins
+    # where odds * w0 > w1, that is above odds of 1/3 in column 1 and of 3
+    # in column 2. With align_corners=True the turning points would be
+    # 1/2 and 2; with nearest neighbours no odds would matter.
+    [
+        (0.3, [0, 1, 1, 1]),
+        (0.4, [0, 0, 1, 1]),
+        (2.5, [0, 0, 1, 1]),
+        (3.5, [0, 0, 0, 1]),
+    ],
+)
+def test_weights_are_resized_bilinearly(odds, expected):
+    weights = torch.tensor([[[[1.0, 0.0]], [[0.0, 1.0]]]])
+    probs = torch.tensor([odds, 1.0]) / (odds + 1)
+    probs = probs.view(1, 2, 1, 1).expand(1, 2, 1, 4)
+    assert rectify(probs, weights).tolist() == [[expected]]
+
+
+@given(
+    seed=st.integers(0, 999),
+    size=st.tuples(st.integers(1, 4), st.integers(1, 4)),
+    factor=st.tuples(st.integers(1, 4), st.integers(1, 4)),
+    extra=st.tuples(st.integers(0, 2), st.integers(0, 2)),
+)
+@_LAW
+def test_against_loops(seed, size, factor, extra):
+    height, width = (s * f + e for s, f, e in zip(size, factor, extra))
+    probs = _random(seed, 2, 3, height, width).softmax(1)
+    weights = _random(seed + 1, 2, 3, *size).softmax(1)
+    labels = rectify(probs, weights)
+    assert labels.shape == (2, height, width)
+    products = probs.double() * _loop_resize(weights, height, width)
+    first, second = products.topk(2, dim=1).values.unbind(1)
+    # Rounding may decide a tie either way.
+    clear = first - second > 1e-6
+    assert torch.equal(labels[clear], products.argmax(1)[clear])
+
+
+@given(seed=st.integers(0, 999))
+@_LAW
+def test_equal_weights_keep_the_network_s_labels(seed):
+    probs = _random(seed, 2, 4, 6, 6).softmax(1)
+    weights = torch.full((2, 4, 3, 3), 0.25)
+    assert torch.equal(rectify(probs, weights), probs.argmax(1))
+
+
+def test_certain_weights_overrule_the_network():
+    probs = torch.tensor([0.98, 0.01, 0.01]).view(1, 3, 1, 1)
+    weights = torch.tensor([0.0, 0.0, 1.0]).view(1, 3, 1, 1)
+    labels = rectify(probs.expand(1, 3, 4, 4), weights.expand(1, 3, 2, 2))
+    assert (labels == 2).all()
+
+
+def test_arguments_are_left_alone():
+    probs = _random(0, 1, 3, 4, 4).softmax(1)
+    weights = _random(1, 1, 3, 2, 2).softmax(1)
+    before = probs.clone(), weights.clone()
+    rectify(probs, weights)
+    assert torch.equal(probs, before[0])
+    assert torch.equal(weights, before[1])
+
+
+def test_low_precision_products_are_taken_in_float32():
+    # In float16 both products underflow to zero and class 0 would win.
+    probs = torch.tensor([1e-4, 2e-4]).half().view(1, 2, 1, 1)
+    weights = torch.tensor([1e-5, 1e-5]).half().view(1, 2, 1, 1)
+    assert rectify(probs, weights).item() == 1
