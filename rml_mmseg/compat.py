@@ -30,6 +30,9 @@ SUPPORTED_VERSIONS = {
 }
 """Supported range of each package, by import name."""
 
+DISTRIBUTIONS = {'mmseg': 'mmsegmentation'}
+"""Names to install by, where they differ from the import names."""
+
 
 def check_versions(supported: dict[str, str] = SUPPORTED_VERSIONS) -> None:
     """Check that the packages below this one are there in a usable version.
@@ -47,21 +50,22 @@ def check_versions(supported: dict[str, str] = SUPPORTED_VERSIONS) -> None:
             own neighbours.
     """
     for name, wanted in supported.items():
+        label = DISTRIBUTIONS.get(name, name)
         try:
             found = importlib.import_module(name).__version__
         except ModuleNotFoundError as error:
             if error.name != name:
                 raise
             raise ImportError(
-                f'rml_mmseg needs {name}{wanted}, found none'
+                f'rml_mmseg needs {label}{wanted}, found none'
             ) from error
         except AssertionError as error:
             # mmseg and mmpretrain assert the ranges of mmcv and mmengine.
-            raise ImportError(f'{name} refuses to import: {error}') from error
-        # Releases compare like their base version: 2.13.0+cpu, 2.14.0.dev1.
+            raise ImportError(f'{label} refuses to import: {error}') from error
+        # Local builds and nightlies count too: 2.13.0+cpu, 2.14.0.dev1.
         if not SpecifierSet(wanted).contains(str(found), prereleases=True):
             raise ImportError(
-                f'rml_mmseg needs {name}{wanted}, found {name} {found}'
+                f'rml_mmseg needs {label}{wanted}, found {label} {found}'
             )
 
 

@@ -1,0 +1,77 @@
+"""Check that the data a config names is there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+_SETTINGS = ('data_root', 'data_prefix', 'ann_file')
+
+
+def check_data_roots(
+    cfg: Mapping[str, Any], loaders: Sequence[str] = LOADERS
+) -> None:
+    """Check that every file and folder that the datasets name exists.
+
+    Datasets are found at any depth below a data loader, so wrappers and pairs
+    of datasets are covered. Paths in a remote storage (`scheme://`) are not
+    looked up.
+
+    Args:
+        cfg (Mapping): Whole config. The text of its optional top-level key
+            `data_preparation` says how to get the data and ends the error.
+        loaders (Sequence[str]): Names of the data loaders to look into; those
+            that are not set are passed over. Defaults to all three.
+
+    Raises:
+        FileNotFoundError: If something is missing; names every missing path
+            once, with the settings that ask for it.
+    """
+    missing: dict[str, list[str]] = {}
+    for loader in loaders:
+        for setting, path in _named_paths(cfg.get(loader), loader):
+            if not os.path.exists(path):
+                missing.setdefault(path, []).append(setting)
+    if not missing:
+        return
+    lines = [
+        f'  {path} (set by {", ".join(settings)})'
+        for path, settings in missing.items()
+    ]
+    lines.insert(0, 'the data of this config is not there:')
+    if cfg.get('data_preparation'):
+        lines.append(f'How to get it: {cfg["data_preparation"]}')
+    raise FileNotFoundError('\n'.join(lines))
+
+
+def _named_paths(node: Any, place: str) -> Iterator[tuple[str, str]]:
+    """Yield the setting and the path of all data below a piece of config."""
+    if isinstance(node, Mapping):
+        if any(node.get(name) for name in _SETTINGS):
+            yield from _dataset_paths(node, place)
+        for key, value in node.items():
+            if key not in ('data_prefix', 'pipeline'):
+                yield from _named_paths(value, f'{place}.{key}')
+    elif isinstance(node, (list, tuple)):
+        for index, value in enumerate(node):
+            yield from _named_paths(value, f'{place}.{index}')
+
+
+def _dataset_paths(
+    dataset: Mapping[str, Any], place: str
+) -> Iterator[tuple[str, str]]:
+    """Yield the paths of one dataset: its root if missing, else all below."""
+    root = dataset.get('data_root') or ''
+    if '://' in root:
+        return
+    if root and not os.path.isdir(root):
+        yield f'{place}.data_root', root
+        return
+    prefix = dataset.get('data_prefix') or {}
+    below = {f'data_prefix.{key}': path for key, path in prefix.items()}
+    below['ann_file'] = dataset.get('ann_file')
+    for setting, path in below.items():
+        if isinstance(path, str) and path and '://' not in path:
+            yield f'{place}.{setting}', os.path.join(root, path)

@@ -1,0 +1,107 @@
+"""What the command line tools that run a config have in common."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmengine.config import Config, DictAction
+from mmengine.dist import all_gather_object, is_main_process
+from mmengine.runner import Runner
+from mmseg.registry import RUNNERS
+
+from ..datasets.data_root import check_data_roots
+
+
+def add_runner_arguments(parser: ArgumentParser) -> None:
+    """Add the options of every tool that builds a Runner from a config.
+
+    Args:
+        parser (ArgumentParser): Parser to add to.
+    """
+    parser.add_argument(
+        '--work-dir',
+        help='folder for logs and checkpoints; by default that of the config, '
+        'or work_dirs/NAME_OF_THE_CONFIG',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        help='settings of the config to override, as key=value with dots in '
+        'the key; a list is written key="[a,b]" or key=a,b, a list of tuples '
+        'key="[(a,b),(c,d)]", in quotes and without spaces',
+    )
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='what has started the processes; none for a single one',
+    )
+    parser.add_argument(
+        '--local_rank',
+        '--local-rank',
+        type=int,
+        default=0,
+        help='set by older launchers of PyTorch, not by hand',
+    )
+
+
+def load_config(args: Namespace) -> Config:
+    """Load the config that the arguments name and apply their overrides.
+
+    Args:
+        args (Namespace): Arguments of a parser with those of
+            :func:`add_runner_arguments` and a `config`.
+
+    Returns:
+        Config: The config, with `launcher` and `work_dir` set.
+    """
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    cfg = Config.fromfile(args.config)
+    cfg.launcher = args.launcher
+    if args.cfg_options is not None:
+        cfg.merge_from_dict(args.cfg_options)
+    if args.work_dir is not None:
+        cfg.work_dir = args.work_dir
+    elif cfg.get('work_dir') is None:
+        cfg.work_dir = os.path.join('work_dirs', Path(args.config).stem)
+    return cfg
+
+
+def build_runner(cfg: Config, loaders: Sequence[str]) -> Runner:
+    """Build the Runner of a config and make sure that its data is there.
+
+    The networks are built first, so that a faulty model is told even where
+    there is no data; their pretrained weights are only loaded later.
+
+    Args:
+        cfg (Config): Whole config.
+        loaders (Sequence[str]): Names of the data loaders that will be used.
+
+    Returns:
+        Runner: The Runner, of the registered type `runner_type` if set.
+
+    Raises:
+        SystemExit: In every process if data is missing for one of them; the
+            main process prints what is missing.
+    """
+    if 'runner_type' in cfg:
+        runner = RUNNERS.build(cfg)
+    else:
+        runner = Runner.from_cfg(cfg)
+    try:
+        check_data_roots(cfg, loaders)
+        problem = None
+    except FileNotFoundError as error:
+        problem = str(error)
+    # Nodes may have disks of their own: all stop if one of them must.
+    problems = {p for p in all_gather_object(problem) if p is not None}
+    if problems:
+        if is_main_process():
+            print('error:', *sorted(problems), sep='\n', file=sys.stderr)
+        raise SystemExit(1)
+    return runner

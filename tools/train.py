@@ -1,0 +1,89 @@
+"""Train the model of a config."""
+
+from __future__ import annotations
+
+import argparse
+
+from mmengine.config import Config
+
+from rml_mmseg.engine.command_line import (
+    add_runner_arguments,
+    build_runner,
+    load_config,
+)
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file')
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        metavar='CHECKPOINT',
+        help='go on from this checkpoint, or without one from the latest in '
+        'the work folder',
+    )
+    parser.add_argument(
+        '--amp', action='store_true', help='train in mixed precision'
+    )
+    parser.add_argument(
+        '--auto-scale-lr',
+        action='store_true',
+        help='scale the learning rate by the batch size, relative to '
+        'auto_scale_lr.base_batch_size of the config',
+    )
+    add_runner_arguments(parser)
+    return parser.parse_args(argv)
+
+
+def apply_args(cfg: Config, args: argparse.Namespace) -> None:
+    """Apply the options of training to a config, in place.
+
+    Raises:
+        ValueError: If an option does not fit the config.
+    """
+    if args.amp:
+        enable_amp(cfg)
+    if args.auto_scale_lr:
+        if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
+            raise ValueError(
+                '--auto-scale-lr needs auto_scale_lr.base_batch_size in the '
+                'config, the batch size that its learning rate was chosen for'
+            )
+        cfg.auto_scale_lr.enable = True
+    if args.resume is not None:
+        cfg.resume = True
+        cfg.load_from = None if args.resume == 'auto' else args.resume
+
+
+def enable_amp(cfg: Config) -> None:
+    """Make the optimiser wrapper of a config one of mixed precision.
+
+    Raises:
+        ValueError: If the wrapper is of another kind.
+    """
+    kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
+    if kind == 'AmpOptimWrapper':
+        return
+    if kind != 'OptimWrapper':
+        raise ValueError(
+            '--amp needs an optim_wrapper.type of OptimWrapper or '
+            f'AmpOptimWrapper, found {kind}'
+        )
+    cfg.optim_wrapper.type = 'AmpOptimWrapper'
+    cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+
+
+def main() -> None:
+    """Run the tool."""
+    args = parse_args()
+    cfg = load_config(args)
+    apply_args(cfg, args)
+    loaders = ('train_dataloader', 'val_dataloader')
+    build_runner(cfg, loaders).train()
+
+
+if __name__ == '__main__':
+    main()
