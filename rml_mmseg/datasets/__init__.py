@@ -1,2 +1,4 @@
+from .camvid import CamVidDataset
 from .samplers import *
+from .textured_scenes import TexturedScenesDataset
 from .transforms import *

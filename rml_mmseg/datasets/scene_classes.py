@@ -1,0 +1,94 @@
+"""The classes of the textured scenes and what sets them apart."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class SceneClass:
+    """What the objects of one class have in common.
+
+    Args:
+        name (str): Class name.
+        colour (tuple[int]): RGB colour in the palette of the masks.
+        textures (tuple[str]): Names in ``TEXTURES``.
+        hue (tuple[float]): Arc of the hue circle, 1 being a full turn.
+        saturation (tuple[float]): Least and largest saturation.
+        shape (str): Name in ``SHAPES`` of most of its objects.
+        size (tuple[float]): Least and largest radius as a fraction of the
+            image's shorter side.
+        height (tuple[float]): Where its objects' centres lie, as a fraction
+            of the image's height; 0 is the top.
+        frequency (float): Relative number of its objects.
+    """
+
+    name: str
+    colour: tuple[int, int, int]
+    textures: tuple[str, ...]
+    hue: tuple[float, float]
+    saturation: tuple[float, float] = (0.35, 0.9)
+    shape: str = ''
+    size: tuple[float, float] = (0.15, 0.28)
+    height: tuple[float, float] = (0.05, 0.95)
+    frequency: float = 1.0
+
+
+# Some textures and all hues belong to several classes: neither texture nor
+# colour nor outline alone decides.
+SCENE_CLASSES: tuple[SceneClass, ...] = (
+    SceneClass(
+        name='background',
+        colour=(90, 90, 90),
+        textures=('clouds', 'speckle'),
+        hue=(0.0, 1.0),
+        saturation=(0.05, 0.35),
+    ),
+    SceneClass(
+        name='cloth',
+        colour=(220, 60, 60),
+        textures=('stripes', 'checks'),
+        hue=(0.85, 1.25),
+        shape='rectangle',
+    ),
+    SceneClass(
+        name='stone',
+        colour=(150, 110, 60),
+        textures=('cells', 'clouds'),
+        hue=(0.0, 0.4),
+        shape='blob',
+        height=(0.45, 0.98),
+        frequency=1.2,
+    ),
+    SceneClass(
+        name='leaf',
+        colour=(60, 180, 80),
+        textures=('chevron', 'grain'),
+        hue=(0.2, 0.6),
+        shape='lens',
+        height=(0.02, 0.55),
+        frequency=1.2,
+    ),
+    SceneClass(
+        name='bead',
+        colour=(60, 120, 230),
+        textures=('dots', 'rings'),
+        hue=(0.4, 0.8),
+        shape='ellipse',
+    ),
+    SceneClass(
+        name='timber',
+        colour=(240, 170, 50),
+        textures=('grain', 'brushed'),
+        hue=(0.55, 0.95),
+        shape='bar',
+        size=(0.2, 0.32),
+    ),
+    SceneClass(
+        name='gem',
+        colour=(220, 80, 220),
+        textures=('facets', 'dots'),
+        hue=(0.7, 1.1),
+        shape='star',
+        size=(0.13, 0.2),
+        frequency=0.4,
+    ),
+)

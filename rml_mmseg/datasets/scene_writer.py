@@ -1,0 +1,225 @@
+"""Writing the textured scenes to disk once, and knowing that they are."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from .scene_classes import SCENE_CLASSES
+from .scene_generator import SceneGenerator
+
+PROVENANCE = 'provenance.json'
+# Raise with every change of the generator that alters a pixel.
+VERSION = 1
+# A class with fewer pixels than this teaches next to nothing.
+MIN_PIXELS = 50
+
+
+def choose_labelled(
+    pixels: np.ndarray, count: int, generator: np.random.Generator
+) -> np.ndarray:
+    """Random images that together show every class.
+
+    Args:
+        pixels (np.ndarray): Pixels of each class in each image, (N, K).
+        count (int): Number of images to choose.
+        generator (np.random.Generator): Source of the choice.
+
+    Returns:
+        np.ndarray: Sorted indices (count,). Every class has at least
+        ``MIN_PIXELS`` pixels in one of the images.
+
+    Raises:
+        ValueError: If no such choice is found in 1000 draws.
+    """
+    shown = pixels >= MIN_PIXELS
+    for _ in range(1000):
+        chosen = generator.permutation(len(pixels))[:count]
+        if shown[chosen].any(axis=0).all():
+            return np.sort(chosen)
+    raise ValueError(
+        f'labelled={count} of {len(pixels)} images do not show all '
+        f'{pixels.shape[1]} classes in 1000 draws; more labelled images or '
+        'more images are needed'
+    )
+
+
+def digest(root: Path) -> dict[str, str]:
+    """Checksums of the scenes' contents.
+
+    Images count with their decoded pixels, so that another PNG encoder
+    gives the same checksum.
+
+    Args:
+        root (Path): Folder of the data set.
+
+    Returns:
+        dict[str, str]: SHA-256 by folder of images, folder of masks and
+        split file. An unreadable image changes its folder's checksum.
+    """
+    sums = {}
+    for folder in sorted(root.glob('*_dir/*')):
+        total = hashlib.sha256()
+        for path in sorted(folder.glob('*.png')):
+            array = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+            total.update(path.name.encode())
+            if array is not None:
+                total.update(str(array.shape).encode() + array.tobytes())
+        sums[folder.relative_to(root).as_posix()] = total.hexdigest()
+    for path in sorted((root / 'splits').glob('*.txt')):
+        name = path.relative_to(root).as_posix()
+        sums[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return sums
+
+
+def _read_provenance(root: Path) -> dict[str, Any]:
+    try:
+        return json.loads((root / PROVENANCE).read_text('utf-8'))
+    except (OSError, ValueError):
+        return {}
+
+
+def is_complete(root: Path, settings: dict[str, Any]) -> bool:
+    """Whether ``root`` holds exactly the scenes of ``settings``.
+
+    Args:
+        root (Path): Folder of the data set.
+        settings (dict): Settings as :func:`write_textured_scenes` records
+            them.
+
+    Returns:
+        bool: True if settings and all checksums agree.
+    """
+    provenance = _read_provenance(root)
+    return provenance.get('settings') == settings and provenance.get(
+        'sha256'
+    ) == digest(root)
+
+
+def _write_lines(path: Path, lines: list[str]) -> None:
+    path.write_text(''.join(f'{line}\n' for line in lines), 'utf-8')
+
+
+def _write_png(path: Path, array: np.ndarray) -> None:
+    # An explicit level keeps the files' size off the encoder's defaults.
+    if not cv2.imwrite(str(path), array, [cv2.IMWRITE_PNG_COMPRESSION, 6]):
+        raise OSError(f'{path} could not be written')
+
+
+def _write_split(
+    root: Path, generator: SceneGenerator, split: str, count: int
+) -> np.ndarray:
+    """Write one split; returns the pixels of each class, (N, K)."""
+    images, masks = root / 'img_dir' / split, root / 'ann_dir' / split
+    images.mkdir(parents=True)
+    masks.mkdir(parents=True)
+    pixels = np.zeros((count, len(SCENE_CLASSES)), dtype=np.int64)
+    for index in range(count):
+        image, mask = generator.generate(split, index)
+        name = f'scene_{index:04d}.png'
+        _write_png(images / name, image[..., ::-1])
+        _write_png(masks / name, mask)
+        pixels[index] = np.bincount(mask.ravel(), minlength=len(SCENE_CLASSES))
+    return pixels
+
+
+def write_textured_scenes(
+    out: Path,
+    seed: int = 0,
+    train: int = 300,
+    test: int = 100,
+    labelled: int = 12,
+    height: int = 96,
+    width: int = 96,
+) -> bool:
+    """Write images, masks, split lists and provenance, unless they exist.
+
+    The files are made in a folder beside ``out`` that takes its name when
+    all is written, so an interrupted run leaves nothing half done. A folder
+    whose files or settings differ is made again.
+
+    Args:
+        out (Path): Folder of the data set.
+        seed (int): Seed of everything random. Defaults to 0.
+        train (int): Number of training images. Defaults to 300.
+        test (int): Number of test images. Defaults to 100.
+        labelled (int): Number of training images in ``labelled.txt``; the
+            others go to ``unlabelled.txt``. Defaults to 12.
+        height (int): Height of the images in pixels. Defaults to 96.
+        width (int): Width of the images in pixels. Defaults to 96.
+
+    Returns:
+        bool: True if the files were written, False if they were there.
+
+    Raises:
+        ValueError: If ``labelled`` is not between 1 and ``train``, or too
+            small to show every class.
+        FileExistsError: If ``out`` holds something else.
+    """
+    if not 1 <= labelled <= train:
+        raise ValueError(
+            f'labelled must be between 1 and train={train}, but is {labelled}'
+        )
+    if test < 1:
+        raise ValueError(f'test must be at least 1, but is {test}')
+    settings = dict(
+        version=VERSION,
+        seed=seed,
+        train=train,
+        test=test,
+        labelled=labelled,
+        height=height,
+        width=width,
+    )
+    if is_complete(out, settings):
+        return False
+    ours = (out / PROVENANCE).is_file()
+    if out.exists() and not ours and any(out.iterdir()):
+        raise FileExistsError(
+            f'{out} holds files but no {PROVENANCE}, so it is not a folder '
+            'of textured scenes; choose another folder or empty it'
+        )
+
+    partial = out.with_name(f'.{out.name}.partial')
+    shutil.rmtree(partial, ignore_errors=True)
+    generator = SceneGenerator(seed, height, width)
+    pixels = _write_split(partial, generator, 'train', train)
+    test_pixels = _write_split(partial, generator, 'test', test)
+    chosen = choose_labelled(
+        pixels, labelled, np.random.default_rng([seed, 3])
+    )
+    names = [f'scene_{index:04d}' for index in range(max(train, test))]
+    rest = np.setdiff1d(np.arange(train), chosen)
+    splits = partial / 'splits'
+    splits.mkdir()
+    _write_lines(splits / 'labelled.txt', [names[i] for i in chosen])
+    _write_lines(splits / 'unlabelled.txt', [names[i] for i in rest])
+    _write_lines(splits / 'train.txt', names[:train])
+    _write_lines(splits / 'test.txt', names[:test])
+
+    def share(counts: np.ndarray) -> list[float]:
+        return (counts.sum(axis=0) / counts.sum()).round(4).tolist()
+
+    provenance = dict(
+        source='generated by rml_mmseg.datasets.SceneGenerator',
+        settings=settings,
+        made_with=dict(numpy=np.__version__, opencv=cv2.__version__),
+        classes=[kind.name for kind in SCENE_CLASSES],
+        class_share=dict(
+            train=share(pixels),
+            labelled=share(pixels[chosen]),
+            test=share(test_pixels),
+        ),
+        sha256=digest(partial),
+    )
+    (partial / PROVENANCE).write_text(
+        json.dumps(provenance, indent=2) + '\n', 'utf-8'
+    )
+    if out.exists():
+        shutil.rmtree(out)
+    partial.rename(out)
+    return True
