@@ -14,7 +14,7 @@ from mmseg.structures import SegDataSample
 
 from rml_mmseg.models.decode_heads import DeepLabV2Head
 
-IN_CHANNELS, CLASSES = 16, 5
+IN_CHANNELS, CLASSES = 7, 5
 FORMS = ['sum', 'bottleneck']
 
 

@@ -180,7 +180,27 @@ def test_module_is_built_from_the_registry_and_equals_the_function():
     labels[:, 0] = 255
     valid = torch.ones(2, 4, 5, dtype=torch.bool)
     valid[..., 3:] = False
-    torch.testing.assert_close(
-        module(log_probs, labels, valid),
-        pseudo_label_loss(log_probs, labels, valid),
-    )
+    peers = torch.randint(3, (2, 4, 5))
+    # Normalised log-probabilities pass a log-softmax unchanged.
+    losses = module(log_probs, [labels, peers], valid)
+    assert len(losses) == 2
+    for loss, ids in zip(losses, (labels, peers)):
+        torch.testing.assert_close(
+            loss, pseudo_label_loss(log_probs, ids, valid)
+        )
+
+
+def test_module_takes_logits_of_any_precision():
+    loss = PseudoLabelLoss()
+    logits = torch.tensor([0.0, 20000.0]).half().view(1, 2, 1, 1)
+    (value,) = loss(logits, [torch.zeros(1, 1, 1, dtype=torch.long)])
+    # log(1 + exp(20000)) in float32
+    assert value.item() == 20000
+    assert value.dtype == torch.float32
+
+
+def test_module_uses_its_ignore_index():
+    loss = PseudoLabelLoss(ignore_index=1)
+    logits = torch.zeros(1, 2, 1, 2)
+    (value,) = loss(logits, [torch.tensor([[[0, 1]]])])
+    assert value.item() == pytest.approx(math.log(2) / 2)

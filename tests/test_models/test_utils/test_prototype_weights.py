@@ -227,3 +227,37 @@ def test_autocast_does_not_lower_the_precision():
         weights = prototype_weights(features, prototypes)
     assert weights.dtype == torch.float32
     torch.testing.assert_close(weights, wanted)
+
+
+def test_memory_layout_does_not_matter():
+    features, prototypes = (
+        _random(0, 2, 3, 8, 8)[..., ::2, 1:5],
+        _random(1, 5, 3),
+    )
+    wanted = prototype_weights(features.contiguous(), prototypes)
+    last = features.contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(prototype_weights(features, prototypes), wanted)
+    torch.testing.assert_close(prototype_weights(last, prototypes), wanted)
+
+
+def test_arguments_are_left_alone():
+    arguments = (
+        _random(0, 1, 3, 4, 4),
+        _random(1, 5, 3),
+        1.0,
+        torch.tensor([True, False, True, True, False]),
+    )
+    before = [torch.as_tensor(a).clone() for a in arguments]
+    prototype_weights(*arguments)
+    for argument, copy in zip(arguments, before):
+        assert torch.equal(torch.as_tensor(argument), copy)
+
+
+def test_feature_on_its_prototype_has_distance_zero():
+    # Far from the origin the expanded square |f|^2 - 2 f.p + |p|^2 loses
+    # the distance to cancellation.
+    prototypes = 100 + _random(0, 30, 64)
+    features = prototypes.T.reshape(1, 64, 5, 6)
+    weights = prototype_weights(features, prototypes)
+    wanted = _loop_weights(features, prototypes)
+    torch.testing.assert_close(weights, wanted, atol=1e-4, rtol=0)

@@ -86,6 +86,24 @@ class TestClassSums:
         assert sums.item() == 4097
         assert counts.item() == 4097
 
+    def test_memory_layout_does_not_matter(self):
+        features = _random(0, 2, 3, 8, 8)[..., ::2, 1:5]
+        labels = _random_labels(0, 4, 2, 8, 8)[..., ::2, 1:5]
+        wanted = class_sums(features.contiguous(), labels.contiguous(), 4)
+        for name, got in zip(
+            ('strided', 'channels last'),
+            (
+                class_sums(features, labels, 4),
+                class_sums(
+                    features.contiguous(memory_format=torch.channels_last),
+                    labels.transpose(1, 2).contiguous().transpose(1, 2),
+                    4,
+                ),
+            ),
+        ):
+            torch.testing.assert_close(got[0], wanted[0], msg=name)
+            assert torch.equal(got[1], wanted[1]), name
+
     @given(seed=st.integers(0, 999))
     @_LAW
     def test_two_half_batches_add_up_to_the_whole(self, seed):
