@@ -31,6 +31,13 @@ def _latin1_bytes(text: str, encoding: str) -> bytes:
     return text.encode('latin1')
 
 
+def _array_of_buffer(
+    buffer: bytes, dtype: np.dtype, shape: tuple[int, ...], order: str
+) -> np.ndarray:
+    """Array as protocol 5 spells it; numpy refuses objects here."""
+    return np.frombuffer(buffer, dtype).reshape(shape)
+
+
 class _ArrayUnpickler(pickle.Unpickler):
     """Unpickler that can make a numpy array and nothing else."""
 
@@ -39,6 +46,8 @@ class _ArrayUnpickler(pickle.Unpickler):
         ('numpy', 'dtype'): np.dtype,
         ('numpy.core.multiarray', '_reconstruct'): _empty_array,
         ('numpy._core.multiarray', '_reconstruct'): _empty_array,
+        ('numpy.core.numeric', '_frombuffer'): _array_of_buffer,
+        ('numpy._core.numeric', '_frombuffer'): _array_of_buffer,
         ('_codecs', 'encode'): _latin1_bytes,
     }
 

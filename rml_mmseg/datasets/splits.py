@@ -4,7 +4,7 @@ A split is the prefix of one permutation of the sorted image names, so that
 the splits of one seed are nested: whatever is labelled in the smaller split
 is labelled in the larger one. For Cityscapes this is the rule, and with the
 same seeds the very images, of CutMix-Seg (the paper's [59]); see
-:data:`CITYSCAPES_MD5`.
+``published_splits``.
 """
 
 import hashlib
@@ -18,17 +18,6 @@ import numpy as np
 
 #: Written to every provenance file; raise it when the rule changes.
 SPLIT_TOOL_VERSION = 1
-#: Labelled images of Cityscapes in the paper: 1/30, 1/8 and 1/4 of 2975.
-CITYSCAPES_SIZES = (100, 372, 744)
-#: First twelve digits of :func:`names_md5` of CutMix-Seg's labelled images,
-#: by seed, for each of :data:`CITYSCAPES_SIZES`; names without their folder.
-CITYSCAPES_MD5: dict[int, tuple[str, str, str]] = {
-    12345: ('f90fc7804d44', '8e924871e41f', '2e7cd3ee6cca'),
-    23456: ('ba54d97a2df6', '7af018c42d28', '63fb3749414e'),
-    34567: ('47f0ce2db36d', 'b626354d0e46', '0281ebd685b6'),
-    45678: ('72285718b57b', '18dad5ef11e9', '70cfc299d441'),
-    56789: ('8698c8512617', '751386fcbb9c', 'd6f22542aebf'),
-}
 PROVENANCE_FILE = 'provenance.json'
 
 
@@ -203,25 +192,6 @@ def names_md5(names: Iterable[str]) -> str:
     """First twelve digits of the md5 of a list file's text."""
     text = list_text(names).encode()
     return hashlib.md5(text, usedforsecurity=False).hexdigest()[:12]
-
-
-def city_folder(name: str) -> str:
-    """Cityscapes name below its city's folder, as mmseg's lists have it.
-
-    ``aachen_000000_000019`` becomes ``aachen/aachen_000000_000019``; a name
-    that has a folder already is returned as it is.
-    """
-    return name if '/' in name else f'{name.split("_")[0]}/{name}'
-
-
-def cityscapes_md5(order: Iterable[str], count: int) -> str:
-    """Checksum of the first names, to compare with :data:`CITYSCAPES_MD5`.
-
-    Args:
-        order (Iterable[str]): Names, with or without their city's folder.
-        count (int): How many of them are labelled.
-    """
-    return names_md5([PurePosixPath(name).name for name in order][:count])
 
 
 def write_split(

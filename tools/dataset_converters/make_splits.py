@@ -32,7 +32,7 @@ import mmcv
 import numpy as np
 from mmengine.utils import track_iter_progress
 
-from rml_mmseg.datasets import split_readers, splits
+from rml_mmseg.datasets import published_splits, split_readers, splits
 
 
 def parse_args(argv: Optional[list[str]] = None) -> argparse.Namespace:
@@ -99,7 +99,9 @@ def read_any(path: Path, args: argparse.Namespace) -> list[str]:
             path, args.img_prefix, args.img_suffix
         )
     return (
-        [splits.city_folder(n) for n in names] if args.city_folders else names
+        [published_splits.city_folder(n) for n in names]
+        if args.city_folders
+        else names
     )
 
 
@@ -108,10 +110,12 @@ def check_cityscapes(path: Path) -> bool:
     names = split_readers.read_names(path)
     print('seed   images  md5           published     ')
     right = True
-    for seed, published in splits.CITYSCAPES_MD5.items():
+    for seed, published in published_splits.CITYSCAPES_MD5.items():
         order = splits.seeded_order(names, seed)
-        for count, expected in zip(splits.CITYSCAPES_SIZES, published):
-            md5 = splits.cityscapes_md5(order, count)
+        for count, expected in zip(
+            published_splits.CITYSCAPES_SIZES, published
+        ):
+            md5 = published_splits.labelled_md5(order, count)
             verdict = 'same' if md5 == expected else 'DIFFERENT'
             right = right and md5 == expected
             print(f'{seed}  {count:6d}  {md5}  {expected}  {verdict}')
@@ -148,7 +152,9 @@ def draw(args: argparse.Namespace) -> tuple[dict[str, list[str]], dict]:
     if args.ratio is None and args.count is None:
         raise ValueError('give the labelled share by --ratio or --count')
     names = read_any(pool, args)
-    count = args.count or splits.labelled_count(len(names), args.ratio)
+    count = args.count
+    if count is None:
+        count = splits.labelled_count(len(names), args.ratio)
     if args.permutation is not None:
         permutation = split_readers.read_permutation(args.permutation)
         order = splits.permuted_order(names, permutation)
@@ -193,20 +199,6 @@ def convert(args: argparse.Namespace) -> tuple[dict[str, list[str]], dict]:
     return lists, {'source': args.source or listed, 'rule': 'as listed'}
 
 
-def report_cityscapes(labelled: list[str], args: argparse.Namespace) -> None:
-    """Whether a Cityscapes-sized draw is the published one."""
-    published = dict(
-        zip(
-            splits.CITYSCAPES_SIZES,
-            splits.CITYSCAPES_MD5.get(args.seed, ()),
-        )
-    ).get(len(labelled))
-    if published is not None:
-        md5 = splits.cityscapes_md5(labelled, len(labelled))
-        same = 'are' if md5 == published else 'are NOT'
-        print(f"These {same} CutMix-Seg's Cityscapes images (md5 {md5}).")
-
-
 def main(argv: Optional[list[str]] = None) -> int:
     """Run of the tool; returns the exit status."""
     args = parse_args(argv)
@@ -222,6 +214,9 @@ def main(argv: Optional[list[str]] = None) -> int:
         lists, provenance = (convert if args.labelled_list else draw)(args)
         if args.labelled_only:
             del lists['unlabelled']
+        published = published_splits.published_split(lists['labelled'])
+        if published:
+            provenance['published'] = published
         checked = dict(lists)
         if args.unlabelled_includes_labelled and 'unlabelled' in checked:
             del checked['labelled']
@@ -235,7 +230,8 @@ def main(argv: Optional[list[str]] = None) -> int:
     for title, names in lists.items():
         print(f'{title}: {len(names)} images, md5 {splits.names_md5(names)}')
     print(f'written: {", ".join(str(path) for path in paths)}')
-    report_cityscapes(lists['labelled'], args)
+    if 'published' in provenance:
+        print(f'The labelled list is {provenance["published"]}.')
     return 0
 
 

@@ -1,0 +1,162 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from rml_mmseg.datasets import splits
+from tools.dataset_converters import make_splits
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+SHARED_SPLITS = ROOT.parent / 'shared' / 'data' / 'splits'
+
+
+def shared(name):
+    path = SHARED_SPLITS / name
+    if not path.is_file():
+        pytest.skip(f'needs {name} in shared/data/splits')
+    return path
+
+
+NAMES = [f'frame_{index:03d}' for index in range(20)]
+
+
+def test_cityscapes_splits_are_the_published_ones(capsys):
+    path = shared('cityscapes_train_names.txt')
+    names = path.read_text().split()
+    order = splits.seeded_order(names, 23456)
+    assert order[0] == 'hanover_000000_029043'
+    assert make_splits.main(['--check-cityscapes', str(path)]) == 0
+    assert capsys.readouterr().out.count(' same') == 15
+
+
+def test_check_cityscapes_tells_of_other_names(tmp_path, capsys):
+    path = tmp_path / 'names.txt'
+    path.write_text(splits.list_text(f'a_{i:04d}' for i in range(2975)))
+    assert make_splits.main(['--check-cityscapes', str(path)]) == 1
+    assert 'DIFFERENT' in capsys.readouterr().out
+
+
+@pytest.fixture
+def images(tmp_path):
+    folder = tmp_path / 'images'
+    folder.mkdir()
+    for name in NAMES:
+        (folder / f'{name}.jpg').touch()
+    return folder
+
+
+def test_tool_draws_a_split(images, tmp_path, capsys):
+    out = tmp_path / 'out'
+    arguments = ['--images', str(images), '--ratio', '1/8', '--out', str(out)]
+    assert make_splits.main([*arguments, '--seed', '3']) == 0
+    order = splits.seeded_order(NAMES, 3)
+    assert (out / 'labelled.txt').read_text().split() == order[:3]
+    assert (out / 'unlabelled.txt').read_text().split() == order[3:]
+    record = json.loads((out / 'provenance.json').read_text())
+    assert (record['seed'], record['labelled']) == (3, '1/8')
+    assert (record['source'], record['source_count']) == (str(images), 20)
+    assert make_splits.main([*arguments, '--seed', '4']) == 2
+    assert 'holds another list' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('extra', 'message'),
+    [
+        (['--ratio', '1/4'], '--seed and --permutation'),
+        (['--seed', '0'], '--ratio or --count'),
+        (['--seed', '0', '--count', '20'], 'between 1 and 19'),
+        (['--seed', '0', '--count', '0'], 'between 1 and 19'),
+        (['--seed', '0', '--count', '2', '--stratify'], '--masks'),
+        (['--seed', '0', '--count', '2', '--names', 'x'], 'give one of'),
+    ],
+)
+def test_tool_refuses_and_writes_nothing(
+    images, tmp_path, capsys, extra, message
+):
+    out = tmp_path / 'out'
+    status = make_splits.main(
+        ['--images', str(images), '--out', str(out), *extra]
+    )
+    assert status == 2 and not out.exists()
+    assert message in capsys.readouterr().err
+
+
+def test_tool_refuses_overlap_with_validation(images, tmp_path, capsys):
+    val = tmp_path / 'val.txt'
+    val.write_text('frame_007\nother\n')
+    arguments = ['--images', str(images), '--count', '2', '--seed', '0']
+    arguments += ['--out', str(tmp_path / 'out'), '--val', str(val)]
+    for extra in ([], ['--unlabelled-includes-labelled']):
+        assert make_splits.main([*arguments, *extra]) == 2
+        assert 'frame_007' in capsys.readouterr().err
+    val.write_text('other\n')
+    assert make_splits.main(arguments) == 0
+
+
+def test_tool_converts_the_lists_of_a_peer(tmp_path, capsys):
+    labelled, unlabelled = tmp_path / 'l.txt', tmp_path / 'u.txt'
+    labelled.write_text('JPEGImages/a.jpg SegmentationClass/a.png\n')
+    unlabelled.write_text('JPEGImages/b.jpg SegmentationClass/b.png\n')
+    out = tmp_path / 'out'
+    arguments = ['--labelled-list', str(labelled), '--unlabelled-list']
+    arguments += [str(unlabelled), '--img-prefix', 'JPEGImages']
+    arguments += ['--out', str(out)]
+    assert make_splits.main(arguments) == 0
+    assert (out / 'labelled.txt').read_text() == 'a\n'
+    assert (out / 'unlabelled.txt').read_text() == 'b\n'
+    unlabelled.write_text('JPEGImages/a.jpg SegmentationClass/a.png\n')
+    assert make_splits.main([*arguments, '--force']) == 2
+    assert 'share 1 images' in capsys.readouterr().err
+
+
+def test_tool_stratifies_by_the_masks(images, tmp_path, capsys):
+    masks = tmp_path / 'masks'
+    masks.mkdir()
+    for index, name in enumerate(NAMES):
+        mask = np.zeros((4, 4), np.uint8)
+        mask[0, 0] = 255
+        if index in (5, 11):
+            mask[1] = index
+        image = Image.fromarray(mask, mode='P')
+        image.putpalette([7] * 768)  # colours that hide the indices
+        image.save(masks / f'{name}.png')
+    out = tmp_path / 'out'
+    arguments = ['--images', str(images), '--seed', '0', '--stratify']
+    arguments += ['--masks', str(masks), '--out', str(out)]
+    assert make_splits.main([*arguments, '--count', '2']) == 0
+    labelled = (out / 'labelled.txt').read_text().split()
+    assert sorted(labelled) == ['frame_005', 'frame_011']
+    assert make_splits.main([*arguments, '--count', '1', '--force']) == 0
+    missing = 11 if labelled[0] == 'frame_005' else 5
+    assert f'classes [{missing}]' in capsys.readouterr().out
+
+
+def test_tool_writes_the_labelled_list_alone(images, tmp_path):
+    out = tmp_path / 'out'
+    arguments = ['--images', str(images), '--count', '2', '--seed', '0']
+    arguments += ['--out', str(out), '--labelled-only']
+    assert make_splits.main(arguments) == 0
+    assert not (out / 'unlabelled.txt').exists()
+
+
+def test_tool_puts_city_folders_before_bare_names(tmp_path):
+    names = tmp_path / 'names.txt'
+    names.write_text('ulm_000001_000019\nbochum_000000_021070\n')
+    out = tmp_path / 'out'
+    arguments = ['--names', str(names), '--count', '1', '--seed', '0']
+    assert (
+        make_splits.main([*arguments, '--city-folders', '--out', str(out)])
+        == 0
+    )
+    listed = [
+        (out / f'{title}.txt').read_text()
+        for title in ('labelled', 'unlabelled')
+    ]
+    assert sorted(listed) == [
+        'bochum/bochum_000000_021070\n',
+        'ulm/ulm_000001_000019\n',
+    ]
