@@ -1,0 +1,311 @@
+"""Every workaround acts where its fault is present and only there."""
+
+import importlib
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from mmengine.dist import utils as dist_utils
+from mmengine.logging import HistoryBuffer
+from mmengine.model import MMDistributedDataParallel
+from mmengine.runner import load_checkpoint, save_checkpoint
+
+import rml_mmseg
+from rml_mmseg import compat
+
+ROOT = Path(__file__).resolve().parents[1]
+WITHOUT_EXTENSION = isinstance(
+    importlib.import_module('mmcv.ops'), compat.MissingOps
+)
+
+# A subprocess that has the workarounds but nothing else of the package.
+LOAD_COMPAT = f"""
+import importlib.util
+spec = importlib.util.spec_from_file_location(
+    'compat', {str(ROOT / 'rml_mmseg' / 'compat.py')!r})
+compat = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(compat)
+"""
+
+
+def run_python(code, path):
+    """Run code in a new interpreter that finds modules in `path` first."""
+    return subprocess.run(
+        [sys.executable, '-c', textwrap.dedent(code)],
+        env={**os.environ, 'PYTHONPATH': f'{path}{os.pathsep}{ROOT}'},
+        capture_output=True,
+        text=True,
+    )
+
+
+def install_module(monkeypatch, **attributes):
+    module = SimpleNamespace(**attributes)
+    monkeypatch.setitem(sys.modules, 'somepackage', module)
+
+
+class TestCheckVersions:
+    def test_this_environment_is_supported(self):
+        compat.check_versions()
+
+    @pytest.mark.parametrize(
+        'version', ['2.0.0rc4', '2.1.0', '2.3.6', '2.13.0+cpu', '2.9.0.dev1']
+    )
+    def test_accepts_versions_in_range(self, monkeypatch, version):
+        install_module(monkeypatch, __version__=version)
+        compat.check_versions({'somepackage': '>=2.0.0rc4,<3'})
+
+    @pytest.mark.parametrize('version', ['2.0.0rc3', '1.7.2', '3.0.0'])
+    def test_names_package_version_and_range(self, monkeypatch, version):
+        install_module(monkeypatch, __version__=version)
+        with pytest.raises(ImportError) as error:
+            compat.check_versions({'somepackage': '>=2.0.0rc4,<3'})
+        assert str(error.value) == (
+            'rml_mmseg needs somepackage>=2.0.0rc4,<3, '
+            f'found somepackage {version}'
+        )
+
+    def test_names_a_missing_package(self):
+        with pytest.raises(ImportError, match='no_such_package>=1, found no'):
+            compat.check_versions({'no_such_package': '>=1'})
+
+    def test_explains_a_refused_neighbour(self, tmp_path, monkeypatch):
+        (tmp_path / 'picky.py').write_text("assert False, 'MMCV==9 is used'")
+        monkeypatch.syspath_prepend(tmp_path)
+        with pytest.raises(ImportError, match='picky refuses.*MMCV==9'):
+            compat.check_versions({'picky': '>=1'})
+
+    def test_leaves_broken_packages_alone(self, tmp_path, monkeypatch):
+        (tmp_path / 'broken.py').write_text('import no_such_neighbour')
+        monkeypatch.syspath_prepend(tmp_path)
+        with pytest.raises(ModuleNotFoundError, match='no_such_neighbour'):
+            compat.check_versions({'broken': '>=1'})
+
+
+class TestTorchvision:
+    """With a package that fails as a CUDA build beside CPU-only torch does."""
+
+    def fake(self, tmp_path, body):
+        package = tmp_path / 'torchvision'
+        package.mkdir()
+        (package / '__init__.py').write_text(textwrap.dedent(body))
+        return tmp_path
+
+    def test_defines_the_missing_schemas(self, tmp_path):
+        path = self.fake(
+            tmp_path,
+            """
+            import torch
+            for name in ('nms', 'qnms'):
+                if not hasattr(torch.ops.torchvision, name):
+                    raise RuntimeError(
+                        f'operator torchvision::{name} does not exist')
+            """,
+        )
+        done = run_python(LOAD_COMPAT + 'import torchvision', path)
+        assert done.returncode == 0, done.stderr
+
+    def test_leaves_a_working_build_alone(self, tmp_path):
+        path = self.fake(tmp_path, '')
+        code = LOAD_COMPAT + (
+            "import torch; print(hasattr(torch.ops.torchvision, 'nms'))"
+        )
+        assert run_python(code, path).stdout.strip() == 'False'
+
+    def test_does_not_hide_another_fault(self, tmp_path):
+        path = self.fake(tmp_path, "raise RuntimeError('another fault')")
+        done = run_python(LOAD_COMPAT, path)
+        assert done.returncode != 0
+        assert 'RuntimeError: another fault' in done.stderr
+
+    def test_the_installed_build_imports(self):
+        torchvision = importlib.import_module('torchvision')
+        assert torchvision.transforms
+
+
+class TestMmcvOps:
+    def test_point_sample_works(self):
+        from mmcv.ops import point_sample
+
+        # The centre of a 2 x 2 image lies between its four pixels.
+        image = torch.tensor([[[[1.0, 2.0], [3.0, 6.0]]]])
+        centre = torch.tensor([[[0.5, 0.5]]])
+        assert point_sample(image, centre).item() == 3.0
+
+    @pytest.mark.skipif(
+        not WITHOUT_EXTENSION, reason='mmcv has its compiled operators'
+    )
+    def test_other_names_say_what_to_install(self):
+        from mmcv.ops import PSAMask
+
+        assert isinstance(PSAMask, type)
+        with pytest.raises(ImportError, match='mmcv.ops.PSAMask.*full mmcv'):
+            PSAMask('collect', (3, 3))
+
+    @pytest.mark.skipif(
+        not WITHOUT_EXTENSION, reason='mmcv has its compiled operators'
+    )
+    def test_environment_report_works(self):
+        from mmcv.utils import collect_env
+
+        assert collect_env()['MMCV Compiler'] == 'n/a'
+
+    @pytest.mark.skipif(
+        not WITHOUT_EXTENSION, reason='mmcv has its compiled operators'
+    )
+    def test_private_names_are_absent(self):
+        ops = importlib.import_module('mmcv.ops')
+        assert not hasattr(ops, '__wrapped__')
+
+    @pytest.mark.skipif(
+        WITHOUT_EXTENSION, reason='mmcv has no compiled operators'
+    )
+    def test_compiled_operators_stay(self):
+        from mmcv.ops import nms
+
+        boxes = torch.tensor([[0.0, 0, 2, 2], [0, 0, 2, 2], [5, 5, 6, 6]])
+        kept = nms(boxes, torch.tensor([0.9, 0.8, 0.7]), 0.5)[1]
+        assert kept.tolist() == [0, 2]
+
+
+class TestCheckpoints:
+    def test_own_checkpoints_load(self, tmp_path):
+        history = HistoryBuffer([1.0, 2.0], [1, 1])
+        file = tmp_path / 'iter_1.pth'
+        state = {'layer.weight': torch.ones(1, 1)}
+        scalars = {
+            'loss': history,
+            'f4': np.float32(0.25),
+            'f8': np.float64(0.5),
+            'i8': np.int64(3),
+        }
+        save_checkpoint(
+            {'state_dict': state, 'message_hub': scalars}, str(file)
+        )
+        model = torch.nn.Module()
+        model.layer = torch.nn.Linear(1, 1, bias=False)
+        loaded = load_checkpoint(model, str(file))
+        assert model.layer.weight.item() == 1.0
+        hub = loaded['message_hub']
+        assert hub['loss'].data[0].tolist() == [1.0, 2.0]
+        assert (hub['f4'], hub['f8'], hub['i8']) == (0.25, 0.5, 3)
+
+    @pytest.mark.skipif(
+        not hasattr(torch.serialization, 'add_safe_globals'),
+        reason='this torch has no safe loading',
+    )
+    def test_other_types_stay_refused(self, tmp_path):
+        file = tmp_path / 'unsafe.pth'
+        torch.save({'call': os.system}, file)
+        with pytest.raises(Exception, match='[Ww]eights.only'):
+            torch.load(file, weights_only=True)
+
+
+@pytest.mark.skipif(
+    torch.cuda.is_available(), reason='this machine has an accelerator'
+)
+class TestOnCPU:
+    def test_two_processes_train_alike(self, tmp_path):
+        """Stock Runner and launcher, in two processes with gloo."""
+        script = tmp_path / 'train_toy.py'
+        script.write_text(
+            textwrap.dedent("""
+            import rml_mmseg
+            import torch
+            from mmengine.dist import get_backend, get_rank, get_world_size
+            from mmengine.model import BaseModel
+            from mmengine.runner import Runner
+
+            class Toy(BaseModel):
+                def __init__(self):
+                    super().__init__()
+                    self.layer = torch.nn.Linear(1, 1, bias=False)
+                    torch.nn.init.zeros_(self.layer.weight)
+
+                def forward(self, inputs, mode):
+                    return {'loss': self.layer(inputs).mean()}
+
+            class Data(torch.utils.data.Dataset):
+                metainfo = None
+                def __len__(self):
+                    return 4
+                def __getitem__(self, index):
+                    return {'inputs': torch.tensor([float(index)])}
+
+            runner = Runner(
+                Toy(), work_dir=WORK_DIR, launcher='pytorch',
+                train_dataloader=dict(
+                    dataset=Data(), batch_size=1, num_workers=0,
+                    collate_fn=dict(type='default_collate'),
+                    sampler=dict(type='DefaultSampler', shuffle=False)),
+                optim_wrapper=dict(optimizer=dict(type='SGD', lr=1.0)),
+                train_cfg=dict(by_epoch=False, max_iters=1),
+            )
+            runner.train()
+            weight = runner.model.module.layer.weight.item()
+            print('RESULT', get_rank(), get_world_size(), get_backend(),
+                  weight, flush=True)
+            """).replace('WORK_DIR', repr(str(tmp_path / 'work')))
+        )
+        done = subprocess.run(
+            [sys.executable, '-m', 'torch.distributed.run', '--standalone']
+            + ['--nproc_per_node=2', str(script)],
+            env={**os.environ, 'PYTHONPATH': str(ROOT)},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        results = [
+            line.split()[1:]
+            for line in done.stdout.splitlines()
+            if line.startswith('RESULT')
+        ]
+        # The samples are 0 and 1: the mean gradient is 1 / 2.
+        assert sorted(results) == [
+            ['0', '2', 'gloo', '-0.5'],
+            ['1', '2', 'gloo', '-0.5'],
+        ]
+
+    def test_other_backends_are_kept(self, monkeypatch):
+        seen = []
+        monkeypatch.setattr(
+            torch.distributed,
+            'init_process_group',
+            lambda **kwargs: seen.append(kwargs),
+        )
+        monkeypatch.setenv('RANK', '0')
+        monkeypatch.setenv('LOCAL_RANK', '0')
+        dist_utils._init_dist_pytorch('mpi', timeout=3)
+        dist_utils._init_dist_pytorch('nccl')
+        assert [kwargs['backend'] for kwargs in seen] == ['mpi', 'gloo']
+        assert seen[0]['timeout'] == 3
+
+    def test_device_ids_are_dropped_for_cpu_parameters_only(self, monkeypatch):
+        seen = []
+        monkeypatch.setattr(
+            torch.nn.parallel.DistributedDataParallel,
+            '__init__',
+            lambda self, **kwargs: seen.append(kwargs.get('device_ids')),
+        )
+        for device in ('cpu', 'meta'):
+            module = torch.nn.Linear(1, 1, device=device)
+            wrapper = MMDistributedDataParallel.__new__(
+                MMDistributedDataParallel
+            )
+            object.__setattr__(wrapper, 'detect_anomalous_params', False)
+            MMDistributedDataParallel.__init__(
+                wrapper, module=module, device_ids=[1]
+            )
+        assert seen == [None, [1]]
+
+
+def test_package_registers_on_import():
+    assert rml_mmseg.__version__ == '0.1.0'
+    from mmseg.registry import MODELS
+
+    assert MODELS.get('MutualSemiSegmentor') is not None
