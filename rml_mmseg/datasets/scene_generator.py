@@ -177,7 +177,7 @@ class SceneGenerator:
         mask = np.zeros((self.height, self.width), dtype=np.uint8)
 
         rate = np.array([kind.frequency for kind in SCENE_CLASSES[1:]])
-        count = int(generator.integers(4, 8))
+        count = int(generator.integers(5, 9))
         labels = 1 + generator.choice(
             len(rate), size=count, p=rate / rate.sum()
         )

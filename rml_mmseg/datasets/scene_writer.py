@@ -16,7 +16,7 @@ PROVENANCE = 'provenance.json'
 # Raise with every change of the generator that alters a pixel.
 VERSION = 1
 # A class with fewer pixels than this teaches next to nothing.
-MIN_PIXELS = 50
+MIN_PIXELS = 100
 
 
 def choose_labelled(

@@ -103,11 +103,11 @@ def test_bad_generator_settings_are_named():
 def test_choose_labelled_shows_every_class():
     pixels = np.zeros((20, 3), dtype=int)
     pixels[:, 0] = 500
-    pixels[4, 1] = pixels[11, 2] = 50
+    pixels[4, 1] = pixels[11, 2] = 100
     chosen = choose_labelled(pixels, 5, np.random.default_rng(0))
     assert {4, 11} <= set(chosen) and len(set(chosen)) == 5
     assert (np.diff(chosen) > 0).all()
-    pixels[11, 2] = 49
+    pixels[11, 2] = 99
     with pytest.raises(ValueError, match='labelled=5 of 20 images'):
         choose_labelled(pixels, 5, np.random.default_rng(0))
 
