@@ -1,0 +1,196 @@
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from mmengine.config import Config
+from mmseg.registry import DATASETS
+from PIL import Image
+
+from tests.test_tools.converter_helpers import ids, photo, save
+from tools.dataset_converters import image_folder
+
+
+class TestImageFolder:
+    def _source(self, root, labelled=5, unlabelled=3):
+        for index in range(labelled + unlabelled):
+            save(root / f'images/city/{index}.png', photo(2, 4, index))
+        for index in range(labelled):
+            save(root / f'masks/city/{index}.png', [[0, 0, 1, 255]] * 2)
+        return root / 'images', root / 'out', '--masks', root / 'masks'
+
+    def _list(self, root, name):
+        return (root / f'out/splits/{name}.txt').read_text().split()
+
+    def test_layout_lists_and_statistics(self, tmp_path, call, capsys):
+        call(image_folder, *self._source(tmp_path))
+        labelled, val = (self._list(tmp_path, n) for n in ('labelled', 'val'))
+        assert len(labelled) == 4 and len(val) == 1
+        assert sorted(labelled + val) == [f'city/{i}' for i in range(5)]
+        unlabelled = self._list(tmp_path, 'unlabelled')
+        assert unlabelled == ['city/5', 'city/6', 'city/7']
+        out = tmp_path / 'out'
+        for split, names in (
+            ('train', labelled + unlabelled),
+            ('val', val),
+        ):
+            for name in names:
+                assert (out / f'img_dir/{split}/{name}.png').is_file()
+                mask = out / f'ann_dir/{split}/{name}.png'
+                assert mask.is_file() == (name not in unlabelled)
+        report = json.loads((out / 'statistics.json').read_text())
+        assert report['labelled'] == dict(
+            images=4,
+            ignored_pixels=8,
+            classes=dict(
+                class_0=dict(pixels=16, share=0.666667, images=4),
+                class_1=dict(pixels=8, share=0.333333, images=4),
+            ),
+        )
+        assert report['unlabelled'] == dict(images=3)
+        assert '66.67 %' in capsys.readouterr().out
+
+    def test_seed_decides_validation(self, tmp_path, call):
+        arguments = self._source(tmp_path, labelled=12)
+        chosen = []
+        for seed in (0, 0, 1):
+            out = tmp_path / f'out{len(chosen)}'
+            call(
+                image_folder, arguments[0], out, *arguments[2:],
+                '--seed', seed, '--val-fraction', 0.34,
+            )  # fmt: skip
+            chosen.append((out / 'splits/val.txt').read_text().split())
+        assert len(chosen[0]) == 4
+        assert chosen[0] == chosen[1] != chosen[2]
+
+    def test_config_builds_the_datasets(self, tmp_path, call):
+        arguments = self._source(tmp_path)
+        call(image_folder, *arguments, '--classes', 'road, tram')
+        cfg = Config.fromfile(str(tmp_path / 'out/dataset_config.py'))
+        assert cfg.num_classes == 2
+        sizes = dict(labelled=4, unlabelled=3, val=1)
+        for part, size in sizes.items():
+            dataset = DATASETS.build(cfg[f'{part}_dataset'])
+            assert len(dataset) == size
+            assert dataset.metainfo['classes'] == ('road', 'tram')
+            info = dataset.get_data_info(0)
+            assert Path(info['img_path']).is_file()
+            if part != 'unlabelled':
+                assert Path(info['seg_map_path']).is_file()
+
+    def test_colour_table_gives_ids_names_and_palette(self, tmp_path, call):
+        images, out, _, masks = self._source(tmp_path, 3, 0)
+        for path in masks.rglob('*.png'):
+            save(path, [[[9, 9, 9], [0, 0, 8], [1, 2, 3], [9, 9, 9]]] * 2)
+        table = tmp_path / 'table.csv'
+        table.write_text('name,r,g,b\nroad,1,2,3\nvoid,0,0,8\ntram,9,9,9\n')
+        call(
+            image_folder, images, out, '--masks', masks,
+            '--colour-table', table, '--val-fraction', 0,
+        )  # fmt: skip
+        expected = [[1, 255, 0, 1]] * 2
+        assert ids(out / 'ann_dir/train/city/1.png') == expected
+        cfg = Config.fromfile(str(out / 'dataset_config.py'))
+        assert tuple(cfg.metainfo.classes) == ('road', 'tram')
+        assert cfg.metainfo.palette == [[1, 2, 3], [9, 9, 9]]
+
+    def test_mixed_formats_become_png(self, tmp_path, call):
+        arguments = self._source(tmp_path)
+        image = tmp_path / 'images/city/7.png'
+        with Image.open(image) as file:
+            file.save(image.with_suffix('.BMP'))
+        image.unlink()
+        with pytest.raises(SystemExit, match='images of one format'):
+            call(image_folder, *arguments, '--link')
+        call(image_folder, *arguments)
+        written = cv2.imread(str(tmp_path / 'out/img_dir/train/city/7.png'))
+        assert np.array_equal(written[..., ::-1], photo(2, 4, 7))
+
+    def test_links(self, tmp_path, call):
+        call(image_folder, *self._source(tmp_path), '--link')
+        link = tmp_path / 'out/img_dir/train/city/6.png'
+        assert link.is_symlink()
+        assert link.resolve() == tmp_path / 'images/city/6.png'
+        masks = list((tmp_path / 'out/ann_dir').rglob('*.png'))
+        assert len(masks) == 5 and all(mask.is_symlink() for mask in masks)
+
+    def test_masks_beside_the_images(self, tmp_path, call):
+        for index in range(3):
+            save(tmp_path / f'all/{index}.png', photo(1, 2))
+        for index in range(2):
+            save(tmp_path / f'all/{index}_mask.png', [[0, 1]])
+        call(
+            image_folder, tmp_path / 'all', tmp_path / 'out',
+            '--masks', tmp_path / 'all', '--mask-ending', '_mask',
+        )  # fmt: skip
+        assert self._list(tmp_path, 'unlabelled') == ['2']
+        assert len(self._list(tmp_path, 'labelled')) == 1
+        assert len(self._list(tmp_path, 'val')) == 1
+
+    def test_val_list(self, tmp_path, call):
+        arguments = self._source(tmp_path)
+        names = tmp_path / 'val.txt'
+        names.write_text('city/3\ncity/0\n')
+        call(image_folder, *arguments, '--val-list', names)
+        assert self._list(tmp_path, 'val') == ['city/0', 'city/3']
+        names.write_text('city/3\ncity/6\n')
+        with pytest.raises(SystemExit, match="first being 'city/6'"):
+            call(
+                image_folder, arguments[0], tmp_path / 'other',
+                *arguments[2:], '--val-list', names,
+            )  # fmt: skip
+
+    def test_dry_run_writes_nothing(self, tmp_path, call, capsys):
+        call(image_folder, *self._source(tmp_path), '--dry-run')
+        assert 'labelled: 4 images' in capsys.readouterr().out
+        assert not (tmp_path / 'out').exists()
+
+    def test_all_problems_are_listed(self, tmp_path, call, capsys):
+        arguments = self._source(tmp_path, labelled=6)
+        save(tmp_path / 'masks/city/0.png', [[0, 1]])
+        save(tmp_path / 'masks/city/1.png', [[0, 7, 0, 0]] * 2)
+        (tmp_path / 'images/city/2.png').write_bytes(b'')
+        save(tmp_path / 'masks/city/99.png', [[0]])
+        arguments += ('--classes', 'a,b')
+        with pytest.raises(SystemExit, match='nothing was written'):
+            call(image_folder, *arguments)
+        text = capsys.readouterr().out
+        assert '3 images or masks are wrong' in text
+        assert '0.png is 1 x 2 pixels, but its image 2 x 4' in text
+        assert '1.png holds the ids [7], but 2 classes' in text
+        assert '2.png cannot be read as an image' in text
+        assert '1 masks belong to no image' in text
+        assert not (tmp_path / 'out').exists()
+
+        call(image_folder, *arguments, '--skip-bad')
+        names = self._list(tmp_path, 'labelled') + self._list(tmp_path, 'val')
+        assert sorted(names) == ['city/3', 'city/4', 'city/5']
+
+    def test_black_and_white_masks_ask_for_a_table(self, tmp_path, call):
+        arguments = self._source(tmp_path)
+        for path in (tmp_path / 'masks').rglob('*.png'):
+            save(path, [[0, 255, 255, 0]] * 2)
+        with pytest.raises(SystemExit, match='black-and-white.*object,255'):
+            call(image_folder, *arguments)
+
+    def test_settings_that_cannot_work(self, tmp_path, call):
+        arguments = self._source(tmp_path)
+        for extra, message in (
+            (('--val-fraction', 0.95), 'leaves none for training'),
+            (('--val-fraction', 1.5), r'in \[0, 1\), but is 1.5'),
+            (('--classes', 'a,a'), 'different names'),
+        ):
+            with pytest.raises(SystemExit, match=message):
+                call(image_folder, *arguments, *extra)
+        with pytest.raises(SystemExit, match='no image has a mask'):
+            call(image_folder, *arguments[:2])
+        save(tmp_path / 'out/mine.png', [[0]])
+        with pytest.raises(SystemExit, match='is not empty'):
+            call(image_folder, *arguments)
+
+    def test_same_name_in_two_formats_is_refused(self, tmp_path, call):
+        arguments = self._source(tmp_path)
+        save(tmp_path / 'images/city/0.bmp', photo(2, 4))
+        with pytest.raises(SystemExit, match='differ in their suffix only'):
+            call(image_folder, *arguments)
