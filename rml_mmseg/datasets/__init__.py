@@ -1,4 +1,30 @@
+"""Datasets, samplers and transforms."""
+
 from .camvid import CamVidDataset
-from .samplers import *
+from .samplers import Draw, SemiSegSampler
+from .semi_seg_dataset import SemiSegDataset
 from .textured_scenes import TexturedScenesDataset
-from .transforms import *
+from .transforms import (
+    CheckLabels,
+    CutMix,
+    MarkValid,
+    PackSemiSegInputs,
+    PhotometricRandAugment,
+    WeakStrongViews,
+)
+from .unlabelled_seg_dataset import UnlabelledSegDataset
+
+__all__ = [
+    'CamVidDataset',
+    'CheckLabels',
+    'CutMix',
+    'Draw',
+    'MarkValid',
+    'PackSemiSegInputs',
+    'PhotometricRandAugment',
+    'SemiSegDataset',
+    'SemiSegSampler',
+    'TexturedScenesDataset',
+    'UnlabelledSegDataset',
+    'WeakStrongViews',
+]

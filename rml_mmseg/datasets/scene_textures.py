@@ -51,6 +51,13 @@ def smooth_noise(
     return noise[:height, :width]
 
 
+def _noise_like(
+    y: Array, cell: float, generator: np.random.Generator
+) -> Array:
+    """Smooth noise of the shape of ``y``."""
+    return smooth_noise(y.shape[0], y.shape[1], cell, generator)
+
+
 def stripes(
     y: Array,
     x: Array,
@@ -118,7 +125,7 @@ def grain(
 ) -> Array:
     """Wavy fibres along one direction."""
     along, _ = _rotate(y, x, angle)
-    warp = smooth_noise(*y.shape, 2.5 * scale, generator)
+    warp = _noise_like(y, 2.5 * scale, generator)
     return _wave(along / scale + 0.8 * warp, sharpness=1.2)
 
 
@@ -202,8 +209,8 @@ def clouds(
     generator: np.random.Generator,
 ) -> Array:
     """Soft blotches: two octaves of smooth noise."""
-    coarse = smooth_noise(*y.shape, 3 * scale, generator)
-    fine = smooth_noise(*y.shape, scale, generator)
+    coarse = _noise_like(y, 3 * scale, generator)
+    fine = _noise_like(y, scale, generator)
     return np.clip(0.5 + 0.45 * coarse + 0.25 * fine, 0, 1)
 
 
@@ -216,7 +223,7 @@ def speckle(
 ) -> Array:
     """Fine grit over soft blotches."""
     grit = generator.uniform(size=y.shape)
-    soft = smooth_noise(*y.shape, 2 * scale, generator)
+    soft = _noise_like(y, 2 * scale, generator)
     return np.clip(0.45 * grit + 0.3 + 0.25 * soft, 0, 1)
 
 

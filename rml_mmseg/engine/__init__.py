@@ -1,3 +1,12 @@
-from .hooks import *
-from .loops import *
-from .optimizers import *
+"""Hooks, loops and optimiser set-up."""
+
+from .hooks import MutualEMAHook
+from .loops import StagedTrainLoop
+from .optimizers import MutualOptimWrapper, MutualOptimWrapperConstructor
+
+__all__ = [
+    'MutualEMAHook',
+    'MutualOptimWrapper',
+    'MutualOptimWrapperConstructor',
+    'StagedTrainLoop',
+]

@@ -1,1 +1,5 @@
-from .metrics import *
+"""Evaluation."""
+
+from .metrics import LearnersIoUMetric
+
+__all__ = ['LearnersIoUMetric']

@@ -1,0 +1,5 @@
+"""Samplers."""
+
+from .semi_seg_sampler import Draw, SemiSegSampler
+
+__all__ = ['Draw', 'SemiSegSampler']

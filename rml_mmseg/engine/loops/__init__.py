@@ -1,0 +1,5 @@
+"""Loops."""
+
+from .staged_train_loop import StagedTrainLoop
+
+__all__ = ['StagedTrainLoop']

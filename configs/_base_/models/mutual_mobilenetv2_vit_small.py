@@ -1,0 +1,66 @@
+# MobileNetV2 and a hybrid ViT: ResNet-18 to stride 16, a transformer
+# encoder on its tokens, and SETR's progressive upsampling head.
+_base_ = './mobilenetv2_deeplabv3plus_small.py'
+vit = dict(
+    type='EncoderDecoder',
+    backbone=dict(
+        type='ResNet',
+        depth=18,
+        num_stages=3,
+        strides=(1, 2, 2),
+        dilations=(1, 1, 1),
+        out_indices=(0, 1, 2),
+        norm_cfg=_base_.norm_cfg,
+        style='pytorch',
+        init_cfg=dict(
+            type='Pretrained',
+            checkpoint='optional:{{$WEIGHTS_ROOT:../shared/data/weights}}/resnet18_imagenet_fp16.pth',
+        ),
+    ),
+    neck=dict(
+        type='TransformerNeck',
+        in_channels=256,
+        embed_dims=192,
+        num_layers=3,
+        num_heads=6,
+        grid_size=(7, 9),
+    ),
+    decode_head=dict(
+        type='SETRUPHead',
+        in_channels=192,
+        in_index=2,
+        channels=96,
+        num_convs=2,
+        up_scale=2,
+        kernel_size=3,
+        norm_layer=dict(type='LN', eps=1e-6),
+        dropout_ratio=0.1,
+        num_classes=11,
+        norm_cfg=_base_.norm_cfg,
+        align_corners=False,
+        loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
+    ),
+    train_cfg=dict(),
+    test_cfg=dict(mode='whole'),
+)
+model = dict(
+    _delete_=True,
+    type='MutualSemiSegmentor',
+    data_preprocessor=dict(
+        type='SemiSegDataPreProcessor', **_base_.preprocessor
+    ),
+    segmentors=[_base_.mobilenetv2, vit],
+    rectifier=dict(type='PrototypeRectifier', momentum=0.999),
+    semi_train_cfg=dict(unsup_weight=1.0, self_weight=1.0, peer_weight=1.0),
+    test_cfg=dict(
+        mode='whole',
+        predict_on='teachers.0',
+        score=[
+            'students.0',
+            'students.1',
+            'teachers.0',
+            'teachers.1',
+            'ensemble',
+        ],
+    ),
+)

@@ -1,0 +1,13 @@
+optim_wrapper = dict(
+    type='OptimWrapper',
+    optimizer=dict(type='AdamW', lr=5e-4, weight_decay=0.01),
+    paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.2))),
+)
+param_scheduler = [
+    dict(type='PolyLR', eta_min=0.0, power=0.9, begin=0, by_epoch=False)
+]
+train_cfg = dict(
+    type='StagedTrainLoop', iters_per_stage=1000, val_interval=500
+)
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')

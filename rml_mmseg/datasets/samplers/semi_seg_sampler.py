@@ -1,0 +1,121 @@
+"""Which labelled and unlabelled images make up an item."""
+
+from typing import Iterator, NamedTuple, Optional
+
+import numpy as np
+from mmengine.dist import get_dist_info, sync_random_seed
+from mmseg.registry import DATA_SAMPLERS
+from torch.utils.data import Sampler
+
+from ..seeding import derive_seed
+
+LABELLED, UNLABELLED, ITEM = range(3)
+
+
+class Draw(NamedTuple):
+    """One draw: what to load, and the seed of its augmentation."""
+
+    labelled: int
+    unlabelled: tuple[int, ...]
+    seed: int
+
+
+class ShuffledPasses:
+    """An endless run through whole shuffled passes, open at any position.
+
+    Args:
+        size (int): Number of items in a pass.
+        seed (int): Seed of the order.
+        stream (int): Tells streams of one seed apart.
+        shuffle (bool): False for the order as it is.
+    """
+
+    def __init__(
+        self, size: int, seed: int, stream: int, shuffle: bool
+    ) -> None:
+        self.size = size
+        self.seed = seed
+        self.stream = stream
+        self.shuffle = shuffle
+        self._number = -1
+        self._order = np.arange(size)
+
+    def __getitem__(self, position: int) -> int:
+        number, offset = divmod(position, self.size)
+        if not self.shuffle:
+            return offset
+        if number != self._number:
+            seed = derive_seed(self.seed, self.stream, number)
+            self._order = np.random.RandomState(seed).permutation(self.size)
+            self._number = number
+        return int(self._order[offset])
+
+
+@DATA_SAMPLERS.register_module()
+class SemiSegSampler(Sampler):
+    """Endless draws of labelled and unlabelled images for SemiSegDataset.
+
+    Both sets are drawn in whole shuffled passes, each of its own length.
+    Draw number n depends on the seed and n alone, so a resumed run goes on
+    at any iteration without reading what came before, and the number of
+    workers changes nothing. Rank r of R takes draws r, r + R, r + 2R, ...
+
+    Args:
+        dataset (SemiSegDataset): What is drawn from.
+        seed (int, optional): Defaults to a number all ranks agree on.
+        shuffle (bool): Defaults to True.
+        skipped (int): Draws of this rank to leave out. Defaults to 0.
+
+    Raises:
+        TypeError: If the dataset is not a ``SemiSegDataset``.
+    """
+
+    def __init__(
+        self,
+        dataset,
+        seed: Optional[int] = None,
+        shuffle: bool = True,
+        skipped: int = 0,
+    ) -> None:
+        if not hasattr(dataset, 'unlabelled'):
+            raise TypeError(
+                'SemiSegSampler draws pairs from a SemiSegDataset; for '
+                f'{type(dataset).__name__} set train_dataloader.sampler='
+                "dict(type='InfiniteSampler', shuffle=True)"
+            )
+        self.dataset = dataset
+        self.rank, self.world_size = get_dist_info()
+        self.seed = sync_random_seed() if seed is None else seed
+        self.shuffle = shuffle
+        self.skipped = skipped
+
+    def skip(self, draws: int) -> None:
+        """Leave out further draws of this rank, in constant time."""
+        self.skipped += draws
+
+    def __iter__(self) -> Iterator[Draw]:
+        data, k = self.dataset, self.dataset.k
+        passes = [
+            ShuffledPasses(len(part), self.seed, stream, self.shuffle)
+            for stream, part in (
+                (LABELLED, data.labelled),
+                (UNLABELLED, data.unlabelled),
+            )
+        ]
+        n = self.rank + self.skipped * self.world_size
+        while True:
+            yield Draw(
+                labelled=passes[LABELLED][n],
+                unlabelled=tuple(
+                    passes[UNLABELLED][n * k + j] for j in range(k)
+                ),
+                seed=derive_seed(self.seed, ITEM, n),
+            )
+            n += self.world_size
+
+    def __len__(self) -> int:
+        """Number of unlabelled images."""
+        return len(self.dataset)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Nothing to do: passes are counted by the draws."""

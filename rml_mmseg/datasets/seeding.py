@@ -1,0 +1,43 @@
+"""Random state that depends on a seed alone."""
+
+import random
+from contextlib import contextmanager
+from typing import Iterator
+
+import numpy as np
+import torch
+
+
+def derive_seed(*entropy: int) -> int:
+    """A 32-bit seed from several numbers, well mixed.
+
+    Args:
+        entropy (int): Such as a run's seed, an iteration and a rank; each
+            0 or more.
+
+    Returns:
+        int: The same for the same numbers, in [0, 2**32).
+    """
+    return int(np.random.SeedSequence(entropy).generate_state(1)[0])
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed ``random``, NumPy and PyTorch's CPU generator for a while.
+
+    What a transform draws inside depends on the seed alone: not on the
+    worker, nor on what was drawn before. The states are put back after.
+
+    Args:
+        seed (int): In [0, 2**32).
+    """
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.default_generator.manual_seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.set_rng_state(states[2])

@@ -1,0 +1,196 @@
+"""Labelled images, each with unlabelled ones."""
+
+import os.path as osp
+from typing import Any, Sequence, Union
+
+from mmcv.transforms import Compose
+from mmengine.dataset import BaseDataset
+from mmseg.datasets.transforms import LoadAnnotations, RandomCrop
+from mmseg.registry import DATASETS, TRANSFORMS
+
+from .samplers import Draw
+from .seeding import seeded
+from .transforms.check_labels import CheckLabels
+
+WHOLE_IMAGE = (
+    dict(type='LoadImageFromFile'),
+    dict(type='PackSegInputs', meta_keys=('img_path', 'ori_shape')),
+)
+
+
+@DATASETS.register_module()
+class SemiSegDataset:
+    """Pairs a labelled item with ``k`` unlabelled ones.
+
+    Its length is the number of unlabelled images. ``SemiSegSampler`` says
+    which images make an item and seeds their augmentation; an integer
+    index gives the unlabelled images from there on and the labelled one
+    of the same number, counted around, without seeding.
+
+    Args:
+        labelled (dict): Config of a stock mmseg dataset with masks.
+        unlabelled (dict): Config of an ``UnlabelledSegDataset``.
+        k (int): Unlabelled images to a labelled one. Defaults to 1.
+        image_pipeline (list[dict], optional): Loads an image as teachers
+            see it when a stage begins: whole, at the scale of training.
+            Defaults to loading and ``PackSegInputs``.
+        allow_overlap (bool): Whether images may be in both sets, as in
+            protocols that train on the labelled images twice. Defaults to
+            False.
+        lazy_init (bool): Whether to find the images later. Defaults to
+            False.
+
+    Raises:
+        ValueError: If a set is empty, the sets overlap or a setting makes
+            no sense.
+        FileNotFoundError: If a labelled image has no mask.
+    """
+
+    def __init__(
+        self,
+        labelled: dict,
+        unlabelled: dict,
+        k: int = 1,
+        image_pipeline: Sequence[dict] = WHOLE_IMAGE,
+        allow_overlap: bool = False,
+        lazy_init: bool = False,
+    ) -> None:
+        if k < 1:
+            raise ValueError(f'dataset.k must be 1 or more, got {k}')
+        self.k = k
+        self.allow_overlap = allow_overlap
+        self.image_pipeline = Compose(
+            [TRANSFORMS.build(dict(step)) for step in image_pipeline]
+        )
+        self.labelled: BaseDataset = DATASETS.build(
+            dict(labelled, lazy_init=True)
+        )
+        self.unlabelled: BaseDataset = DATASETS.build(
+            dict(unlabelled, lazy_init=True)
+        )
+        self._fully_initialized = False
+        if not lazy_init:
+            self.full_init()
+
+    @property
+    def metainfo(self) -> dict:
+        """dict: Of the labelled set: classes and palette."""
+        return self.labelled.metainfo
+
+    def full_init(self) -> None:
+        """Find the images of both sets and check them."""
+        if self._fully_initialized:
+            return
+        self.labelled.full_init()
+        self.unlabelled.full_init()
+        self._check_sets()
+        self._check_pipelines()
+        self._fully_initialized = True
+
+    def _check_sets(self) -> None:
+        if not len(self.labelled):
+            raise ValueError(
+                'the labelled set is empty: look at labelled.ann_file='
+                f'{self.labelled.ann_file!r} and labelled.data_prefix='
+                f'{self.labelled.data_prefix}'
+            )
+        paths = {}
+        for i in range(len(self.labelled)):
+            info = self.labelled.get_data_info(i)
+            paths[osp.realpath(info['img_path'])] = info
+            for kind, key in (('image', 'img_path'), ('mask', 'seg_map_path')):
+                path = info.get(key)
+                if path is None or not _is_file(path):
+                    raise FileNotFoundError(
+                        f'labelled image {info["img_path"]!r}: no {kind} '
+                        f'{path!r}; look at labelled.data_prefix, '
+                        'img_suffix and seg_map_suffix'
+                    )
+        both = [
+            info['img_path']
+            for info in map(
+                self.unlabelled.get_data_info, range(len(self.unlabelled))
+            )
+            if osp.realpath(info['img_path']) in paths
+        ]
+        if both and not self.allow_overlap:
+            raise ValueError(
+                f'{len(both)} images are labelled and unlabelled, such as '
+                f'{both[0]!r}: take them out of unlabelled.ann_file, or '
+                'set dataset.allow_overlap=True if that is meant'
+            )
+
+    def _check_pipelines(self) -> None:
+        classes = self.metainfo.get('classes')
+        transforms = self.labelled.pipeline.transforms
+        for i, transform in enumerate(transforms):
+            if isinstance(transform, LoadAnnotations) and classes:
+                transforms.insert(i + 1, CheckLabels(len(classes)))
+                break
+        for transform in self.unlabelled.pipeline.transforms:
+            if (
+                isinstance(transform, RandomCrop)
+                and transform.cat_max_ratio < 1
+            ):
+                raise ValueError(
+                    'unlabelled.pipeline: RandomCrop(cat_max_ratio='
+                    f'{transform.cat_max_ratio}) looks at labels, which '
+                    'these images do not have; set cat_max_ratio=1.0'
+                )
+
+    def __len__(self) -> int:
+        """Number of unlabelled images."""
+        return len(self.unlabelled)
+
+    def __getitem__(self, index: Union[int, Draw]) -> dict[str, Any]:
+        """Load an item.
+
+        Args:
+            index (Draw | int): What to load.
+
+        Returns:
+            dict: ``labelled``, a packed item, and ``unlabelled``, a list
+            of k packed items.
+        """
+        if isinstance(index, Draw):
+            with seeded(index.seed):
+                return self._load(index.labelled, index.unlabelled)
+        unlabelled = tuple(
+            (index + j) % len(self.unlabelled) for j in range(self.k)
+        )
+        return self._load(index % len(self.labelled), unlabelled)
+
+    def load_image(self, path: str) -> dict[str, Any]:
+        """A whole image by ``image_pipeline``, packed as for a test."""
+        return self.image_pipeline(dict(img_path=path, seg_fields=[]))
+
+    def _load(self, labelled: int, unlabelled: tuple[int, ...]) -> dict:
+        return dict(
+            labelled=load_item(self.labelled, labelled),
+            unlabelled=[load_item(self.unlabelled, i) for i in unlabelled],
+        )
+
+
+def _is_file(path: str) -> bool:
+    # A remote store is asked only when the file is read.
+    return '://' in path or osp.isfile(path)
+
+
+def load_item(dataset: BaseDataset, index: int) -> dict:
+    """One item of a stock dataset, or an error that names its file.
+
+    Raises:
+        RuntimeError: If the pipeline fails or gives nothing.
+    """
+    info = dataset.get_data_info(index)
+    try:
+        item = dataset.pipeline(info)
+    except Exception as error:
+        raise RuntimeError(
+            f'cannot load {info.get("img_path")!r}: {error}'
+        ) from error
+    if item is None:
+        raise RuntimeError(
+            f'the pipeline gave nothing for {info.get("img_path")!r}'
+        )
+    return item

@@ -1,0 +1,167 @@
+"""CutMix, ClassMix and CowMix."""
+
+from typing import Optional
+
+import cv2
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmcv.transforms.utils import cache_randomness
+from mmseg.registry import TRANSFORMS
+
+from rml_mmseg.models.utils.cutmix import Box, sample_cutmix_box
+
+MASKS = ('box', 'class', 'cow')
+
+
+@TRANSFORMS.register_module()
+class CutMix(BaseTransform):
+    """Mix an image with another one through a mask.
+
+    In an unlabelled pipeline, after ``WeakStrongViews``, it draws what the
+    mask depends on, and ``MutualSemiSegmentor`` mixes images, pseudo
+    labels and validity alike on the device. In the pipeline of a stock
+    ``MultiImageMixDataset`` it mixes labelled images and their masks
+    directly:
+
+    .. code-block:: python
+
+        train_dataloader = dict(dataset=dict(
+            type='MultiImageMixDataset',
+            dataset=dict(..., pipeline=[..., RandomCrop, RandomFlip]),
+            pipeline=[dict(type='CutMix'), dict(type='PackSegInputs')]))
+
+    Masks: ``'box'``, one box of a fixed area (CutMix-Seg, French et al.,
+    2020); ``'class'``, half of the classes in the pasted image's label
+    (ClassMix, Olsson et al., 2021); ``'cow'``, smooth random blobs
+    (CowMix, French et al., 2020).
+
+    Required Keys:
+
+    - img
+    - gt_seg_map (when it mixes directly)
+    - mix_results (when it mixes directly)
+
+    Modified Keys:
+
+    - img, gt_seg_map (when it mixes directly)
+
+    Added Keys:
+
+    - mix_box, mix_mask or mix_classes (otherwise)
+
+    Args:
+        mask (str): ``'box'``, ``'class'`` or ``'cow'``. Defaults to
+            ``'box'``.
+        area (float): Share of the image that is pasted, in (0, 1); not
+            for ``'class'``. Defaults to 0.5.
+        prob (float): Share of images that are mixed. Defaults to 1.0.
+        blob_size (tuple[float, float]): Range of the blobs' scale for
+            ``'cow'``, pixels. Defaults to (4, 16).
+
+    Raises:
+        ValueError: If a setting is out of range, or two images differ in
+            size.
+    """
+
+    def __init__(
+        self,
+        mask: str = 'box',
+        area: float = 0.5,
+        prob: float = 1.0,
+        blob_size: tuple[float, float] = (4, 16),
+    ) -> None:
+        if mask not in MASKS:
+            raise ValueError(f'CutMix.mask must be in {MASKS}, got {mask!r}')
+        if not 0 < area < 1:
+            raise ValueError(f'CutMix.area must be in (0, 1), got {area}')
+        if not 0 <= prob <= 1:
+            raise ValueError(f'CutMix.prob must be in [0, 1], got {prob}')
+        self.mask = mask
+        self.area = area
+        self.prob = prob
+        self.blob_size = blob_size
+
+    @cache_randomness
+    def get_indices(self, dataset) -> int:
+        """Index of the image to mix with, for ``MultiImageMixDataset``."""
+        return np.random.randint(len(dataset))
+
+    @cache_randomness
+    def _is_mixed(self) -> bool:
+        return np.random.uniform() < self.prob
+
+    @cache_randomness
+    def _draw_box(self, height: int, width: int) -> Box:
+        return sample_cutmix_box(
+            height, width, np.random.mtrand._rand, self.area
+        )
+
+    @cache_randomness
+    def _draw_blobs(self, height: int, width: int) -> np.ndarray:
+        """Mask (H, W) bool: the highest part of blurred noise."""
+        low, high = np.log(self.blob_size)
+        sigma = float(np.exp(np.random.uniform(low, high)))
+        noise = np.random.standard_normal((height, width))
+        noise = cv2.GaussianBlur(noise.astype(np.float32), (0, 0), sigma)
+        return noise > np.quantile(noise, 1 - self.area)
+
+    @cache_randomness
+    def _draw_order(self) -> np.ndarray:
+        """One random number for each class id."""
+        return np.random.uniform(size=256).astype(np.float32)
+
+    def transform(self, results: dict) -> Optional[dict]:
+        """Mix, or draw what the mixing needs."""
+        if results.get('mix_results'):
+            return self._mix(results, results['mix_results'][0])
+        height, width = results['img'].shape[:2]
+        mixed = self._is_mixed()
+        if self.mask == 'box':
+            box = self._draw_box(height, width) if mixed else (0, 0, 0, 0)
+            results['mix_box'] = np.array(box)
+        elif self.mask == 'cow':
+            blobs = self._draw_blobs(height, width)
+            results['mix_mask'] = blobs & mixed
+        else:
+            order = self._draw_order()
+            results['mix_classes'] = order if mixed else order + np.inf
+        return results
+
+    def _mix(self, results: dict, other: dict) -> dict:
+        for key in ('img', 'gt_seg_map'):
+            if results[key].shape != other[key].shape:
+                raise ValueError(
+                    f'CutMix: {results.get("img_path")!r} is '
+                    f'{results[key].shape} and {other.get("img_path")!r} '
+                    f'{other[key].shape}; crop or resize both to one size '
+                    'in the pipeline of MultiImageMixDataset.dataset'
+                )
+        if not self._is_mixed():
+            return results
+        mask = self._direct_mask(other['gt_seg_map'])
+        results['img'] = np.where(
+            mask[..., None], other['img'], results['img']
+        )
+        results['gt_seg_map'] = np.where(
+            mask, other['gt_seg_map'], results['gt_seg_map']
+        )
+        return results
+
+    def _direct_mask(self, label: np.ndarray) -> np.ndarray:
+        """Mask (H, W) bool, from the pasted image's label where needed."""
+        if self.mask == 'cow':
+            return self._draw_blobs(*label.shape)
+        if self.mask == 'box':
+            y1, x1, y2, x2 = self._draw_box(*label.shape)
+            mask = np.zeros(label.shape, bool)
+            mask[y1:y2, x1:x2] = True
+            return mask
+        classes = np.unique(label[label != 255])
+        order = self._draw_order()[classes].argsort()
+        return np.isin(label, classes[order[: (len(classes) + 1) // 2]])
+
+    def __repr__(self) -> str:
+        return (
+            f'{type(self).__name__}(mask={self.mask!r}, area={self.area}, '
+            f'prob={self.prob})'
+        )

@@ -1,0 +1,90 @@
+"""Packing of an unlabelled item."""
+
+from typing import Sequence
+
+import numpy as np
+import torch
+from mmcv.transforms import BaseTransform, to_tensor
+from mmengine.structures import PixelData
+from mmseg.registry import TRANSFORMS
+from mmseg.structures import SegDataSample
+from torch import Tensor
+
+from .mark_valid import PADDING, VOID
+
+META_KEYS = (
+    'img_path',
+    'ori_shape',
+    'img_shape',
+    'scale_factor',
+    'flip',
+    'flip_direction',
+)
+
+
+def image_tensor(image: np.ndarray) -> Tensor:
+    """An image (H, W, 3) as a contiguous tensor (3, H, W)."""
+    return to_tensor(np.ascontiguousarray(image.transpose(2, 0, 1)))
+
+
+@TRANSFORMS.register_module()
+class PackSemiSegInputs(BaseTransform):
+    """Pack the views of an unlabelled image for the preprocessor.
+
+    Required Keys:
+
+    - weak
+    - strong
+    - gt_seg_map
+    - monitored
+    - mix_box, mix_mask, mix_classes, soft_labels (optional)
+
+    Added Keys:
+
+    - inputs (dict): ``weak`` (3, H, W), ``strong`` (list of (3, H, W)),
+      ``valid`` (1, H, W) uint8 and what the pipeline drew for mixing.
+    - data_samples (SegDataSample): Meta information; ``gt_sem_seg`` where
+      there is a mask for monitoring.
+
+    Args:
+        meta_keys (Sequence[str]): What to keep as meta information.
+    """
+
+    def __init__(self, meta_keys: Sequence[str] = META_KEYS) -> None:
+        self.meta_keys = meta_keys
+
+    def transform(self, results: dict) -> dict:
+        """Pack."""
+        if 'weak' not in results:
+            raise KeyError(
+                'PackSemiSegInputs needs the views of WeakStrongViews: put '
+                'it before, in the unlabelled pipeline'
+            )
+        if 'monitored' not in results:
+            raise KeyError(
+                'PackSemiSegInputs needs the valid map of MarkValid: put it '
+                'after LoadImageFromFile, in the unlabelled pipeline'
+            )
+        coded = results['gt_seg_map']
+        inputs = dict(
+            weak=image_tensor(results['weak']),
+            strong=[image_tensor(view) for view in results['strong']],
+            valid=torch.from_numpy((coded != PADDING).astype(np.uint8))[None],
+        )
+        for key in ('mix_box', 'mix_mask', 'mix_classes'):
+            if key in results:
+                inputs[key] = torch.as_tensor(results[key])
+        if 'soft_labels' in results:
+            inputs['soft_labels'] = results['soft_labels']
+        sample = SegDataSample(
+            metainfo={
+                key: results[key] for key in self.meta_keys if key in results
+            }
+        )
+        if results['monitored']:
+            mask = np.where(coded == VOID, PADDING, coded).astype(np.int64)
+            sample.gt_sem_seg = PixelData(data=torch.from_numpy(mask)[None])
+        return dict(inputs=inputs, data_samples=sample)
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(meta_keys={self.meta_keys})'

@@ -1,0 +1,110 @@
+"""RandAugment without geometry."""
+
+from typing import Optional, Sequence, Union
+
+import mmpretrain.datasets.transforms  # noqa: F401  (registers operations)
+from mmcv.transforms import BaseTransform
+from mmpretrain.registry import TRANSFORMS as PRETRAIN_TRANSFORMS
+from mmseg.registry import TRANSFORMS
+
+OPERATIONS = (
+    'AutoContrast',
+    'Equalize',
+    'Invert',
+    'Posterize',
+    'Solarize',
+    'SolarizeAdd',
+    'ColorTransform',
+    'Contrast',
+    'Brightness',
+    'Sharpness',
+    'GaussianBlur',
+)
+
+DEFAULT_POLICIES = (
+    dict(type='AutoContrast'),
+    dict(type='Equalize'),
+    dict(type='Posterize', magnitude_range=(8, 4)),
+    dict(type='Solarize', magnitude_range=(256, 0)),
+    dict(type='ColorTransform', magnitude_range=(0, 0.95)),
+    dict(type='Contrast', magnitude_range=(0, 0.95)),
+    dict(type='Brightness', magnitude_range=(0, 0.95)),
+    dict(type='Sharpness', magnitude_range=(0, 0.95)),
+)
+
+
+@TRANSFORMS.register_module()
+class PhotometricRandAugment(BaseTransform):
+    """RandAugment by mmpretrain's operations, of colour and tone alone.
+
+    Cubuk et al., 2020, as RML uses it (section 5.2): a geometric operation
+    would move the image away from its mask or pseudo label, so it is
+    refused. Usable in any mmseg pipeline.
+
+    Required Keys:
+
+    - img (np.uint8, H x W x 3)
+
+    Modified Keys:
+
+    - img
+
+    Args:
+        num_policies (int): Operations an image. Defaults to 2.
+        magnitude_level (float): Strength, up to ``total_level``. Defaults
+            to 10.
+        magnitude_std (float | str): ``'inf'`` draws the strength uniformly
+            from 0 to ``magnitude_level``, a number draws it around that
+            level. Defaults to ``'inf'``.
+        total_level (int): Largest level. Defaults to 10.
+        prob (float): Chance that a chosen operation acts. Defaults to
+            8/9, as if identity were the ninth operation.
+        policies (list[dict], optional): Operations of mmpretrain with
+            their ``magnitude_range``. Defaults to AutoContrast, Equalize,
+            Posterize (8 to 4 bits), Solarize, and Color, Contrast,
+            Brightness and Sharpness by up to 0.95 up or down.
+
+    Raises:
+        ValueError: If a policy is not photometric.
+    """
+
+    def __init__(
+        self,
+        num_policies: int = 2,
+        magnitude_level: float = 10,
+        magnitude_std: Union[float, str] = 'inf',
+        total_level: int = 10,
+        prob: float = 8 / 9,
+        policies: Optional[Sequence[dict]] = None,
+    ) -> None:
+        policies = DEFAULT_POLICIES if policies is None else policies
+        scoped = []
+        for policy in policies:
+            name = policy['type'].split('.')[-1]
+            if name not in OPERATIONS:
+                raise ValueError(
+                    f'PhotometricRandAugment.policies: {name!r} is not '
+                    'photometric and would move the image away from its '
+                    f'label; known: {OPERATIONS}'
+                )
+            policy = dict(policy, type=f'mmpretrain.{name}')
+            policy.setdefault('prob', prob)
+            scoped.append(policy)
+        self.augment = PRETRAIN_TRANSFORMS.build(
+            dict(
+                type='mmpretrain.RandAugment',
+                policies=scoped,
+                num_policies=num_policies,
+                magnitude_level=magnitude_level,
+                magnitude_std=magnitude_std,
+                total_level=total_level,
+            )
+        )
+
+    def transform(self, results: dict) -> dict:
+        """Augment the image."""
+        results['img'] = self.augment(dict(img=results['img']))['img']
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}({self.augment})'

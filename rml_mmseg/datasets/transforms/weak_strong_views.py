@@ -1,0 +1,84 @@
+"""Weak and strong views of one image."""
+
+from typing import Sequence, Union
+
+from mmcv.transforms import BaseTransform, Compose
+from mmseg.registry import TRANSFORMS
+
+Transforms = Sequence[Union[dict, BaseTransform]]
+
+
+@TRANSFORMS.register_module()
+class WeakStrongViews(BaseTransform):
+    """Fork an image into a weak view and several strong ones.
+
+    Put after the geometry, so that all views show the same pixels and a
+    pseudo label of the weak view fits the strong ones. The views may
+    differ in colour alone: a transform that changes the size is refused.
+
+    Required Keys:
+
+    - img
+
+    Added Keys:
+
+    - weak (np.ndarray, H x W x 3)
+    - strong (list[np.ndarray], each H x W x 3)
+
+    Args:
+        strong (list[dict]): Photometric transforms of the strong views,
+            drawn anew for each.
+        weak (list[dict]): Photometric transforms of the weak view.
+            Defaults to none.
+        num_strong (int): Number of strong views, one for each student by
+            default. Defaults to 2.
+
+    Raises:
+        ValueError: If ``num_strong`` is below 1, or a view changes size.
+    """
+
+    def __init__(
+        self,
+        strong: Transforms = (),
+        weak: Transforms = (),
+        num_strong: int = 2,
+    ) -> None:
+        if num_strong < 1:
+            raise ValueError(f'num_strong must be 1 or more, got {num_strong}')
+        self.strong = self._build(strong)
+        self.weak = self._build(weak)
+        self.num_strong = num_strong
+
+    @staticmethod
+    def _build(transforms: Transforms) -> Compose:
+        return Compose(
+            [
+                TRANSFORMS.build(t) if isinstance(t, dict) else t
+                for t in transforms
+            ]
+        )
+
+    @staticmethod
+    def _view(transforms: Compose, results: dict):
+        image = results['img']
+        view = transforms(dict(results, img=image.copy()))['img']
+        if view.shape != image.shape:
+            raise ValueError(
+                f'WeakStrongViews: a view went from {image.shape} to '
+                f'{view.shape}; put what changes the size before the fork'
+            )
+        return view
+
+    def transform(self, results: dict) -> dict:
+        """Add the views."""
+        results['weak'] = self._view(self.weak, results)
+        results['strong'] = [
+            self._view(self.strong, results) for _ in range(self.num_strong)
+        ]
+        return results
+
+    def __repr__(self) -> str:
+        return (
+            f'{type(self).__name__}(strong={self.strong}, weak={self.weak}, '
+            f'num_strong={self.num_strong})'
+        )

@@ -1,0 +1,157 @@
+"""Images without labels."""
+
+import os.path as osp
+from glob import glob as find
+from typing import Optional, Sequence, Union
+
+from mmengine.fileio import join_path, list_dir_or_file, list_from_file
+from mmseg.datasets import BaseSegDataset
+from mmseg.registry import DATASETS
+
+IMAGE_SUFFIXES = (
+    '.jpg',
+    '.jpeg',
+    '.png',
+    '.bmp',
+    '.tif',
+    '.tiff',
+    '.webp',
+)
+
+
+@DATASETS.register_module()
+class UnlabelledSegDataset(BaseSegDataset):
+    """A folder, a list file or a glob of images; no masks are needed.
+
+    Args:
+        data_root (str, optional): Folder that the other paths start from.
+        data_prefix (dict): ``img_path``: folder of the images, searched
+            with its sub-folders. ``seg_map_path``, optional: masks for
+            monitoring; no loss ever reads them.
+        ann_file (str): List file, one name a line, with or without its
+            suffix, relative to ``img_path``. Defaults to '': all images.
+        glob (str, optional): Pattern relative to ``img_path``, such as
+            ``'**/*_leftImg8bit.png'``.
+        img_suffix (str | Sequence[str]): Suffix added to names of a list
+            that have none, and suffixes looked for in a folder. Defaults
+            to the usual ones of images.
+        kwargs: Arguments of ``BaseSegDataset``.
+
+    Raises:
+        FileNotFoundError: If the folder or the list file is missing.
+        ValueError: If there is no image, or a list leaves the folder.
+    """
+
+    def __init__(
+        self,
+        data_root: Optional[str] = None,
+        data_prefix: Optional[dict] = None,
+        ann_file: str = '',
+        glob: Optional[str] = None,
+        img_suffix: Union[str, Sequence[str]] = IMAGE_SUFFIXES,
+        **kwargs,
+    ) -> None:
+        if glob is not None and ann_file:
+            raise ValueError(
+                'unlabelled.glob and unlabelled.ann_file exclude each '
+                f'other, got {glob!r} and {ann_file!r}'
+            )
+        self.glob = glob
+        super().__init__(
+            data_root=data_root,
+            data_prefix=data_prefix or dict(img_path=''),
+            ann_file=ann_file,
+            img_suffix=img_suffix,
+            **kwargs,
+        )
+
+    def load_data_list(self) -> list[dict]:
+        """Find the images.
+
+        Returns:
+            list[dict]: One entry an image, sorted, or as listed.
+        """
+        folder = self.data_prefix['img_path'] or self.data_root or '.'
+        if not osp.isdir(folder):
+            raise FileNotFoundError(
+                f'unlabelled.data_prefix.img_path: no folder {folder!r}'
+            )
+        names = self._names(folder)
+        if not names:
+            raise ValueError(
+                f'no unlabelled image found in {folder!r} with ann_file='
+                f'{self.ann_file!r}, glob={self.glob!r}, img_suffix='
+                f'{self.img_suffix!r}'
+            )
+        masks = self.data_prefix.get('seg_map_path')
+        entries = []
+        for name in names:
+            entry = dict(
+                img_path=join_path(folder, name),
+                label_map=self.label_map,
+                reduce_zero_label=self.reduce_zero_label,
+                seg_fields=[],
+            )
+            if masks:
+                stem = self._stem(name)
+                entry['seg_map_path'] = join_path(
+                    masks, stem + self.seg_map_suffix
+                )
+            entries.append(entry)
+        return entries
+
+    def _suffixes(self) -> tuple[str, ...]:
+        if isinstance(self.img_suffix, str):
+            return (self.img_suffix,)
+        return tuple(self.img_suffix)
+
+    def _stem(self, name: str) -> str:
+        for suffix in self._suffixes():
+            if name.lower().endswith(suffix.lower()):
+                return name[: -len(suffix)]
+        return osp.splitext(name)[0]
+
+    def _names(self, folder: str) -> list[str]:
+        """File names relative to the folder."""
+        if self.ann_file:
+            return self._listed(folder)
+        if self.glob is not None:
+            found = find(osp.join(folder, self.glob), recursive=True)
+            return sorted(
+                osp.relpath(path, folder) for path in found if osp.isfile(path)
+            )
+        suffixes = tuple(suffix.lower() for suffix in self._suffixes())
+        return sorted(
+            name
+            for name in list_dir_or_file(
+                folder, list_dir=False, recursive=True
+            )
+            if name.lower().endswith(suffixes)
+        )
+
+    def _listed(self, folder: str) -> list[str]:
+        if not osp.isfile(self.ann_file):
+            raise FileNotFoundError(
+                f'unlabelled.ann_file: no list file {self.ann_file!r}'
+            )
+        names = []
+        for line in list_from_file(self.ann_file):
+            name = line.strip()
+            if not name:
+                continue
+            if osp.isabs(name) or '..' in name.split('/'):
+                raise ValueError(
+                    f'unlabelled.ann_file {self.ann_file!r}: {name!r} '
+                    f'leaves the folder {folder!r}; give names inside of it'
+                )
+            names.append(self._with_suffix(folder, name))
+        return names
+
+    def _with_suffix(self, folder: str, name: str) -> str:
+        suffixes = self._suffixes()
+        if name.lower().endswith(tuple(s.lower() for s in suffixes)):
+            return name
+        for suffix in suffixes:
+            if osp.isfile(osp.join(folder, name + suffix)):
+                return name + suffix
+        return name + suffixes[0]

@@ -1,0 +1,121 @@
+"""Moving the teachers and the prototypes."""
+
+from typing import Optional
+
+import torch
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from mmseg.registry import HOOKS
+from torch import nn
+
+from rml_mmseg.models.utils.ema import BUFFER_POLICIES
+
+from ..unwrap import unwrap
+
+
+def is_finite(module: nn.Module) -> bool:
+    """Whether every parameter of a network is finite."""
+    norms = torch._foreach_norm([p.detach() for p in module.parameters()])
+    return bool(torch.stack(norms).sum().isfinite())
+
+
+@HOOKS.register_module()
+class MutualEMAHook(Hook):
+    """Moves teachers and prototypes after every step of the optimisers.
+
+    The teachers start as copies of the students, once, unless a checkpoint
+    brought teachers. They move only when the optimisers stepped, so not in
+    the middle of an accumulated gradient. A student that is not finite
+    stops the run before it reaches its teacher.
+
+    Args:
+        momentum (float): Share of the teacher that stays, in [0, 1].
+            Defaults to 0.999 (ProDA's; the paper gives none).
+        warm_up (bool): Whether step i, from 0, uses at most
+            ``1 - 1 / (i + 1)``, so that an early teacher is the mean of
+            its student. Defaults to True.
+        buffers (str): ``'copy'`` or ``'average'`` for running statistics.
+            Defaults to ``'copy'``.
+
+    Raises:
+        ValueError: If a setting is out of range.
+        TypeError: If the model is not a ``MutualSemiSegmentor``.
+        FloatingPointError: If a student is not finite.
+    """
+
+    priority = 'NORMAL'
+
+    def __init__(
+        self,
+        momentum: float = 0.999,
+        warm_up: bool = True,
+        buffers: str = 'copy',
+    ) -> None:
+        if not 0 <= momentum <= 1:
+            raise ValueError(
+                f'MutualEMAHook.momentum must be in [0, 1], got {momentum}'
+            )
+        if buffers not in BUFFER_POLICIES:
+            raise ValueError(
+                f'MutualEMAHook.buffers must be in {BUFFER_POLICIES}, got '
+                f'{buffers!r}'
+            )
+        self.momentum = momentum
+        self.warm_up = warm_up
+        self.buffers = buffers
+
+    def before_run(self, runner: Runner) -> None:
+        """Check the model and tell it that its teachers will move."""
+        model = unwrap(runner.model)
+        if not hasattr(model, 'update_teachers'):
+            raise TypeError(
+                'MutualEMAHook needs a MutualSemiSegmentor, got '
+                f'{type(model).__name__}; for a plain model take EMAHook'
+            )
+        model.ema_attached = True
+
+    def before_train(self, runner: Runner) -> None:
+        """Copy students to teachers unless teachers were loaded."""
+        model = unwrap(runner.model)
+        if not model.teachers_loaded:
+            model.sync_teachers()
+
+    def before_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch=None
+    ) -> None:
+        """Tell the model which iteration it is, for its ramp-up."""
+        unwrap(runner.model).iteration = runner.iter
+
+    def momentum_at(self, step: int) -> float:
+        """Momentum of a step, from 0."""
+        if not self.warm_up:
+            return self.momentum
+        return min(self.momentum, 1 - 1 / (step + 1))
+
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch=None,
+        outputs: Optional[dict] = None,
+    ) -> None:
+        """Move teachers and prototypes if the optimisers stepped."""
+        wrapper = runner.optim_wrapper
+        if not wrapper.should_update():
+            return
+        model = unwrap(runner.model)
+        for i, student in enumerate(model.students):
+            if not is_finite(student):
+                raise FloatingPointError(
+                    f'students.{i} is not finite after iteration '
+                    f'{runner.iter + 1}; its teacher was left alone. Lower '
+                    'the learning rate, set clip_grad, or use '
+                    'MutualOptimWrapperConstructor, which leaves such a '
+                    'step out'
+                )
+        leader = getattr(wrapper, 'leader', wrapper)
+        done = getattr(runner.train_loop, 'steps_since_restart', runner.iter)
+        step = done // leader._accumulative_counts
+        model.update_teachers(self.momentum_at(step), self.buffers)
+        for rectifier in model.rectifiers:
+            rectifier.update()

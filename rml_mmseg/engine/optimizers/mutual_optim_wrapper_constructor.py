@@ -1,0 +1,101 @@
+"""Building an optimiser for every student."""
+
+import copy
+from typing import Optional
+
+from mmengine.model import is_model_wrapper
+from mmengine.optim import DefaultOptimWrapperConstructor
+from mmseg.registry import (
+    OPTIM_WRAPPER_CONSTRUCTORS,
+    OPTIM_WRAPPERS,
+)
+from torch import nn
+
+from .mutual_optim_wrapper import MutualOptimWrapper
+
+
+@OPTIM_WRAPPER_CONSTRUCTORS.register_module()
+class MutualOptimWrapperConstructor:
+    """An optimiser, with its rules, for every student.
+
+    All students by one rule:
+
+    .. code-block:: python
+
+        optim_wrapper = dict(
+            constructor='MutualOptimWrapperConstructor',
+            optimizer=dict(type='SGD', lr=1e-4, momentum=0.9))
+
+    Each by its own; what is outside of ``students`` is for all:
+
+    .. code-block:: python
+
+        optim_wrapper = dict(
+            constructor='MutualOptimWrapperConstructor',
+            type='AmpOptimWrapper',
+            accumulative_counts=2,
+            students=[
+                dict(optimizer=dict(type='SGD', lr=1e-4, momentum=0.9)),
+                dict(optimizer=dict(type='AdamW', lr=6e-5),
+                     clip_grad=dict(max_norm=1.0),
+                     paramwise_cfg=dict(norm_decay_mult=0.0))])
+
+    ``param_scheduler`` is then one list for all, or a dict with a list for
+    ``students.0``, ``students.1`` and so on.
+
+    Args:
+        optim_wrapper_cfg (dict): ``optim_wrapper`` of the config.
+        paramwise_cfg (dict, optional): Rules for every student.
+
+    Raises:
+        ValueError: If there is not one entry for each student, or a
+            student has no optimiser.
+    """
+
+    def __init__(
+        self, optim_wrapper_cfg: dict, paramwise_cfg: Optional[dict] = None
+    ) -> None:
+        cfg = copy.deepcopy(dict(optim_wrapper_cfg))
+        self.on_nonfinite = cfg.pop('on_nonfinite', 'stop')
+        self.students = cfg.pop('students', None)
+        self.common = cfg
+        self.paramwise_cfg = paramwise_cfg
+
+    def __call__(self, model: nn.Module) -> MutualOptimWrapper:
+        """Build the optimisers.
+
+        Args:
+            model (nn.Module): A ``MutualSemiSegmentor``, wrapped or not.
+        """
+        if is_model_wrapper(model):
+            model = model.module
+        students = getattr(model, 'students', None)
+        if students is None:
+            raise ValueError(
+                'optim_wrapper.constructor="MutualOptimWrapperConstructor" '
+                f'needs a MutualSemiSegmentor, got {type(model).__name__}'
+            )
+        own = self.students or [{} for _ in students]
+        if len(own) != len(students):
+            raise ValueError(
+                f'optim_wrapper.students has {len(own)} entries for '
+                f'{len(students)} model.segmentors'
+            )
+        wrappers = {
+            f'students.{i}': self._build(i, student, own[i])
+            for i, student in enumerate(students)
+        }
+        return MutualOptimWrapper(self.on_nonfinite, **wrappers)
+
+    def _build(self, index: int, student: nn.Module, own: dict):
+        cfg = {**copy.deepcopy(self.common), **copy.deepcopy(dict(own))}
+        paramwise = cfg.pop('paramwise_cfg', self.paramwise_cfg)
+        cfg.pop('constructor', None)
+        if 'optimizer' not in cfg:
+            raise ValueError(
+                'optim_wrapper has no `optimizer`, neither for all nor in '
+                f'students[{index}]'
+            )
+        cfg.setdefault('type', 'OptimWrapper')
+        OPTIM_WRAPPERS.get(cfg['type'])
+        return DefaultOptimWrapperConstructor(cfg, paramwise)(student)

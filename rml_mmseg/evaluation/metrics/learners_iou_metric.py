@@ -1,0 +1,90 @@
+"""IoU of several learners in one pass."""
+
+from typing import Optional, Sequence
+
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
+from mmseg.evaluation import IoUMetric
+from mmseg.registry import METRICS
+
+from rml_mmseg.models.utils.settings import prediction_key
+
+
+@METRICS.register_module()
+class LearnersIoUMetric(BaseMetric):
+    """mmseg's ``IoUMetric`` for the deployed learner and others beside it.
+
+    The deployed learner's scores keep their bare names (``mIoU``); those
+    of the learners in ``model.test_cfg.score`` come as ``{name}/mIoU``.
+    Predictions are made in one pass; this only counts.
+
+    Args:
+        learners (Sequence[str]): Names of the learners to score, such as
+            ``'students.0'``. Defaults to none but the deployed.
+        kwargs: Arguments of ``IoUMetric``.
+
+    Raises:
+        KeyError: If the model made no prediction for a learner.
+    """
+
+    def __init__(self, learners: Sequence[str] = (), **kwargs) -> None:
+        super().__init__(
+            collect_device=kwargs.get('collect_device', 'cpu'),
+            prefix=kwargs.get('prefix'),
+        )
+        self.deployed = IoUMetric(**kwargs)
+        kwargs.update(output_dir=None, prefix=None)
+        self.others = {name: IoUMetric(**kwargs) for name in learners}
+
+    @property
+    def dataset_meta(self) -> Optional[dict]:
+        """dict: Meta information of the data set."""
+        return self._dataset_meta
+
+    @dataset_meta.setter
+    def dataset_meta(self, meta: dict) -> None:
+        self._dataset_meta = meta
+        self.deployed.dataset_meta = meta
+        for metric in self.others.values():
+            metric.dataset_meta = meta
+
+    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
+        """Count a batch for every learner."""
+        self.deployed.process(data_batch, data_samples)
+        for name, metric in self.others.items():
+            key = prediction_key(name)
+            own = []
+            for sample in data_samples:
+                if key not in sample:
+                    raise KeyError(
+                        f'the model made no prediction for {name!r}: add it '
+                        'to model.test_cfg.score, or take it out of '
+                        'val_evaluator.learners'
+                    )
+                own.append(
+                    dict(
+                        pred_sem_seg=sample[key],
+                        gt_sem_seg=sample['gt_sem_seg'],
+                    )
+                )
+            metric.process(data_batch, own)
+
+    def compute_metrics(self, results: list) -> dict:
+        """Not used: every learner's metric computes its own."""
+        return {}
+
+    def evaluate(self, size: int) -> dict:
+        """Scores of all learners.
+
+        Args:
+            size (int): Number of images in the data set.
+
+        Returns:
+            dict: The deployed learner's scores, then ``{name}/mIoU``.
+        """
+        scores = self.deployed.evaluate(size)
+        for name, metric in self.others.items():
+            print_log(f'{name}:', logger='current')
+            for key, value in metric.evaluate(size).items():
+                scores[f'{name}/{key}'] = value
+        return scores

@@ -1,0 +1,19 @@
+"""Networks, rectifiers and losses."""
+
+from .data_preprocessors import SemiSegDataPreProcessor
+from .decode_heads import DeepLabV2Head
+from .losses import PseudoLabelLoss
+from .necks import TransformerNeck
+from .optional_weights import load_optional
+from .rectifiers import PrototypeRectifier
+from .segmentors import MutualSemiSegmentor
+
+__all__ = [
+    'DeepLabV2Head',
+    'MutualSemiSegmentor',
+    'PrototypeRectifier',
+    'PseudoLabelLoss',
+    'SemiSegDataPreProcessor',
+    'TransformerNeck',
+    'load_optional',
+]

@@ -1,0 +1,130 @@
+"""Preprocessing of labelled and unlabelled images."""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseDataPreprocessor
+from mmengine.structures import PixelData
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+from torch import Tensor
+
+
+@MODELS.register_module()
+class SemiSegDataPreProcessor(BaseDataPreprocessor):
+    """Normalise, pad and stack all views of a semi-supervised batch alike.
+
+    Wraps mmseg's ``SegDataPreProcessor``, so that every view has the same
+    mean, standard deviation and padding. A batch that is not
+    semi-supervised (validation, test, stock tools) goes through it as is.
+
+    A batch of ``SemiSegDataset`` becomes ``inputs`` with
+
+    - ``labelled``: images (N, 3, H, W);
+    - ``weak``: weak views (M, 3, H, W), M = N * k;
+    - ``strong``: strong views (S, M, 3, H, W);
+    - ``valid``: (M, H, W) bool, False on padding;
+    - ``mix_masks`` (M, H, W) bool or ``mix_boxes`` (M, 4), where the
+      pipeline draws them;
+    - ``soft_labels``: list of M cached soft pseudo labels, where there are;
+
+    and ``data_samples`` with ``labelled`` and ``unlabelled``, lists of
+    ``SegDataSample``. What an unlabelled sample holds as ``gt_sem_seg`` is
+    for monitoring and is read by no loss.
+
+    Args:
+        kwargs: Arguments of ``SegDataPreProcessor``.
+    """
+
+    def __init__(self, non_blocking: bool = False, **kwargs) -> None:
+        super().__init__(non_blocking)
+        kwargs.setdefault('size_divisor', None if 'size' in kwargs else 1)
+        self.base = MODELS.build(dict(type='SegDataPreProcessor', **kwargs))
+
+    def forward(self, data: dict, training: bool = False) -> dict[str, Any]:
+        """Preprocess one collated batch.
+
+        Args:
+            data (dict): With ``labelled`` and ``unlabelled``, or a plain
+                batch with ``inputs`` and ``data_samples``.
+            training (bool): As of ``SegDataPreProcessor``.
+
+        Returns:
+            dict: ``inputs`` and ``data_samples``.
+        """
+        if 'labelled' not in data:
+            return self.base(data, training)
+        data = self.cast_data(data)
+        labelled = self.base(data['labelled'], training=True)
+        inputs = dict(labelled=labelled['inputs'])
+        samples = [
+            sample
+            for part in data['unlabelled']
+            for sample in part['data_samples']
+        ]
+        inputs.update(self._stack_views(data['unlabelled']))
+        self._pad_samples(samples, inputs['valid'])
+        return dict(
+            inputs=inputs,
+            data_samples=dict(
+                labelled=labelled['data_samples'], unlabelled=samples
+            ),
+        )
+
+    def _stack_views(self, parts: list[dict]) -> dict[str, Any]:
+        """Stack the views of all unlabelled items."""
+        items: dict[str, list] = {}
+        for part in parts:
+            for key, values in part['inputs'].items():
+                items.setdefault(key, []).extend(values)
+        weak, strong = items['weak'], items['strong']
+        views = [*weak, *(view for s in zip(*strong) for view in s)]
+        carriers = [
+            SegDataSample(gt_sem_seg=PixelData(data=valid))
+            for valid in items['valid']
+        ]
+        carriers += [SegDataSample() for _ in views[len(weak) :]]
+        stacked = self.base(
+            dict(inputs=views, data_samples=carriers), training=True
+        )
+        images = stacked['inputs']
+        m = len(weak)
+        # Padding has the label fill value, which is not 1.
+        valid = torch.stack(
+            [c.gt_sem_seg.data[0] == 1 for c in stacked['data_samples'][:m]]
+        )
+        outputs = dict(
+            weak=images[:m],
+            strong=images[m:].view(-1, *images[:m].shape),
+            valid=valid,
+        )
+        if 'mix_box' in items:
+            outputs['mix_boxes'] = torch.stack(items['mix_box'])
+        if 'mix_mask' in items:
+            size = valid.shape[-2:]
+            outputs['mix_masks'] = torch.stack(
+                [_pad_to(mask, size, False) for mask in items['mix_mask']]
+            )
+        if 'mix_classes' in items:
+            outputs['mix_classes'] = torch.stack(items['mix_classes'])
+        if 'soft_labels' in items:
+            outputs['soft_labels'] = items['soft_labels']
+        return outputs
+
+    @staticmethod
+    def _pad_samples(samples: list[SegDataSample], valid: Tensor) -> None:
+        """Pad the masks kept for monitoring to the size of the views."""
+        for sample in samples:
+            if 'gt_sem_seg' in sample:
+                mask = sample.gt_sem_seg.data
+                sample.gt_sem_seg = PixelData(
+                    data=_pad_to(mask, valid.shape[-2:], 255)
+                )
+
+
+def _pad_to(tensor: Tensor, size: torch.Size, value: Any) -> Tensor:
+    """Pad (..., h, w) at the right and the bottom to (..., H, W)."""
+    height, width = tensor.shape[-2:]
+    padding = (0, size[1] - width, 0, size[0] - height)
+    return F.pad(tensor, padding, value=value)

@@ -1,0 +1,81 @@
+"""Cross entropy on hard pseudo labels."""
+
+from typing import Optional
+
+import torch
+import torch.nn.functional as F
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+
+def pseudo_label_loss(
+    log_probs: Tensor,
+    labels: Tensor,
+    valid: Optional[Tensor] = None,
+    ignore_index: int = 255,
+) -> Tensor:
+    """Mean cross entropy over valid pixels, one term of Eq. 5.
+
+    A pixel whose label is ``ignore_index``, say for lack of confidence,
+    costs nothing but counts in the mean, as in FixMatch, so that few
+    trusted pixels do not weigh as much as many. An invalid pixel (padding)
+    does not count at all.
+
+    Args:
+        log_probs (Tensor): Log-probabilities (N, K, H, W).
+        labels (Tensor): Class ids (N, H, W).
+        valid (Tensor, optional): (N, H, W), bool. Defaults to None: all.
+        ignore_index (int): Label without cost. Defaults to 255.
+
+    Returns:
+        Tensor: Scalar; 0 with a gradient of 0 where nothing is valid.
+    """
+    if valid is None:
+        total = torch.tensor(float(labels.numel()), device=labels.device)
+    else:
+        labels = torch.where(valid, labels, ignore_index)
+        total = valid.sum()
+    summed = F.nll_loss(
+        log_probs, labels, ignore_index=ignore_index, reduction='sum'
+    )
+    return summed / total.clamp(min=1)
+
+
+@MODELS.register_module()
+class PseudoLabelLoss(nn.Module):
+    """Losses of one prediction against several sets of pseudo labels.
+
+    The log-softmax is taken once, in float32, for all of them.
+
+    Args:
+        ignore_index (int): Label without cost. Defaults to 255.
+    """
+
+    def __init__(self, ignore_index: int = 255) -> None:
+        super().__init__()
+        self.ignore_index = ignore_index
+
+    def forward(
+        self,
+        logits: Tensor,
+        labels: list[Tensor],
+        valid: Optional[Tensor] = None,
+    ) -> list[Tensor]:
+        """Cross entropy with each set of labels.
+
+        Args:
+            logits (Tensor): (N, K, H, W).
+            labels (list[Tensor]): Sets of class ids, each (N, H, W).
+            valid (Tensor, optional): (N, H, W), bool.
+
+        Returns:
+            list[Tensor]: One scalar for each set.
+        """
+        log_probs = F.log_softmax(logits.float(), dim=1)
+        return [
+            pseudo_label_loss(log_probs, ids, valid, self.ignore_index)
+            for ids in labels
+        ]
+
+    def extra_repr(self) -> str:
+        return f'ignore_index={self.ignore_index}'

@@ -1,0 +1,5 @@
+"""Necks."""
+
+from .transformer_neck import TransformerNeck
+
+__all__ = ['TransformerNeck']

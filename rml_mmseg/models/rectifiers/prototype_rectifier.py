@@ -1,0 +1,182 @@
+"""Rectification of pseudo labels by class prototypes."""
+
+from typing import Optional
+
+import torch
+from mmengine.dist import all_reduce
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+from ..utils.prototypes import (
+    class_sums,
+    prototype_weights,
+    rectify,
+    update_prototypes,
+)
+
+
+@MODELS.register_module()
+class PrototypeRectifier(nn.Module):
+    """Prototypes of a network's feature space and what they say of labels.
+
+    Holds one prototype a class, weighs soft pseudo labels by the distance
+    of each pixel's feature to them (Eq. 6 and 9 of RML) and follows the
+    features by a moving average (Eq. 11). It needs nothing else of this
+    package: ``labels = rectifier(probs, features)``, then
+    ``rectifier.update(features, labels)``.
+
+    Until a class was first seen it has no prototype and its weight is
+    neutral; what is first seen of it becomes its prototype. The default
+    momentum is so large that this first value matters: see
+    ``StagedTrainLoop``, which computes it over the whole data (Eq. 10).
+
+    Args:
+        num_classes (int): Number of classes K.
+        channels (int): Channels C of the features.
+        momentum (float): Share of a prototype kept at an update, in
+            [0, 1]. Defaults to 0.9999, section 4.2 of RML.
+        temperature (float): Factor of the distances before the softmax.
+            Defaults to 1.0, the paper's.
+        min_pixels (int): Feature pixels of a class a batch must hold to
+            move its prototype. Defaults to 1.
+        ignore_index (int): Label of no class. Defaults to 255.
+
+    Raises:
+        ValueError: If a setting is out of range.
+    """
+
+    prototypes: Tensor
+    counts: Tensor
+
+    def __init__(
+        self,
+        num_classes: int,
+        channels: int,
+        momentum: float = 0.9999,
+        temperature: float = 1.0,
+        min_pixels: int = 1,
+        ignore_index: int = 255,
+    ) -> None:
+        super().__init__()
+        if not 0 <= momentum <= 1:
+            raise ValueError(
+                f'rectifier.momentum must be in [0, 1], got {momentum}'
+            )
+        if not temperature > 0:
+            raise ValueError(
+                f'rectifier.temperature must be positive, got {temperature}'
+            )
+        self.num_classes = num_classes
+        self.channels = channels
+        self.momentum = momentum
+        self.temperature = temperature
+        self.min_pixels = min_pixels
+        self.ignore_index = ignore_index
+        self.register_buffer('prototypes', torch.zeros(num_classes, channels))
+        self.register_buffer(
+            'counts', torch.zeros(num_classes, dtype=torch.float64)
+        )
+        self._pending: Optional[Tensor] = None
+
+    @property
+    def initialised(self) -> Tensor:
+        """Tensor: (K,) bool, the classes that have a prototype."""
+        return self.counts > 0
+
+    def weights(self, features: Tensor) -> Tensor:
+        """Class-wise confidence (N, K, h, w) of features (N, C, h, w)."""
+        return prototype_weights(
+            features, self.prototypes, self.temperature, self.initialised
+        )
+
+    def forward(self, probs: Tensor, features: Tensor) -> Tensor:
+        """Rectified labels (Eq. 6).
+
+        Args:
+            probs (Tensor): Soft pseudo labels (N, K, H, W).
+            features (Tensor): Features of the same images (N, C, h, w).
+
+        Returns:
+            Tensor: Class ids (N, H, W).
+        """
+        return rectify(probs, self.weights(features))
+
+    @torch.no_grad()
+    def accumulate(self, features: Tensor, labels: Tensor) -> None:
+        """Note a batch for the next ``update``.
+
+        Args:
+            features (Tensor): (N, C, h, w).
+            labels (Tensor): Class ids (N, h, w); ``ignore_index`` and
+                other ids outside of the classes are left out.
+        """
+        sums, counts = class_sums(
+            features, labels, self.num_classes, self.ignore_index
+        )
+        packed = torch.cat([sums, counts.unsqueeze(1)], dim=1)
+        if self._pending is not None:
+            packed += self._pending
+        self._pending = packed
+
+    def discard(self) -> None:
+        """Forget what was accumulated since the last ``update``."""
+        self._pending = None
+
+    def _reduced(self) -> Optional[tuple[Tensor, Tensor]]:
+        """Sums (K, C) and counts (K,) over all processes."""
+        packed, self._pending = self._pending, None
+        if packed is None:
+            return None
+        all_reduce(packed)
+        return packed[:, :-1], packed[:, -1]
+
+    @torch.no_grad()
+    def update(
+        self,
+        features: Optional[Tensor] = None,
+        labels: Optional[Tensor] = None,
+    ) -> None:
+        """Move the prototypes by what was accumulated (Eq. 11).
+
+        Every process of a distributed run must call it together: the sums
+        are added up over all of them in one collective.
+
+        Args:
+            features (Tensor, optional): Batch to accumulate first.
+            labels (Tensor, optional): Its class ids.
+        """
+        if features is not None and labels is not None:
+            self.accumulate(features, labels)
+        reduced = self._reduced()
+        if reduced is None:
+            return
+        sums, counts = reduced
+        counts = torch.where(counts >= self.min_pixels, counts, 0.0)
+        new = update_prototypes(self.prototypes, sums, counts, self.momentum)
+        first = (counts > 0) & ~self.initialised
+        means = sums / counts.clamp(min=1).unsqueeze(1)
+        self.prototypes.copy_(torch.where(first.unsqueeze(1), means, new))
+        self.counts += counts
+
+    @torch.no_grad()
+    def initialise(self) -> None:
+        """Set the prototypes to the means of what was accumulated (Eq. 10).
+
+        A class that did not occur keeps what it has.
+        """
+        reduced = self._reduced()
+        if reduced is None:
+            return
+        sums, counts = reduced
+        means = sums / counts.clamp(min=1).unsqueeze(1)
+        seen = counts > 0
+        self.prototypes.copy_(
+            torch.where(seen.unsqueeze(1), means, self.prototypes)
+        )
+        self.counts.copy_(torch.where(seen, counts.double(), self.counts))
+
+    def extra_repr(self) -> str:
+        return (
+            f'num_classes={self.num_classes}, channels={self.channels}, '
+            f'momentum={self.momentum}, temperature={self.temperature}'
+        )

@@ -1,0 +1,5 @@
+"""Segmentors."""
+
+from .mutual_semi_segmentor import MutualSemiSegmentor
+
+__all__ = ['MutualSemiSegmentor']

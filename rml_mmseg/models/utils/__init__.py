@@ -1,0 +1,32 @@
+"""Pure functions: no state, float32 inside."""
+
+from .coupling import agreement, total_variation
+from .cutmix import (
+    apply_cutmix,
+    apply_mask,
+    boxes_to_masks,
+    sample_cutmix_box,
+)
+from .ema import ema_update
+from .prototypes import (
+    class_sums,
+    prototype_distances,
+    prototype_weights,
+    rectify,
+    update_prototypes,
+)
+
+__all__ = [
+    'agreement',
+    'apply_cutmix',
+    'apply_mask',
+    'boxes_to_masks',
+    'class_sums',
+    'ema_update',
+    'prototype_distances',
+    'prototype_weights',
+    'rectify',
+    'sample_cutmix_box',
+    'total_variation',
+    'update_prototypes',
+]

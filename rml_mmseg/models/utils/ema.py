@@ -1,0 +1,69 @@
+"""Exponential moving average of one network's state in another."""
+
+import torch
+from torch import Tensor, nn
+
+BUFFER_POLICIES = ('copy', 'average')
+
+
+def _average(targets: list[Tensor], sources: list[Tensor], m: float) -> None:
+    """Move float tensors in place: t <- m * t + (1 - m) * s."""
+    full = [t.dtype == torch.float32 for t in targets]
+    if targets and all(full):
+        torch._foreach_mul_(targets, m)
+        torch._foreach_add_(targets, sources, alpha=1 - m)
+        return
+    for target, source in zip(targets, sources):
+        target.copy_(m * target.float() + (1 - m) * source.float())
+
+
+@torch.no_grad()
+def ema_update(
+    teacher: nn.Module,
+    student: nn.Module,
+    momentum: float,
+    buffers: str = 'copy',
+) -> None:
+    """Mean-teacher step: t <- momentum * t + (1 - momentum) * s.
+
+    The rule of Mean Teacher (Tarvainen and Valpola, 2017), which RML uses
+    for its two teachers (section 4.1). Computed in float32, in place.
+
+    Args:
+        teacher (nn.Module): Network that is moved.
+        student (nn.Module): Network of the same structure, left as it is.
+        momentum (float): Share of the teacher that stays, in [0, 1].
+        buffers (str): What happens to floating-point buffers such as the
+            running statistics of batch normalisation: ``'copy'`` takes the
+            student's, ``'average'`` averages them like parameters. Integer
+            buffers are always copied. Defaults to ``'copy'``.
+
+    Raises:
+        ValueError: If ``momentum`` or ``buffers`` is out of range, or the
+            two networks differ in structure.
+    """
+    if not 0 <= momentum <= 1:
+        raise ValueError(f'momentum must be in [0, 1], got {momentum}')
+    if buffers not in BUFFER_POLICIES:
+        raise ValueError(
+            f'buffers must be one of {BUFFER_POLICIES}, got {buffers!r}'
+        )
+    parameters = list(teacher.parameters()), list(student.parameters())
+    states = list(teacher.buffers()), list(student.buffers())
+    for mine, others in (parameters, states):
+        if [t.shape for t in mine] != [s.shape for s in others]:
+            raise ValueError(
+                'teacher and student must have the same parameters and '
+                'buffers; build both from one config'
+            )
+    averaged = list(zip(*parameters))
+    copied = []
+    for target, source in zip(*states):
+        floating = target.is_floating_point()
+        if floating and buffers == 'average':
+            averaged.append((target, source))
+        else:
+            copied.append((target, source))
+    _average([t for t, _ in averaged], [s for _, s in averaged], momentum)
+    for target, source in copied:
+        target.copy_(source)

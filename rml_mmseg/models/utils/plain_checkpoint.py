@@ -1,0 +1,86 @@
+"""Loading a plain segmentor's checkpoint into every learner."""
+
+from typing import Mapping, Sequence
+
+from mmengine.logging import print_log
+from torch import Tensor, nn
+
+GROUPS = ('students.', 'teachers.', 'rectifiers.')
+
+
+def mismatches(
+    state: Mapping[str, Tensor], segmentor: nn.Module
+) -> tuple[list[str], list[str]]:
+    """Tensors of a segmentor that a plain state does not fill.
+
+    Args:
+        state (Mapping[str, Tensor]): State of a stock segmentor.
+        segmentor (nn.Module): The segmentor to fill.
+
+    Returns:
+        tuple[list[str], list[str]]: Backbone tensors and other tensors
+        that are absent or of another shape.
+    """
+    backbone, others = [], []
+    for key, value in segmentor.state_dict().items():
+        if key in state and state[key].shape == value.shape:
+            continue
+        (backbone if key.startswith('backbone.') else others).append(key)
+    return backbone, others
+
+
+def fan_out(
+    state_dict: dict[str, Tensor], prefix: str, students: Sequence[nn.Module]
+) -> None:
+    """Rewrite a plain segmentor's state for every learner that fits.
+
+    A learner fits when the state fills its whole backbone. What else has
+    the right shape is taken along, the rest is left as initialised and
+    named in the log. A state that has learners already is left alone.
+
+    Args:
+        state_dict (dict): State that is being loaded, changed in place.
+        prefix (str): Prefix of the wrapper's keys.
+        students (Sequence[nn.Module]): The students.
+
+    Raises:
+        ValueError: If the state fits no learner.
+    """
+    if any(
+        key.startswith(tuple(prefix + group for group in GROUPS))
+        for key in state_dict
+    ):
+        return
+    state = {
+        key[len(prefix) :]: value
+        for key, value in state_dict.items()
+        if key.startswith(prefix) and isinstance(value, Tensor)
+    }
+    fitting, reasons = 0, []
+    for i, student in enumerate(students):
+        backbone, others = mismatches(state, student)
+        if backbone:
+            reasons.append(
+                f'model.segmentors[{i}]: {len(backbone)} tensors of the '
+                f'backbone, such as {backbone[0]!r}'
+            )
+            continue
+        fitting += 1
+        if others:
+            print_log(
+                f'students.{i}: not in the checkpoint, or of another '
+                f'shape, and left as initialised: {others}',
+                logger='current',
+            )
+        for key in student.state_dict():
+            if key in state and key not in others:
+                state_dict[f'{prefix}students.{i}.{key}'] = state[key]
+                state_dict[f'{prefix}teachers.{i}.{key}'] = state[key]
+    if not fitting:
+        raise ValueError(
+            'the checkpoint fits no learner. It lacks, or has in another '
+            f'shape, {"; ".join(reasons)}. Give load_from a checkpoint of '
+            'one of the networks in model.segmentors, or of this model'
+        )
+    for key in state:
+        state_dict.pop(prefix + key)

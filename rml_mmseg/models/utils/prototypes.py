@@ -1,0 +1,199 @@
+"""Class prototypes and pseudo-label rectification, Eq. 6 to 11 of RML."""
+
+import math
+from typing import Iterator, Optional
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+CHUNK_ELEMENTS = 2**21
+
+
+def _chunks(features: Tensor) -> Iterator[tuple[int, slice, Tensor]]:
+    """Float32 pieces (C, p) of features, so that no copy is large.
+
+    Args:
+        features (Tensor): (N, C, h, w).
+
+    Yields:
+        tuple: Item, place among its h * w positions, and the piece.
+    """
+    flat = features.flatten(2)
+    n, c, size = flat.shape
+    step = max(CHUNK_ELEMENTS // max(c, 1), 1)
+    for i in range(n):
+        for start in range(0, size, step):
+            place = slice(start, min(start + step, size))
+            yield i, place, flat[i, :, place].float()
+
+
+def _no_autocast(tensor: Tensor) -> torch.autocast:
+    """Keep products in float32 under mixed precision."""
+    return torch.autocast(tensor.device.type, enabled=False)
+
+
+def class_sums(
+    features: Tensor,
+    labels: Tensor,
+    num_classes: int,
+    ignore_index: int = 255,
+) -> tuple[Tensor, Tensor]:
+    """Sum of the features of every class, the numerator of Eq. 10.
+
+    Args:
+        features (Tensor): (N, C, h, w).
+        labels (Tensor): Class ids, (N, h, w). Ids outside of
+            [0, num_classes) belong to no class.
+        num_classes (int): Number of classes K.
+        ignore_index (int): Label that belongs to no class. Defaults to 255.
+
+    Returns:
+        tuple[Tensor, Tensor]: Sums (K, C) and pixel counts (K,), float32.
+
+    Raises:
+        ValueError: If features and labels differ in N, h or w.
+    """
+    n, c, h, w = features.shape
+    if labels.shape != (n, h, w):
+        raise ValueError(
+            f'labels must be {(n, h, w)} as the features, '
+            f'got {tuple(labels.shape)}'
+        )
+    classes = torch.arange(num_classes, device=labels.device).unsqueeze(1)
+    ids = labels.flatten(1)
+    sums = features.new_zeros(num_classes, c, dtype=torch.float32)
+    counts = sums.new_zeros(num_classes)
+    with _no_autocast(features):
+        for i, place, piece in _chunks(features):
+            part = ids[i, place]
+            member = (part == classes) & (part != ignore_index)
+            # What belongs to no class may be anything, also not finite.
+            piece = torch.where(member.any(0), piece, 0.0)
+            member = member.float()
+            sums.addmm_(member, piece.t())
+            counts += member.sum(1)
+    return sums, counts
+
+
+def update_prototypes(
+    prototypes: Tensor, sums: Tensor, counts: Tensor, momentum: float
+) -> Tensor:
+    """Moving average of the prototypes with the batch's means (Eq. 11).
+
+    Args:
+        prototypes (Tensor): (K, C).
+        sums (Tensor): Feature sums of the batch, (K, C).
+        counts (Tensor): Pixels of each class in the batch, (K,).
+        momentum (float): Share of the old prototype that stays, in [0, 1].
+
+    Returns:
+        Tensor: New prototypes (K, C), float32; a class that is absent from
+        the batch keeps its prototype.
+
+    Raises:
+        ValueError: If ``momentum`` is outside of [0, 1].
+    """
+    if not 0 <= momentum <= 1:
+        raise ValueError(f'momentum must be in [0, 1], got {momentum}')
+    prototypes = prototypes.float()
+    means = sums.float() / counts.float().clamp(min=1).unsqueeze(1)
+    moved = momentum * prototypes + (1 - momentum) * means
+    return torch.where((counts > 0).unsqueeze(1), moved, prototypes)
+
+
+def prototype_distances(
+    features: Tensor,
+    prototypes: Tensor,
+    initialised: Optional[Tensor] = None,
+) -> Tensor:
+    """Euclidean distance of every feature to every prototype.
+
+    Args:
+        features (Tensor): (N, C, h, w).
+        prototypes (Tensor): (K, C).
+        initialised (Tensor, optional): (K,) bool, which prototypes mean
+            something. Defaults to None: all.
+
+    Returns:
+        Tensor: (N, K, h, w), float32.
+    """
+    n, _, h, w = features.shape
+    prototypes = prototypes.float()
+    known = prototypes if initialised is None else prototypes[initialised]
+    # A common shift changes no distance, and the smaller the numbers are,
+    # the less is lost when |f|^2 - 2 f.p + |p|^2 cancels.
+    centre = known.mean(0, keepdim=True)
+    centred = prototypes - centre
+    norms = centred.square().sum(1, keepdim=True)
+    distances = features.new_empty(
+        n, len(prototypes), h * w, dtype=torch.float32
+    )
+    with _no_autocast(features):
+        for i, place, piece in _chunks(features):
+            piece = piece - centre.t()
+            square = torch.addmm(norms, centred, piece, alpha=-2)
+            square += torch.linalg.vector_norm(piece, dim=0).square_()
+            distances[i, :, place] = square.clamp_(min=0).sqrt_()
+    return distances.view(n, -1, h, w)
+
+
+def prototype_weights(
+    features: Tensor,
+    prototypes: Tensor,
+    temperature: float = 1.0,
+    initialised: Optional[Tensor] = None,
+) -> Tensor:
+    """Class-wise confidence of Eq. 9, softmax of minus the distances.
+
+    Args:
+        features (Tensor): Teacher features (N, C, h, w).
+        prototypes (Tensor): (K, C).
+        temperature (float): Factor of the distances before the softmax;
+            larger is sharper. Defaults to 1.0, the paper's.
+        initialised (Tensor, optional): (K,) bool. A class without a
+            prototype gets the mean of the others' weights before they are
+            normalised, so it is neither favoured nor ruled out. Defaults
+            to None: all have one.
+
+    Returns:
+        Tensor: Weights (N, K, h, w), float32, summing to 1 over K.
+    """
+    if initialised is None or bool(initialised.all()):
+        distances = prototype_distances(features, prototypes)
+        return distances.mul_(-temperature).softmax(1)
+    n, _, h, w = features.shape
+    known = int(initialised.sum())
+    total = len(initialised)
+    if known == 0:
+        return features.new_full(
+            (n, total, h, w), 1 / total, dtype=torch.float32
+        )
+    logits = prototype_distances(features, prototypes, initialised)
+    logits.mul_(-temperature)
+    logits[:, ~initialised] = -torch.inf
+    mean = logits.logsumexp(1, keepdim=True) - math.log(known)
+    logits[:, ~initialised] = mean.expand(-1, total - known, -1, -1)
+    return logits.softmax(1)
+
+
+def rectify(probs: Tensor, weights: Tensor) -> Tensor:
+    """Rectified hard pseudo labels, argmax_k of weight * probability (Eq. 6).
+
+    Args:
+        probs (Tensor): Soft pseudo labels p0, (N, K, H, W).
+        weights (Tensor): Class-wise confidence (N, K, h, w); resized
+            bilinearly to (H, W), ``align_corners=False``.
+
+    Returns:
+        Tensor: Class ids (N, H, W), int64.
+    """
+    if weights.shape[-2:] != probs.shape[-2:]:
+        weights = F.interpolate(
+            weights.float(),
+            size=probs.shape[-2:],
+            mode='bilinear',
+            align_corners=False,
+        )
+        return weights.mul_(probs).argmax(1)
+    return (weights.float() * probs.float()).argmax(1)

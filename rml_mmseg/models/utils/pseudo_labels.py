@@ -1,0 +1,134 @@
+"""Hard pseudo labels for every student, Eq. 4 to 6 of RML."""
+
+from typing import TYPE_CHECKING, Any, Optional
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .segmentor_forward import logits_of, resize_logits
+from .settings import SemiTrainCfg
+
+if TYPE_CHECKING:
+    from ..segmentors import MutualSemiSegmentor
+
+Target = tuple[str, Tensor, float]
+
+
+class PseudoLabeller:
+    """Makes the labels that each student learns from on unlabelled images.
+
+    Args:
+        cfg (SemiTrainCfg): Settings.
+        num_classes (int): Number of classes K.
+    """
+
+    def __init__(self, cfg: SemiTrainCfg, num_classes: int) -> None:
+        self.cfg = cfg
+        self.num_classes = num_classes
+
+    @torch.no_grad()
+    def __call__(
+        self, model: 'MutualSemiSegmentor', inputs: dict[str, Any]
+    ) -> list[list[Target]]:
+        """Label the weak views.
+
+        Args:
+            model (MutualSemiSegmentor): Learners and rectifiers.
+            inputs (dict): Batch with ``weak`` (M, 3, H, W), ``valid``
+                (M, H, W) and, for ``p0='stage'``, ``soft_labels``.
+
+        Returns:
+            list[list[tuple]]: For every student its targets, each a name
+            (``'self'`` or ``'peer{j}'``), labels (M, H, W) and a weight.
+        """
+        count = len(model.students)
+        direct = self.cfg.peer_source == 'student'
+        weight = self.cfg.weight_at(model.iteration)
+        labels: dict[tuple[str, int], Tensor] = {}
+        for i in range(count):
+            if self.cfg.self_weight or not direct or model.rectifiers:
+                labels['teacher', i] = self._teacher_labels(model, i, inputs)
+            if direct and count > 1 and self.cfg.peer_weight:
+                labels['student', i] = self._student_labels(model, i, inputs)
+        targets: list[list[Target]] = []
+        for i in range(count):
+            own: list[Target] = []
+            if self.cfg.self_weight:
+                own.append(
+                    ('self', labels['teacher', i], self.cfg.self_weight)
+                )
+            for j in range(count):
+                if j != i and self.cfg.peer_weight:
+                    key = ('student' if direct else 'teacher', j)
+                    own.append((f'peer{j}', labels[key], self.cfg.peer_weight))
+            targets.append([(n, y, weight * w) for n, y, w in own])
+        return targets
+
+    def _teacher_labels(
+        self, model: 'MutualSemiSegmentor', i: int, inputs: dict[str, Any]
+    ) -> Tensor:
+        """Labels of teacher i, rectified where there is a rectifier."""
+        teacher, weak = model.teachers[i], inputs['weak']
+        rectifier = model.rectifiers[i] if model.rectifiers else None
+        logits, features = logits_of(teacher, weak, rectifier is not None)
+        probs = resize_logits(teacher, logits, weak.shape[-2:]).softmax(1)
+        if self.cfg.p0 == 'stage':
+            probs = self._cached(inputs, i, probs)
+        labels = None
+        if rectifier is not None and features is not None:
+            labels = rectifier(probs, features)
+            coarse = logits.argmax(1)
+            outside = ~_shrink(inputs['valid'], coarse.shape[-2:])
+            if coarse.shape[-2:] == features.shape[-2:]:
+                rectifier.accumulate(
+                    features, coarse.masked_fill(outside, 255)
+                )
+        return self._finish(model, f'teachers.{i}', probs, labels)
+
+    def _student_labels(
+        self, model: 'MutualSemiSegmentor', i: int, inputs: dict[str, Any]
+    ) -> Tensor:
+        """Labels of student i itself, without its noise (Eq. 3)."""
+        student: nn.Module = model.students[i]
+        student.eval()
+        logits, _ = logits_of(student, inputs['weak'])
+        student.train()
+        size = inputs['weak'].shape[-2:]
+        probs = resize_logits(student, logits, size).softmax(1)
+        return self._finish(model, f'students.{i}', probs, None)
+
+    def _finish(
+        self,
+        model: 'MutualSemiSegmentor',
+        name: str,
+        probs: Tensor,
+        labels: Optional[Tensor],
+    ) -> Tensor:
+        """Apply the threshold and keep what monitors ask for."""
+        confidence, plain = probs.max(1)
+        if labels is None:
+            labels = plain
+        if model.record is not None:
+            model.record.setdefault('sources', {})[name] = dict(
+                probs=probs, plain=plain, labels=labels
+            )
+        if self.cfg.confidence is not None:
+            labels = labels.masked_fill(confidence < self.cfg.confidence, 255)
+        return labels
+
+    def _cached(self, inputs: dict[str, Any], i: int, probs: Tensor) -> Tensor:
+        """Soft labels of the stage's start instead of today's."""
+        if 'soft_labels' not in inputs:
+            raise RuntimeError(
+                "semi_train_cfg.p0='stage' needs soft pseudo labels in the "
+                'batch: train with StagedTrainLoop and put '
+                "dict(type='LoadSoftLabels') into the unlabelled pipeline"
+            )
+        return inputs['soft_labels'][i].to(probs)
+
+
+def _shrink(valid: Tensor, size: torch.Size) -> Tensor:
+    """Valid map (M, H, W) at the size of the features."""
+    small = F.interpolate(valid[:, None].float(), size=tuple(size))
+    return small[:, 0] > 0.5

@@ -1,0 +1,126 @@
+"""Forward passes of a stock segmentor that RML needs."""
+
+from typing import Any, Optional
+
+import torch
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+from mmseg.models.segmentors import EncoderDecoder
+from mmseg.models.utils import resize
+from mmseg.structures import SegDataSample
+from mmseg.utils import add_prefix
+from torch import Tensor, nn
+
+
+def final_head(segmentor: nn.Module) -> nn.Module:
+    """The head whose prediction counts, the last of a cascade."""
+    head = segmentor.decode_head
+    return head[-1] if isinstance(head, nn.ModuleList) else head
+
+
+def classifier_of(segmentor: nn.Module) -> Optional[nn.Module]:
+    """The last layer g of h = g(f), or None where a head has none."""
+    return getattr(final_head(segmentor), 'conv_seg', None)
+
+
+def _leading(features: Any, count: int) -> Any:
+    """The first items of a batch of nested multi-level features."""
+    if isinstance(features, Tensor):
+        return features[:count]
+    return type(features)(_leading(level, count) for level in features)
+
+
+def logits_of(
+    segmentor: nn.Module, images: Tensor, with_features: bool = False
+) -> tuple[Tensor, Optional[Tensor]]:
+    """Unscaled logits and, if asked for, the input of the classifier.
+
+    ``encode_decode`` is not used: for a padded batch it crops to the size
+    before padding.
+
+    Args:
+        segmentor (nn.Module): A stock segmentor.
+        images (Tensor): (N, 3, H, W).
+        with_features (bool): Whether to return features.
+
+    Returns:
+        tuple: Logits (N, K, h, w) and features (N, C, h, w) or None.
+    """
+    if not with_features:
+        return segmentor._forward(images), None
+    caught: list[Tensor] = []
+    handle = classifier_of(segmentor).register_forward_pre_hook(
+        lambda module, args: caught.append(args[0])
+    )
+    try:
+        logits = segmentor._forward(images)
+    finally:
+        handle.remove()
+    return logits, caught[-1]
+
+
+def resize_logits(
+    segmentor: nn.Module, logits: Tensor, size: torch.Size
+) -> Tensor:
+    """Logits in float32 at the size of the image, as the head resizes."""
+    return resize(
+        logits.float(),
+        size=tuple(size),
+        mode='bilinear',
+        align_corners=final_head(segmentor).align_corners,
+    )
+
+
+def can_join(
+    segmentor: nn.Module, labelled: Tensor, unlabelled: Tensor
+) -> bool:
+    """Whether labelled and unlabelled images can share one forward pass.
+
+    They can where sizes agree and the losses are those of mmseg's base
+    classes, which need nothing but the logits.
+    """
+    head = type(final_head(segmentor))
+    return (
+        labelled.shape[1:] == unlabelled.shape[1:]
+        and type(segmentor).loss is EncoderDecoder.loss
+        and getattr(head, 'loss', None) is BaseDecodeHead.loss
+        and head.loss_by_feat is BaseDecodeHead.loss_by_feat
+    )
+
+
+def student_forward(
+    segmentor: nn.Module,
+    labelled: Tensor,
+    samples: list[SegDataSample],
+    unlabelled: Tensor,
+    join: bool = True,
+) -> tuple[dict[str, Tensor], Tensor]:
+    """Supervised losses (Eq. 1) and the logits of unlabelled images.
+
+    Args:
+        segmentor (nn.Module): A stock segmentor in train mode.
+        labelled (Tensor): (N, 3, H, W).
+        samples (list[SegDataSample]): Their ground truth.
+        unlabelled (Tensor): (M, 3, H', W').
+        join (bool): Whether to use one forward pass where it is possible.
+
+    Returns:
+        tuple: Losses named as by the stock segmentor, and unscaled logits
+        (M, K, h, w).
+    """
+    if not (join and can_join(segmentor, labelled, unlabelled)):
+        return segmentor.loss(labelled, samples), segmentor._forward(
+            unlabelled
+        )
+    count = len(labelled)
+    features = segmentor.extract_feat(torch.cat([labelled, unlabelled]))
+    logits = segmentor.decode_head.forward(features)
+    losses = add_prefix(
+        segmentor.decode_head.loss_by_feat(logits[:count], samples), 'decode'
+    )
+    if segmentor.with_auxiliary_head:
+        losses.update(
+            segmentor._auxiliary_head_forward_train(
+                _leading(features, count), samples
+            )
+        )
+    return losses, logits[count:]

@@ -1,0 +1,134 @@
+"""Checked settings of the segmentor, and names of learners."""
+
+import difflib
+import math
+from dataclasses import dataclass, field, fields
+from typing import Any, Mapping, Optional
+
+ENSEMBLE = 'ensemble'
+
+
+def did_you_mean(name: str, known: list[str]) -> str:
+    """A hint with the known name closest to an unknown one, or ''."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f'; did you mean {close[0]!r}?' if close else ''
+
+
+def check_choice(setting: str, value: Any, known: list[str]) -> None:
+    """Refuse a value that is not among the known ones.
+
+    Raises:
+        ValueError: Naming the setting, the value and the known ones.
+    """
+    if value not in known:
+        hint = did_you_mean(str(value), known)
+        raise ValueError(
+            f'{setting}={value!r} is unknown{hint} Known: {known}'
+            if hint
+            else f'{setting}={value!r} is unknown. Known: {known}'
+        )
+
+
+def learner_names(count: int) -> list[str]:
+    """Names of all that can predict with ``count`` learners."""
+    return [
+        *(f'students.{i}' for i in range(count)),
+        *(f'teachers.{i}' for i in range(count)),
+        ENSEMBLE,
+    ]
+
+
+def prediction_key(name: str) -> str:
+    """Field of a data sample that holds a learner's prediction."""
+    return f'pred_{name.replace(".", "_")}'
+
+
+@dataclass(frozen=True)
+class SemiTrainCfg:
+    """Settings of ``semi_train_cfg``; each is checked when it is built.
+
+    Attributes:
+        unsup_weight: Weight of all that is learnt from unlabelled images.
+        self_weight: Weight of the labels of a learner's own teacher.
+        peer_weight: Weight of the labels of each peer.
+        peer_source: Who makes a peer's labels: its ``'teacher'`` (indirect
+            mutual learning, Eq. 4) or the ``'student'`` itself (direct,
+            Eq. 3).
+        p0: Soft pseudo labels of Eq. 6: ``'online'``, of the teachers as
+            they are, or ``'stage'``, as they were when the stage began.
+        confidence: Labels of a lower probability are ignored, in [0, 1);
+            None for no threshold.
+        ramp_up_iters: Iterations in which ``unsup_weight`` rises as
+            ``exp(-5 (1 - t)^2)`` (Tarvainen and Valpola, 2017).
+        joint_forward: Whether labelled and unlabelled images share one
+            forward pass and so their batch statistics.
+        loss: Config of the loss on pseudo labels.
+    """
+
+    unsup_weight: float = 1.0
+    self_weight: float = 1.0
+    peer_weight: float = 1.0
+    peer_source: str = 'teacher'
+    p0: str = 'online'
+    confidence: Optional[float] = None
+    ramp_up_iters: int = 0
+    joint_forward: bool = True
+    loss: Mapping = field(default_factory=lambda: {'type': 'PseudoLabelLoss'})
+
+    @classmethod
+    def build(cls, cfg: Optional[Mapping], learners: int) -> 'SemiTrainCfg':
+        """Check a config for a number of learners.
+
+        Raises:
+            ValueError: If a key is unknown or a value makes no sense.
+        """
+        cfg = dict(cfg or {})
+        known = [item.name for item in fields(cls)]
+        for key in cfg:
+            if key not in known:
+                raise ValueError(
+                    f'semi_train_cfg has no setting {key!r}'
+                    f'{did_you_mean(key, known)} Known: {known}'
+                )
+        self = cls(**cfg)
+        self._check(learners)
+        return self
+
+    def _check(self, learners: int) -> None:
+        for name in ('unsup_weight', 'self_weight', 'peer_weight'):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0):
+                raise ValueError(
+                    f'semi_train_cfg.{name} must be 0 or more, got {value}'
+                )
+        if self.unsup_weight and not self.self_weight:
+            if learners == 1 or not self.peer_weight:
+                raise ValueError(
+                    'semi_train_cfg gives the unlabelled images no labels: '
+                    f'self_weight=0 with peer_weight={self.peer_weight} and '
+                    f'{learners} learner(s). Set self_weight above 0, or '
+                    'peer_weight above 0 with two learners or more'
+                )
+        check_choice(
+            'semi_train_cfg.peer_source',
+            self.peer_source,
+            ['teacher', 'student'],
+        )
+        check_choice('semi_train_cfg.p0', self.p0, ['online', 'stage'])
+        if self.confidence is not None and not 0 <= self.confidence < 1:
+            raise ValueError(
+                'semi_train_cfg.confidence must be None or in [0, 1), got '
+                f'{self.confidence}'
+            )
+        if self.ramp_up_iters < 0:
+            raise ValueError(
+                'semi_train_cfg.ramp_up_iters must be 0 or more, got '
+                f'{self.ramp_up_iters}'
+            )
+
+    def weight_at(self, iteration: int) -> float:
+        """Weight of the unlabelled images at an iteration, from 0."""
+        if iteration >= self.ramp_up_iters:
+            return self.unsup_weight
+        rest = 1 - iteration / self.ramp_up_iters
+        return self.unsup_weight * math.exp(-5 * rest * rest)
