@@ -1,8 +1,8 @@
 """Random state that depends on a seed alone."""
 
 import random
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Iterator
 
 import numpy as np
 import torch

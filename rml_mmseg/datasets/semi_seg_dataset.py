@@ -1,7 +1,8 @@
 """Labelled images, each with unlabelled ones."""
 
 import os.path as osp
-from typing import Any, Sequence, Union
+from collections.abc import Sequence
+from typing import Any, Union
 
 from mmcv.transforms import Compose
 from mmengine.dataset import BaseDataset

@@ -1,8 +1,9 @@
 """Images without labels."""
 
 import os.path as osp
+from collections.abc import Sequence
 from glob import glob as find
-from typing import Optional, Sequence, Union
+from typing import Any, Optional, Union
 
 from mmengine.fileio import join_path, list_dir_or_file, list_from_file
 from mmseg.datasets import BaseSegDataset
@@ -49,7 +50,7 @@ class UnlabelledSegDataset(BaseSegDataset):
         ann_file: str = '',
         glob: Optional[str] = None,
         img_suffix: Union[str, Sequence[str]] = IMAGE_SUFFIXES,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         if glob is not None and ann_file:
             raise ValueError(

@@ -2,6 +2,7 @@
 
 import logging
 import os.path as osp
+from typing import Any
 
 import torch
 from mmengine.logging import print_log
@@ -11,7 +12,7 @@ PREFIX = 'optional:'
 
 
 @CheckpointLoader.register_scheme(prefixes=PREFIX, force=True)
-def load_optional(filename: str, map_location=None) -> dict:
+def load_optional(filename: str, map_location: Any = None) -> dict:
     """Load ``optional:PATH``, or nothing but a warning where it is missing.
 
     For ``init_cfg=dict(type='Pretrained', checkpoint='optional:PATH')`` in

@@ -1,4 +1,4 @@
-# 46 of the 367 training images, seed 0 of tools/dataset_converters/make_splits.py
+# 46 of the 367 training images: seed 0 of make_splits.py.
 _base_ = './camvid_160x120.py'
 train_dataloader = dict(
     dataset=dict(

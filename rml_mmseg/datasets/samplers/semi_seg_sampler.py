@@ -1,6 +1,7 @@
 """Which labelled and unlabelled images make up an item."""
 
-from typing import Iterator, NamedTuple, Optional
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Optional
 
 import numpy as np
 from mmengine.dist import get_dist_info, sync_random_seed
@@ -72,7 +73,7 @@ class SemiSegSampler(Sampler):
 
     def __init__(
         self,
-        dataset,
+        dataset: Any,
         seed: Optional[int] = None,
         shuffle: bool = True,
         skipped: int = 0,

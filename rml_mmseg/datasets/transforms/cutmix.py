@@ -1,5 +1,6 @@
 """CutMix, ClassMix and CowMix."""
 
+from collections.abc import Sized
 from typing import Optional
 
 import cv2
@@ -82,7 +83,7 @@ class CutMix(BaseTransform):
         self.blob_size = blob_size
 
     @cache_randomness
-    def get_indices(self, dataset) -> int:
+    def get_indices(self, dataset: Sized) -> int:
         """Index of the image to mix with, for ``MultiImageMixDataset``."""
         return np.random.randint(len(dataset))
 
@@ -102,8 +103,8 @@ class CutMix(BaseTransform):
         low, high = np.log(self.blob_size)
         sigma = float(np.exp(np.random.uniform(low, high)))
         noise = np.random.standard_normal((height, width))
-        noise = cv2.GaussianBlur(noise.astype(np.float32), (0, 0), sigma)
-        return noise > np.quantile(noise, 1 - self.area)
+        smooth = cv2.GaussianBlur(noise.astype(np.float32), (0, 0), sigma)
+        return smooth > np.quantile(smooth, 1 - self.area)
 
     @cache_randomness
     def _draw_order(self) -> np.ndarray:

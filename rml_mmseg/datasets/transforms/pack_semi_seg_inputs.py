@@ -1,6 +1,6 @@
 """Packing of an unlabelled item."""
 
-from typing import Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch

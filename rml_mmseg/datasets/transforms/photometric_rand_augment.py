@@ -1,6 +1,7 @@
 """RandAugment without geometry."""
 
-from typing import Optional, Sequence, Union
+from collections.abc import Sequence
+from typing import Any, Optional, Union
 
 import mmpretrain.datasets.transforms  # noqa: F401  (registers operations)
 from mmcv.transforms import BaseTransform
@@ -21,7 +22,7 @@ OPERATIONS = (
     'GaussianBlur',
 )
 
-DEFAULT_POLICIES = (
+DEFAULT_POLICIES: tuple[dict[str, Any], ...] = (
     dict(type='AutoContrast'),
     dict(type='Equalize'),
     dict(type='Posterize', magnitude_range=(8, 4)),
@@ -87,7 +88,7 @@ class PhotometricRandAugment(BaseTransform):
                     'photometric and would move the image away from its '
                     f'label; known: {OPERATIONS}'
                 )
-            policy = dict(policy, type=f'mmpretrain.{name}')
+            policy = {**policy, 'type': f'mmpretrain.{name}'}
             policy.setdefault('prob', prob)
             scoped.append(policy)
         self.augment = PRETRAIN_TRANSFORMS.build(

@@ -1,7 +1,9 @@
 """Weak and strong views of one image."""
 
-from typing import Sequence, Union
+from collections.abc import Sequence
+from typing import Union
 
+import numpy as np
 from mmcv.transforms import BaseTransform, Compose
 from mmseg.registry import TRANSFORMS
 
@@ -59,7 +61,7 @@ class WeakStrongViews(BaseTransform):
         )
 
     @staticmethod
-    def _view(transforms: Compose, results: dict):
+    def _view(transforms: Compose, results: dict) -> np.ndarray:
         image = results['img']
         view = transforms(dict(results, img=image.copy()))['img']
         if view.shape != image.shape:

@@ -81,7 +81,7 @@ class MutualEMAHook(Hook):
             model.sync_teachers()
 
     def before_train_iter(
-        self, runner: Runner, batch_idx: int, data_batch=None
+        self, runner: Runner, batch_idx: int, data_batch: Optional[dict] = None
     ) -> None:
         """Tell the model which iteration it is, for its ramp-up."""
         unwrap(runner.model).iteration = runner.iter
@@ -96,7 +96,7 @@ class MutualEMAHook(Hook):
         self,
         runner: Runner,
         batch_idx: int,
-        data_batch=None,
+        data_batch: Optional[dict] = None,
         outputs: Optional[dict] = None,
     ) -> None:
         """Move teachers and prototypes if the optimisers stepped."""

@@ -1,11 +1,11 @@
 """Prototypes over the whole training set, Eq. 10 of RML."""
 
-from typing import Iterator
+from collections.abc import Iterator
+from typing import Any
 
 import torch
 from mmengine.dist import get_dist_info, is_main_process
 from mmengine.utils import ProgressBar
-from torch import nn
 
 from rml_mmseg.datasets import SemiSegDataset
 from rml_mmseg.models.utils.segmentor_forward import logits_of
@@ -34,7 +34,7 @@ def whole_images(dataset: SemiSegDataset) -> Iterator[tuple[dict, int]]:
 
 
 @torch.no_grad()
-def initialise_prototypes(model: nn.Module, dataset: SemiSegDataset) -> None:
+def initialise_prototypes(model: Any, dataset: SemiSegDataset) -> None:
     """Set every rectifier's prototypes to its teacher's class means.
 
     Mean over all pixels of all labelled and unlabelled images that the

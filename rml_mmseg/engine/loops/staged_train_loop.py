@@ -49,6 +49,8 @@ class StagedTrainLoop(IterBasedTrainLoop):
         ValueError: If a length is below 1.
     """
 
+    dataloader_iterator: Any
+
     def __init__(
         self,
         runner: Runner,

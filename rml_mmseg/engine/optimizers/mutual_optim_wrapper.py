@@ -1,8 +1,9 @@
 """One backward pass, several optimisers."""
 
 import math
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Iterator, Optional
+from typing import Any, Optional
 
 import torch
 from mmengine.logging import MessageHub, print_log
@@ -87,7 +88,7 @@ class MutualOptimWrapper(OptimWrapperDict):
         """Divide the loss by the number of accumulated passes."""
         return self.leader.scale_loss(loss)
 
-    def backward(self, loss: Tensor, **kwargs) -> None:
+    def backward(self, loss: Tensor, **kwargs: Any) -> None:
         """One backward pass for all students."""
         if self.scaler is not None:
             loss = self.scaler.scale(loss)
@@ -95,7 +96,7 @@ class MutualOptimWrapper(OptimWrapperDict):
         for wrapper in self.optim_wrappers.values():
             wrapper._inner_count += 1
 
-    def step(self, **kwargs) -> None:
+    def step(self, **kwargs: Any) -> None:
         """Clip and step every student's optimiser."""
         for name, wrapper in self.optim_wrappers.items():
             if self.scaler is None:

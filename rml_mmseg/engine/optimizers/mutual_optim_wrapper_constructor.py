@@ -3,14 +3,14 @@
 import copy
 from typing import Optional
 
-from mmengine.model import is_model_wrapper
-from mmengine.optim import DefaultOptimWrapperConstructor
+from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
 from mmseg.registry import (
     OPTIM_WRAPPER_CONSTRUCTORS,
     OPTIM_WRAPPERS,
 )
 from torch import nn
 
+from ..unwrap import unwrap
 from .mutual_optim_wrapper import MutualOptimWrapper
 
 
@@ -67,9 +67,7 @@ class MutualOptimWrapperConstructor:
         Args:
             model (nn.Module): A ``MutualSemiSegmentor``, wrapped or not.
         """
-        if is_model_wrapper(model):
-            model = model.module
-        students = getattr(model, 'students', None)
+        students = getattr(unwrap(model), 'students', None)
         if students is None:
             raise ValueError(
                 'optim_wrapper.constructor="MutualOptimWrapperConstructor" '
@@ -87,7 +85,9 @@ class MutualOptimWrapperConstructor:
         }
         return MutualOptimWrapper(self.on_nonfinite, **wrappers)
 
-    def _build(self, index: int, student: nn.Module, own: dict):
+    def _build(
+        self, index: int, student: nn.Module, own: dict
+    ) -> OptimWrapper:
         cfg = {**copy.deepcopy(self.common), **copy.deepcopy(dict(own))}
         paramwise = cfg.pop('paramwise_cfg', self.paramwise_cfg)
         cfg.pop('constructor', None)

@@ -1,6 +1,7 @@
 """IoU of several learners in one pass."""
 
-from typing import Optional, Sequence
+from collections.abc import Sequence
+from typing import Any, Optional
 
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
@@ -27,7 +28,7 @@ class LearnersIoUMetric(BaseMetric):
         KeyError: If the model made no prediction for a learner.
     """
 
-    def __init__(self, learners: Sequence[str] = (), **kwargs) -> None:
+    def __init__(self, learners: Sequence[str] = (), **kwargs: Any) -> None:
         super().__init__(
             collect_device=kwargs.get('collect_device', 'cpu'),
             prefix=kwargs.get('prefix'),

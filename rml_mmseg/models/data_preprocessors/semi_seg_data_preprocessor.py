@@ -37,7 +37,7 @@ class SemiSegDataPreProcessor(BaseDataPreprocessor):
         kwargs: Arguments of ``SegDataPreProcessor``.
     """
 
-    def __init__(self, non_blocking: bool = False, **kwargs) -> None:
+    def __init__(self, non_blocking: bool = False, **kwargs: Any) -> None:
         super().__init__(non_blocking)
         kwargs.setdefault('size_divisor', None if 'size' in kwargs else 1)
         self.base = MODELS.build(dict(type='SegDataPreProcessor', **kwargs))

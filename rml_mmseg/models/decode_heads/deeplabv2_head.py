@@ -1,6 +1,7 @@
 """Decode head of DeepLabV2."""
 
-from typing import Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from mmcv.cnn import ConvModule
@@ -74,7 +75,7 @@ class DeepLabV2Head(BaseDecodeHead):
         form: str = 'sum',
         dropout_ratio: float = 0.5,
         num_groups: int = 32,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         if form not in FORMS:
             raise ValueError(f'form must be one of {FORMS}, got {form!r}')
@@ -84,7 +85,7 @@ class DeepLabV2Head(BaseDecodeHead):
         self.dilations = tuple(dilations)
         self.form = form
         if form == 'sum':
-            self.conv_seg = AtrousClassifiers(
+            self.conv_seg: nn.Module = AtrousClassifiers(
                 self.in_channels, self.out_channels, self.dilations
             )
         else:

@@ -78,4 +78,5 @@ class PseudoLabelLoss(nn.Module):
         ]
 
     def extra_repr(self) -> str:
+        """Settings to print."""
         return f'ignore_index={self.ignore_index}'

@@ -1,6 +1,7 @@
 """A transformer encoder over a convolutional stem."""
 
-from typing import Sequence
+from collections.abc import Sequence
+from typing import Optional
 
 import torch
 import torch.nn.functional as F
@@ -43,7 +44,7 @@ class TransformerNeck(BaseModule):
         grid_size: tuple[int, int],
         mlp_ratio: int = 4,
         drop_path_rate: float = 0.0,
-        init_cfg=None,
+        init_cfg: Optional[dict] = None,
     ) -> None:
         super().__init__(init_cfg)
         self.projection = nn.Conv2d(in_channels, embed_dims, 1)
@@ -82,7 +83,7 @@ class TransformerNeck(BaseModule):
         """
         x = self.projection(inputs[-1])
         n, c, h, w = x.shape
-        position = self.position
+        position: Tensor = self.position
         if position.shape[-2:] != (h, w):
             position = F.interpolate(
                 position, size=(h, w), mode='bicubic', align_corners=False

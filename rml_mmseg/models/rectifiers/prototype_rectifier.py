@@ -176,6 +176,7 @@ class PrototypeRectifier(nn.Module):
         self.counts.copy_(torch.where(seen, counts.double(), self.counts))
 
     def extra_repr(self) -> str:
+        """Settings to print."""
         return (
             f'num_classes={self.num_classes}, channels={self.channels}, '
             f'momentum={self.momentum}, temperature={self.temperature}'

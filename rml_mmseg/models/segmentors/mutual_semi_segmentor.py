@@ -1,7 +1,8 @@
 """Mutual learning of several segmentors from unlabelled images."""
 
 import copy
-from typing import Any, Optional, Sequence, Union
+from collections.abc import Sequence
+from typing import Any, Optional, Union
 
 import torch
 from mmengine.config import ConfigDict
@@ -12,8 +13,8 @@ from mmseg.structures import SegDataSample
 from mmseg.utils import add_prefix
 from torch import Tensor, nn
 
-from ..utils.ema import ema_update
 from ..utils.cutmix import apply_mask
+from ..utils.ema import ema_update
 from ..utils.mixing import mix_masks
 from ..utils.plain_checkpoint import fan_out
 from ..utils.pseudo_labels import PseudoLabeller
@@ -190,14 +191,18 @@ class MutualSemiSegmentor(BaseSegmentor):
         return nn.ModuleList(rectifiers)
 
     @property
+    def _first(self) -> Any:
+        return self.students[0]
+
+    @property
     def num_classes(self) -> int:
         """int: Number of classes K."""
-        return self.students[0].num_classes
+        return self._first.num_classes
 
     @property
     def out_channels(self) -> int:
         """int: Channels of the prediction."""
-        return self.students[0].out_channels
+        return self._first.out_channels
 
     @property
     def align_corners(self) -> bool:
@@ -209,7 +214,7 @@ class MutualSemiSegmentor(BaseSegmentor):
         """nn.Module: The deployed learner's head, for stock TTA."""
         return self.learner(self.predict_on).decode_head
 
-    def learner(self, name: str) -> nn.Module:
+    def learner(self, name: str) -> Any:
         """The network of a name, the first teacher for the ensemble."""
         if name == ENSEMBLE:
             return self.teachers[0]
@@ -218,7 +223,8 @@ class MutualSemiSegmentor(BaseSegmentor):
 
     def init_weights(self) -> None:
         """Initialise the students and copy them to the teachers."""
-        for student in self.students:
+        students: Any = self.students
+        for student in students:
             student.init_weights()
         self.sync_teachers()
 
@@ -240,7 +246,7 @@ class MutualSemiSegmentor(BaseSegmentor):
     def _load_from_state_dict(
         self, state_dict: dict, prefix: str, *args: Any
     ) -> None:
-        fan_out(state_dict, prefix, self.students)
+        fan_out(state_dict, prefix, list(self.students))
         self.teachers_loaded = any(
             key.startswith(f'{prefix}teachers.') for key in state_dict
         )
@@ -314,9 +320,10 @@ class MutualSemiSegmentor(BaseSegmentor):
         """Logits (N, K, H, W) of one learner or of the ensemble."""
         if name != ENSEMBLE:
             return self.learner(name).inference(inputs, batch_img_metas)
+        teachers: Any = self.teachers
         probs = [
             teacher.inference(inputs, batch_img_metas).float().softmax(1)
-            for teacher in self.teachers
+            for teacher in teachers
         ]
         # The softmax of these is the mean of the probabilities.
         return torch.stack(probs).mean(0).clamp(min=1e-12).log()

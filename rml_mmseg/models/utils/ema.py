@@ -56,7 +56,7 @@ def ema_update(
                 'teacher and student must have the same parameters and '
                 'buffers; build both from one config'
             )
-    averaged = list(zip(*parameters))
+    averaged: list[tuple[Tensor, Tensor]] = list(zip(*parameters))
     copied = []
     for target, source in zip(*states):
         floating = target.is_floating_point()

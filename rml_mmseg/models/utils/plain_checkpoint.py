@@ -1,6 +1,6 @@
 """Loading a plain segmentor's checkpoint into every learner."""
 
-from typing import Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from mmengine.logging import print_log
 from torch import Tensor, nn
@@ -21,7 +21,8 @@ def mismatches(
         tuple[list[str], list[str]]: Backbone tensors and other tensors
         that are absent or of another shape.
     """
-    backbone, others = [], []
+    backbone: list[str] = []
+    others: list[str] = []
     for key, value in segmentor.state_dict().items():
         if key in state and state[key].shape == value.shape:
             continue

@@ -1,7 +1,8 @@
 """Class prototypes and pseudo-label rectification, Eq. 6 to 11 of RML."""
 
 import math
-from typing import Iterator, Optional
+from collections.abc import Iterator
+from typing import Optional
 
 import torch
 import torch.nn.functional as F

@@ -70,7 +70,7 @@ class PseudoLabeller:
     ) -> Tensor:
         """Labels of teacher i, rectified where there is a rectifier."""
         teacher, weak = model.teachers[i], inputs['weak']
-        rectifier = model.rectifiers[i] if model.rectifiers else None
+        rectifier: Any = model.rectifiers[i] if model.rectifiers else None
         logits, features = logits_of(teacher, weak, rectifier is not None)
         probs = resize_logits(teacher, logits, weak.shape[-2:]).softmax(1)
         if self.cfg.p0 == 'stage':

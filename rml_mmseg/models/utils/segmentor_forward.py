@@ -11,13 +11,13 @@ from mmseg.utils import add_prefix
 from torch import Tensor, nn
 
 
-def final_head(segmentor: nn.Module) -> nn.Module:
+def final_head(segmentor: Any) -> Any:
     """The head whose prediction counts, the last of a cascade."""
     head = segmentor.decode_head
     return head[-1] if isinstance(head, nn.ModuleList) else head
 
 
-def classifier_of(segmentor: nn.Module) -> Optional[nn.Module]:
+def classifier_of(segmentor: Any) -> Any:
     """The last layer g of h = g(f), or None where a head has none."""
     return getattr(final_head(segmentor), 'conv_seg', None)
 
@@ -30,7 +30,7 @@ def _leading(features: Any, count: int) -> Any:
 
 
 def logits_of(
-    segmentor: nn.Module, images: Tensor, with_features: bool = False
+    segmentor: Any, images: Tensor, with_features: bool = False
 ) -> tuple[Tensor, Optional[Tensor]]:
     """Unscaled logits and, if asked for, the input of the classifier.
 
@@ -38,7 +38,7 @@ def logits_of(
     before padding.
 
     Args:
-        segmentor (nn.Module): A stock segmentor.
+        segmentor (EncoderDecoder): A stock segmentor.
         images (Tensor): (N, 3, H, W).
         with_features (bool): Whether to return features.
 
@@ -58,9 +58,7 @@ def logits_of(
     return logits, caught[-1]
 
 
-def resize_logits(
-    segmentor: nn.Module, logits: Tensor, size: torch.Size
-) -> Tensor:
+def resize_logits(segmentor: Any, logits: Tensor, size: torch.Size) -> Tensor:
     """Logits in float32 at the size of the image, as the head resizes."""
     return resize(
         logits.float(),
@@ -70,9 +68,7 @@ def resize_logits(
     )
 
 
-def can_join(
-    segmentor: nn.Module, labelled: Tensor, unlabelled: Tensor
-) -> bool:
+def can_join(segmentor: Any, labelled: Tensor, unlabelled: Tensor) -> bool:
     """Whether labelled and unlabelled images can share one forward pass.
 
     They can where sizes agree and the losses are those of mmseg's base
@@ -88,7 +84,7 @@ def can_join(
 
 
 def student_forward(
-    segmentor: nn.Module,
+    segmentor: Any,
     labelled: Tensor,
     samples: list[SegDataSample],
     unlabelled: Tensor,
@@ -97,7 +93,7 @@ def student_forward(
     """Supervised losses (Eq. 1) and the logits of unlabelled images.
 
     Args:
-        segmentor (nn.Module): A stock segmentor in train mode.
+        segmentor (EncoderDecoder): A stock segmentor in train mode.
         labelled (Tensor): (N, 3, H, W).
         samples (list[SegDataSample]): Their ground truth.
         unlabelled (Tensor): (M, 3, H', W').

@@ -2,8 +2,9 @@
 
 import difflib
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Mapping, Optional
+from typing import Any, Optional
 
 ENSEMBLE = 'ensemble'
 
@@ -101,14 +102,14 @@ class SemiTrainCfg:
                 raise ValueError(
                     f'semi_train_cfg.{name} must be 0 or more, got {value}'
                 )
-        if self.unsup_weight and not self.self_weight:
-            if learners == 1 or not self.peer_weight:
-                raise ValueError(
-                    'semi_train_cfg gives the unlabelled images no labels: '
-                    f'self_weight=0 with peer_weight={self.peer_weight} and '
-                    f'{learners} learner(s). Set self_weight above 0, or '
-                    'peer_weight above 0 with two learners or more'
-                )
+        taught_by_peers = learners > 1 and self.peer_weight > 0
+        if self.unsup_weight and not (self.self_weight or taught_by_peers):
+            raise ValueError(
+                'semi_train_cfg gives the unlabelled images no labels: '
+                f'self_weight=0 with peer_weight={self.peer_weight} and '
+                f'{learners} learner(s). Set self_weight above 0, or '
+                'peer_weight above 0 with two learners or more'
+            )
         check_choice(
             'semi_train_cfg.peer_source',
             self.peer_source,
