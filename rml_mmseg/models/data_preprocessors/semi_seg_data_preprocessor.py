@@ -78,8 +78,11 @@ class SemiSegDataPreProcessor(BaseDataPreprocessor):
         for part in parts:
             for key, values in part['inputs'].items():
                 items.setdefault(key, []).extend(values)
-        weak, strong = items['weak'], items['strong']
-        views = [*weak, *(view for s in zip(*strong) for view in s)]
+        weak = items['weak']
+        # Collated view by view: one sequence of N images for each view.
+        by_part = [part['inputs']['strong'] for part in parts]
+        strong = [view for same in zip(*by_part) for n in same for view in n]
+        views = [*weak, *strong]
         carriers = [
             SegDataSample(gt_sem_seg=PixelData(data=valid))
             for valid in items['valid']
