@@ -11,9 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from mmengine.dist import utils as dist_utils
 from mmengine.logging import HistoryBuffer
-from mmengine.model import MMDistributedDataParallel
 from mmengine.runner import load_checkpoint, save_checkpoint
 
 import rml_mmseg
@@ -204,104 +202,6 @@ class TestCheckpoints:
         torch.save({'call': os.system}, file)
         with pytest.raises(Exception, match='[Ww]eights.only'):
             torch.load(file, weights_only=True)
-
-
-@pytest.mark.skipif(
-    torch.cuda.is_available(), reason='this machine has an accelerator'
-)
-class TestOnCPU:
-    def test_two_processes_train_alike(self, tmp_path):
-        """Stock Runner and launcher, in two processes with gloo."""
-        script = tmp_path / 'train_toy.py'
-        script.write_text(
-            textwrap.dedent("""
-            import rml_mmseg
-            import torch
-            from mmengine.dist import get_backend, get_rank, get_world_size
-            from mmengine.model import BaseModel
-            from mmengine.runner import Runner
-
-            class Toy(BaseModel):
-                def __init__(self):
-                    super().__init__()
-                    self.layer = torch.nn.Linear(1, 1, bias=False)
-                    torch.nn.init.zeros_(self.layer.weight)
-
-                def forward(self, inputs, mode):
-                    return {'loss': self.layer(inputs).mean()}
-
-            class Data(torch.utils.data.Dataset):
-                metainfo = None
-                def __len__(self):
-                    return 4
-                def __getitem__(self, index):
-                    return {'inputs': torch.tensor([float(index)])}
-
-            runner = Runner(
-                Toy(), work_dir=WORK_DIR, launcher='pytorch',
-                train_dataloader=dict(
-                    dataset=Data(), batch_size=1, num_workers=0,
-                    collate_fn=dict(type='default_collate'),
-                    sampler=dict(type='DefaultSampler', shuffle=False)),
-                optim_wrapper=dict(optimizer=dict(type='SGD', lr=1.0)),
-                train_cfg=dict(by_epoch=False, max_iters=1),
-            )
-            runner.train()
-            weight = runner.model.module.layer.weight.item()
-            print('RESULT', get_rank(), get_world_size(), get_backend(),
-                  weight, flush=True)
-            """).replace('WORK_DIR', repr(str(tmp_path / 'work')))
-        )
-        done = subprocess.run(
-            [sys.executable, '-m', 'torch.distributed.run', '--standalone']
-            + ['--nproc_per_node=2', str(script)],
-            env={**os.environ, 'PYTHONPATH': str(ROOT)},
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stderr
-        results = [
-            line.split()[1:]
-            for line in done.stdout.splitlines()
-            if line.startswith('RESULT')
-        ]
-        # The samples are 0 and 1: the mean gradient is 1 / 2.
-        assert sorted(results) == [
-            ['0', '2', 'gloo', '-0.5'],
-            ['1', '2', 'gloo', '-0.5'],
-        ]
-
-    def test_other_backends_are_kept(self, monkeypatch):
-        seen = []
-        monkeypatch.setattr(
-            torch.distributed,
-            'init_process_group',
-            lambda **kwargs: seen.append(kwargs),
-        )
-        monkeypatch.setenv('RANK', '0')
-        monkeypatch.setenv('LOCAL_RANK', '0')
-        dist_utils._init_dist_pytorch('mpi', timeout=3)
-        dist_utils._init_dist_pytorch('nccl')
-        assert [kwargs['backend'] for kwargs in seen] == ['mpi', 'gloo']
-        assert seen[0]['timeout'] == 3
-
-    def test_device_ids_are_dropped_for_cpu_parameters_only(self, monkeypatch):
-        seen = []
-        monkeypatch.setattr(
-            torch.nn.parallel.DistributedDataParallel,
-            '__init__',
-            lambda self, **kwargs: seen.append(kwargs.get('device_ids')),
-        )
-        for device in ('cpu', 'meta'):
-            module = torch.nn.Linear(1, 1, device=device)
-            wrapper = MMDistributedDataParallel.__new__(
-                MMDistributedDataParallel
-            )
-            object.__setattr__(wrapper, 'detect_anomalous_params', False)
-            MMDistributedDataParallel.__init__(
-                wrapper, module=module, device_ids=[1]
-            )
-        assert seen == [None, [1]]
 
 
 def test_package_registers_on_import():
