@@ -2,7 +2,7 @@
 
 import os.path as osp
 from collections.abc import Sequence
-from typing import Any, Union
+from typing import Any, Optional, Union
 
 from mmcv.transforms import Compose
 from mmengine.dataset import BaseDataset
@@ -11,6 +11,7 @@ from mmseg.registry import DATASETS, TRANSFORMS
 
 from .samplers import Draw
 from .seeding import seeded
+from .soft_labels import SoftLabelStore
 from .transforms.check_labels import CheckLabels
 
 WHOLE_IMAGE = (
@@ -82,19 +83,28 @@ class SemiSegDataset:
         """Find the images of both sets and check them."""
         if self._fully_initialized:
             return
-        self.labelled.full_init()
+        try:
+            self.labelled.full_init()
+        except ValueError:
+            # Stock data sets cannot store an empty list.
+            if self.labelled.data_list:
+                raise
+            self._refuse_empty()
         self.unlabelled.full_init()
         self._check_sets()
         self._check_pipelines()
         self._fully_initialized = True
 
+    def _refuse_empty(self) -> NoReturn:
+        raise ValueError(
+            'the labelled set is empty: look at labelled.ann_file='
+            f'{self.labelled.ann_file!r} and labelled.data_prefix='
+            f'{self.labelled.data_prefix}'
+        )
+
     def _check_sets(self) -> None:
         if not len(self.labelled):
-            raise ValueError(
-                'the labelled set is empty: look at labelled.ann_file='
-                f'{self.labelled.ann_file!r} and labelled.data_prefix='
-                f'{self.labelled.data_prefix}'
-            )
+            self._refuse_empty()
         paths = {}
         for i in range(len(self.labelled)):
             info = self.labelled.get_data_info(i)
@@ -155,7 +165,9 @@ class SemiSegDataset:
         """
         if isinstance(index, Draw):
             with seeded(index.seed):
-                return self._load(index.labelled, index.unlabelled)
+                return self._load(
+                    index.labelled, index.unlabelled, index.soft_labels
+                )
         unlabelled = tuple(
             (index + j) % len(self.unlabelled) for j in range(self.k)
         )
@@ -165,10 +177,17 @@ class SemiSegDataset:
         """A whole image by ``image_pipeline``, packed as for a test."""
         return self.image_pipeline(dict(img_path=path, seg_fields=[]))
 
-    def _load(self, labelled: int, unlabelled: tuple[int, ...]) -> dict:
+    def _load(
+        self,
+        labelled: int,
+        unlabelled: tuple[int, ...],
+        soft_labels: Optional[str] = None,
+    ) -> dict:
         return dict(
             labelled=load_item(self.labelled, labelled),
-            unlabelled=[load_item(self.unlabelled, i) for i in unlabelled],
+            unlabelled=[
+                load_item(self.unlabelled, i, soft_labels) for i in unlabelled
+            ],
         )
 
 
@@ -177,13 +196,21 @@ def _is_file(path: str) -> bool:
     return '://' in path or osp.isfile(path)
 
 
-def load_item(dataset: BaseDataset, index: int) -> dict:
+def load_item(
+    dataset: BaseDataset, index: int, soft_labels: Optional[str] = None
+) -> dict:
     """One item of a stock dataset, or an error that names its file.
+
+    Args:
+        dataset (BaseDataset): The dataset.
+        index (int): Which item.
+        soft_labels (str, optional): Folder of soft pseudo labels to add.
 
     Raises:
         RuntimeError: If the pipeline fails or gives nothing.
     """
     info = dataset.get_data_info(index)
+    info['keep_places'] = soft_labels is not None
     try:
         item = dataset.pipeline(info)
     except Exception as error:
@@ -194,4 +221,7 @@ def load_item(dataset: BaseDataset, index: int) -> dict:
         raise RuntimeError(
             f'the pipeline gave nothing for {info.get("img_path")!r}'
         )
+    if soft_labels is not None:
+        store = SoftLabelStore(soft_labels)
+        item['inputs']['soft_labels'] = store.read(info['img_path'])
     return item

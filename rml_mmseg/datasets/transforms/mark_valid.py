@@ -1,23 +1,41 @@
-"""The map of valid pixels of an unlabelled image."""
+"""Where each pixel of an unlabelled image came from."""
 
 import numpy as np
 from mmseg.datasets.transforms import LoadAnnotations
 from mmseg.registry import TRANSFORMS
 
 PADDING = 255
-VOID = 256
+FIRST = 256
+
+
+def source_indices(height: int, width: int) -> np.ndarray:
+    """Number of each pixel, from ``FIRST`` on, in reading order.
+
+    Floating point, because OpenCV rotates no integers of this size; exact,
+    because it is double where single precision would not be.
+
+    Args:
+        height (int): Pixels.
+        width (int): Pixels.
+
+    Returns:
+        np.ndarray: (H, W), float32 or float64.
+    """
+    last = FIRST + height * width
+    dtype = np.float32 if last < 2**24 else np.float64
+    return np.arange(FIRST, last, dtype=dtype).reshape(height, width)
 
 
 @TRANSFORMS.register_module()
 class MarkValid(LoadAnnotations):
-    """Mark all pixels of an unlabelled image as valid, before geometry.
+    """Number the pixels of an unlabelled image, before geometry.
 
-    The map travels as ``gt_seg_map``, the one map that every stock
+    The numbers travel as ``gt_seg_map``, the one map that every stock
     geometric transform moves along with the image and fills with 255 where
-    there is no image. Where the dataset has masks for monitoring they
-    travel in the same map, with their own ignored pixels as 256, so that
-    these are not taken for padding. ``PackSemiSegInputs`` takes the two
-    apart.
+    there is no image. So they tell afterwards which pixels are valid, and
+    where in the image each came from, whatever the geometry was. A mask
+    for monitoring, where the dataset has one, stays behind and is looked
+    up by these places.
 
     Required Keys:
 
@@ -26,29 +44,33 @@ class MarkValid(LoadAnnotations):
 
     Added Keys:
 
-    - gt_seg_map (np.uint16, H x W)
-    - monitored (bool): Whether the map holds labels.
+    - gt_seg_map (float, H x W): Numbers of the pixels.
+    - source_shape (tuple[int, int]): H and W.
+    - monitor_mask (np.ndarray, H x W, optional)
 
     Args:
         kwargs: Arguments of ``LoadAnnotations``, for masks.
+
+    Raises:
+        ValueError: If a mask for monitoring is not of its image's size.
     """
 
     def transform(self, results: dict) -> dict:
-        """Add the map."""
-        results['monitored'] = bool(results.get('seg_map_path'))
-        if results['monitored']:
+        """Add the numbers."""
+        shape = results['img'].shape[:2]
+        if results.get('seg_map_path'):
             results.setdefault('label_map', None)
             results.setdefault('reduce_zero_label', False)
             results = super().transform(results)
-            mask = results['gt_seg_map'].astype(np.uint16)
-            mask[mask == PADDING] = VOID
+            mask = results['gt_seg_map']
+            if mask.shape != shape:
+                raise ValueError(
+                    f'monitoring mask {results["seg_map_path"]!r} has the '
+                    f'shape {mask.shape}, its image {shape}'
+                )
+            results['monitor_mask'] = mask
         else:
-            mask = np.zeros(results['img'].shape[:2], np.uint16)
             results.setdefault('seg_fields', []).append('gt_seg_map')
-        if mask.shape != results['img'].shape[:2]:
-            raise ValueError(
-                f'monitoring mask {results["seg_map_path"]!r} has the shape '
-                f'{mask.shape}, its image {results["img"].shape[:2]}'
-            )
-        results['gt_seg_map'] = mask
+        results['gt_seg_map'] = source_indices(*shape)
+        results['source_shape'] = shape
         return results
