@@ -1,0 +1,154 @@
+"""The valid map, through stock geometry to the packed item."""
+
+import cv2
+import numpy as np
+import pytest
+from mmcv.transforms import Compose
+from mmseg.registry import TRANSFORMS
+
+from rml_mmseg.datasets import MarkValid
+
+SIZE = 12
+PAD = dict(type='Pad', size=(16, 16), pad_val=dict(img=0, seg=255))
+GEOMETRY = {
+    'nothing': [],
+    'resize': [
+        dict(type='Resize', scale=(24, 24), interpolation='nearest'),
+    ],
+    'crop': [dict(type='RandomCrop', crop_size=(7, 5))],
+    'flip': [dict(type='RandomFlip', prob=1.0, direction='horizontal')],
+    'pad': [PAD],
+    'rotate': [PAD, dict(type='RandomRotate', prob=1, degree=(90, 90))],
+    'shear': [
+        dict(type='RandomCrop', crop_size=(12, 8)),
+        dict(type='RandomRotate', prob=1, degree=(90, 90)),
+    ],
+    'all': [
+        dict(
+            type='RandomResize',
+            scale=(SIZE, SIZE),
+            ratio_range=(0.5, 2.0),
+            interpolation='nearest',
+        ),
+        dict(type='RandomCrop', crop_size=(14, 10)),
+        dict(
+            type='RandomFlip',
+            prob=[0.4, 0.4],
+            direction=['horizontal', 'vertical'],
+        ),
+        PAD,
+        dict(type='RandomRotate', prob=0.5, degree=(90, 90)),
+        dict(type='RandomCrop', crop_size=(11, 11)),
+    ],
+}
+
+
+def _image():
+    """Every pixel tells its place: row, column; and 9, that it is one."""
+    rows, columns = np.mgrid[1 : SIZE + 1, 1 : SIZE + 1]
+    nine = np.full_like(rows, 9)
+    return np.stack([rows, columns, nine], axis=-1).astype(np.uint8)
+
+
+def _class_of(image):
+    """Class by place, some of it ignored, from a view (3, H, W)."""
+    rows, columns = image[0].astype(int), image[1].astype(int)
+    classes = (rows * 3 + columns * 5) % 7
+    return np.where(classes == 6, 255, classes)
+
+
+def _packed(steps, mask_path=None, seed=0):
+    pipeline = Compose(
+        [
+            TRANSFORMS.build(step)
+            for step in (
+                dict(type='MarkValid'),
+                *steps,
+                dict(type='WeakStrongViews'),
+                dict(type='PackSemiSegInputs'),
+            )
+        ]
+    )
+    results = dict(
+        img=_image(), img_shape=(SIZE, SIZE), ori_shape=(SIZE, SIZE)
+    )
+    if mask_path:
+        results['seg_map_path'] = str(mask_path)
+    np.random.seed(seed)
+    return pipeline(results)
+
+
+@pytest.fixture
+def mask_path(tmp_path):
+    path = tmp_path / 'mask.png'
+    mask = _class_of(_image().transpose(2, 0, 1))
+    cv2.imwrite(str(path), mask.astype(np.uint8))
+    return path
+
+
+@pytest.mark.parametrize('name', GEOMETRY)
+@pytest.mark.parametrize('seed', range(5))
+def test_valid_map_follows_the_image(name, seed):
+    inputs = _packed(GEOMETRY[name], seed=seed)['inputs']
+    weak = inputs['weak'].numpy()
+    assert inputs['valid'].shape == (1, *weak.shape[1:])
+    assert np.array_equal(inputs['valid'][0].numpy(), weak[2] == 9)
+
+
+@pytest.mark.parametrize('name', GEOMETRY)
+@pytest.mark.parametrize('seed', range(5))
+def test_monitoring_mask_follows_too_and_is_no_padding(name, seed, mask_path):
+    packed = _packed(GEOMETRY[name], mask_path, seed)
+    weak = packed['inputs']['weak'].numpy()
+    valid = packed['inputs']['valid'][0].numpy().astype(bool)
+    mask = packed['data_samples'].gt_sem_seg.data[0].numpy()
+    assert np.array_equal(valid, weak[2] == 9)
+    assert np.array_equal(mask[valid], _class_of(weak)[valid])
+    assert (mask[~valid] == 255).all()
+    assert (mask[valid] == 255).any()
+
+
+@pytest.mark.parametrize('name', ['pad', 'rotate', 'shear'])
+def test_padding_exists_in_these_cases(name):
+    valid = _packed(GEOMETRY[name])['inputs']['valid']
+    assert valid.sum() < valid.numel()
+
+
+def test_map_before_geometry():
+    results = MarkValid()(dict(img=_image()))
+    assert results['monitored'] is False
+    assert results['seg_fields'] == ['gt_seg_map']
+    assert results['gt_seg_map'].dtype == np.uint16
+    assert not results['gt_seg_map'].any()
+
+
+def test_ignored_pixels_of_a_mask_become_256(mask_path):
+    results = MarkValid()(dict(img=_image(), seg_map_path=str(mask_path)))
+    expected = _class_of(_image().transpose(2, 0, 1))
+    expected[expected == 255] = 256
+    assert results['monitored'] is True
+    assert np.array_equal(results['gt_seg_map'], expected)
+    assert results['seg_fields'] == ['gt_seg_map']
+
+
+def test_label_map_and_zero_label_are_obeyed(tmp_path):
+    path = tmp_path / 'm.png'
+    cv2.imwrite(str(path), np.array([[0, 1], [2, 1]], np.uint8))
+    image = np.zeros((2, 2, 3), np.uint8)
+    shifted = MarkValid()(
+        dict(img=image, seg_map_path=str(path), reduce_zero_label=True)
+    )
+    assert shifted['gt_seg_map'].tolist() == [[256, 0], [1, 0]]
+    mapped = MarkValid()(
+        dict(img=image, seg_map_path=str(path), label_map={1: 5})
+    )
+    assert mapped['gt_seg_map'].tolist() == [[0, 5], [2, 5]]
+
+
+def test_mask_of_another_size_is_an_error(mask_path):
+    with pytest.raises(ValueError, match=r'mask\.png.*\(12, 12\).*\(5, 5\)'):
+        MarkValid()(
+            dict(
+                img=np.zeros((5, 5, 3), np.uint8), seg_map_path=str(mask_path)
+            )
+        )

@@ -1,0 +1,181 @@
+"""Small data sets, networks and batches that several tests share."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from mmengine.model import BaseModule
+from mmengine.registry import init_default_scope
+from mmengine.structures import PixelData
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+from torch import nn
+
+import rml_mmseg  # noqa: F401  (registers the package)
+
+# As `default_scope` of every config does.
+init_default_scope('mmseg')
+
+CLASSES = ('road', 'tree', 'sky')
+PALETTE = [[0, 0, 0], [0, 255, 0], [0, 0, 255]]
+METAINFO = dict(classes=CLASSES, palette=PALETTE)
+
+
+def write_images(folder: Path, count: int, size=(8, 10), seed=0) -> None:
+    """Images ``img/0.png`` and so on, and masks in ``ann`` that follow them.
+
+    The class of a pixel is its blue value modulo three.
+    """
+    rng = np.random.default_rng(seed)
+    for part in ('img', 'ann'):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    for i in range(count):
+        image = rng.integers(1, 255, (*size, 3), dtype=np.uint8)
+        cv2.imwrite(str(folder / 'img' / f'{i}.png'), image)
+        cv2.imwrite(str(folder / 'ann' / f'{i}.png'), image[..., 0] % 3)
+
+
+def labelled_cfg(root: Path, steps=(), **kwargs) -> dict:
+    return dict(
+        type='BaseSegDataset',
+        data_root=str(root),
+        data_prefix=dict(img_path='img', seg_map_path='ann'),
+        img_suffix='.png',
+        metainfo=METAINFO,
+        pipeline=[
+            dict(type='LoadImageFromFile'),
+            dict(type='LoadAnnotations'),
+            *steps,
+            dict(type='PackSegInputs'),
+        ],
+        **kwargs,
+    )
+
+
+def unlabelled_cfg(root: Path, steps=(), masks=False, views=None) -> dict:
+    prefix = dict(img_path='img')
+    if masks:
+        prefix['seg_map_path'] = 'ann'
+    return dict(
+        type='UnlabelledSegDataset',
+        data_root=str(root),
+        data_prefix=prefix,
+        pipeline=[
+            dict(type='LoadImageFromFile'),
+            dict(type='MarkValid'),
+            *steps,
+            views or dict(type='WeakStrongViews'),
+            dict(type='PackSemiSegInputs'),
+        ],
+    )
+
+
+@MODELS.register_module(force=True)
+class ToyBackbone(BaseModule):
+    """Two convolutions; with a kernel of 1, pixels do not see each other."""
+
+    def __init__(
+        self,
+        channels=4,
+        kernel_size=1,
+        stride=1,
+        norm=False,
+        dropout=0.0,
+        init_cfg=None,
+    ):
+        super().__init__(init_cfg)
+        half = kernel_size // 2
+        self.first = nn.Conv2d(3, channels, kernel_size, padding=half)
+        self.norm = nn.BatchNorm2d(channels) if norm else nn.Identity()
+        self.drop = nn.Dropout(dropout)
+        self.second = nn.Conv2d(
+            channels, channels, kernel_size, stride, padding=half
+        )
+
+    def forward(self, x):
+        return (self.second(self.drop(self.norm(self.first(x)).relu())),)
+
+
+def toy_segmentor(channels=4, num_classes=3, **backbone) -> dict:
+    """Config of a stock EncoderDecoder over ``ToyBackbone``."""
+    return dict(
+        type='EncoderDecoder',
+        backbone=dict(type='ToyBackbone', channels=channels, **backbone),
+        decode_head=dict(
+            type='FCNHead',
+            in_channels=channels,
+            in_index=0,
+            channels=channels,
+            num_convs=0,
+            concat_input=False,
+            dropout_ratio=0.0,
+            num_classes=num_classes,
+            norm_cfg=None,
+            align_corners=False,
+            loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
+        ),
+    )
+
+
+def toy_mutual(learners=2, seed=0, rectifier=True, segmentors=None, **kwargs):
+    """A built model whose learners differ, with moved teachers."""
+    torch.manual_seed(seed)
+    if segmentors is None:
+        segmentors = [toy_segmentor() for _ in range(learners)]
+    if rectifier is True:
+        rectifier = dict(type='PrototypeRectifier', momentum=0.5)
+    model = MODELS.build(
+        dict(
+            type='MutualSemiSegmentor',
+            segmentors=segmentors,
+            rectifier=rectifier or None,
+            data_preprocessor=dict(type='SemiSegDataPreProcessor'),
+            **kwargs,
+        )
+    )
+    for network in (*model.students, *model.teachers):
+        for parameter in network.parameters():
+            nn.init.normal_(parameter)
+    for unit in model.rectifiers:
+        unit.prototypes.normal_()
+        unit.counts.fill_(1)
+    model.ema_attached = True
+    return model.train()
+
+
+def sample_of(mask: torch.Tensor) -> SegDataSample:
+    sample = SegDataSample(gt_sem_seg=PixelData(data=mask[None].long()))
+    size = tuple(mask.shape)
+    sample.set_metainfo(
+        dict(img_path='x.png', ori_shape=size, img_shape=size, pad_shape=size)
+    )
+    return sample
+
+
+def toy_batch(
+    labelled=2, unlabelled=2, size=(6, 8), strong=2, seed=1, num_classes=3
+):
+    """Inputs and samples as the preprocessor gives them, all valid."""
+    draw = torch.Generator().manual_seed(seed)
+
+    def images(*shape):
+        return torch.randn(*shape, 3, *size, generator=draw)
+
+    masks = torch.randint(num_classes, (labelled, *size), generator=draw)
+    inputs = dict(
+        labelled=images(labelled),
+        weak=images(unlabelled),
+        strong=images(strong, unlabelled),
+        valid=torch.ones(unlabelled, *size, dtype=torch.bool),
+    )
+    samples = dict(
+        labelled=[sample_of(mask) for mask in masks],
+        unlabelled=[SegDataSample() for _ in range(unlabelled)],
+    )
+    return inputs, samples
+
+
+def total(losses) -> torch.Tensor:
+    """What is back-propagated."""
+    return sum(v for name, v in losses.items() if 'loss' in name)
