@@ -2,7 +2,7 @@
 
 import os.path as osp
 from collections.abc import Sequence
-from typing import Any, Optional, Union
+from typing import Any, NoReturn, Optional, Union
 
 from mmcv.transforms import Compose
 from mmengine.dataset import BaseDataset
