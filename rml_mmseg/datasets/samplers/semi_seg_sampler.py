@@ -14,11 +14,12 @@ LABELLED, UNLABELLED, ITEM = range(3)
 
 
 class Draw(NamedTuple):
-    """One draw: what to load, and the seed of its augmentation."""
+    """What to load, the augmentation's seed, and where soft labels are."""
 
     labelled: int
     unlabelled: tuple[int, ...]
     seed: int
+    soft_labels: Optional[str] = None
 
 
 class ShuffledPasses:
@@ -61,6 +62,9 @@ class SemiSegSampler(Sampler):
     at any iteration without reading what came before, and the number of
     workers changes nothing. Rank r of R takes draws r, r + R, r + 2R, ...
 
+    ``soft_labels`` is set by the loop to the folder of the stage's soft
+    pseudo labels, where it has some.
+
     Args:
         dataset (SemiSegDataset): What is drawn from.
         seed (int, optional): Defaults to a number all ranks agree on.
@@ -89,6 +93,7 @@ class SemiSegSampler(Sampler):
         self.seed = sync_random_seed() if seed is None else seed
         self.shuffle = shuffle
         self.skipped = skipped
+        self.soft_labels: Optional[str] = None
 
     def skip(self, draws: int) -> None:
         """Leave out further draws of this rank, in constant time."""
@@ -111,6 +116,7 @@ class SemiSegSampler(Sampler):
                     passes[UNLABELLED][n * k + j] for j in range(k)
                 ),
                 seed=derive_seed(self.seed, ITEM, n),
+                soft_labels=self.soft_labels,
             )
             n += self.world_size
 

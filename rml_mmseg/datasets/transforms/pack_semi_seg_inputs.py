@@ -10,7 +10,7 @@ from mmseg.registry import TRANSFORMS
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
-from .mark_valid import PADDING, VOID
+from .mark_valid import FIRST, PADDING
 
 META_KEYS = (
     'img_path',
@@ -35,14 +35,15 @@ class PackSemiSegInputs(BaseTransform):
 
     - weak
     - strong
-    - gt_seg_map
-    - monitored
-    - mix_box, mix_mask, mix_classes, soft_labels (optional)
+    - gt_seg_map, source_shape
+    - monitor_mask, mix_box, mix_mask, mix_classes (optional)
 
     Added Keys:
 
     - inputs (dict): ``weak`` (3, H, W), ``strong`` (list of (3, H, W)),
-      ``valid`` (1, H, W) uint8 and what the pipeline drew for mixing.
+      ``valid`` (1, H, W) uint8, what the pipeline drew for mixing and,
+      where ``keep_places`` is set, ``places`` (H, W, 2) float32: x and y
+      of each pixel in its source image, as fractions in (0, 1).
     - data_samples (SegDataSample): Meta information; ``gt_sem_seg`` where
       there is a mask for monitoring.
 
@@ -60,29 +61,37 @@ class PackSemiSegInputs(BaseTransform):
                 'PackSemiSegInputs needs the views of WeakStrongViews: put '
                 'it before, in the unlabelled pipeline'
             )
-        if 'monitored' not in results:
+        if 'source_shape' not in results:
             raise KeyError(
                 'PackSemiSegInputs needs the valid map of MarkValid: put it '
                 'after LoadImageFromFile, in the unlabelled pipeline'
             )
-        coded = results['gt_seg_map']
+        numbers = results['gt_seg_map']
+        valid = numbers != PADDING
+        places = np.where(valid, numbers - FIRST, 0).astype(np.int64)
         inputs = dict(
             weak=image_tensor(results['weak']),
             strong=[image_tensor(view) for view in results['strong']],
-            valid=torch.from_numpy((coded != PADDING).astype(np.uint8))[None],
+            valid=torch.from_numpy(valid.astype(np.uint8))[None],
         )
         for key in ('mix_box', 'mix_mask', 'mix_classes'):
             if key in results:
                 inputs[key] = torch.as_tensor(results[key])
-        if 'soft_labels' in results:
-            inputs['soft_labels'] = results['soft_labels']
+        if results.get('keep_places'):
+            height, width = results['source_shape']
+            rows, columns = np.divmod(places, width)
+            fractions = (columns + 0.5) / width, (rows + 0.5) / height
+            inputs['places'] = torch.from_numpy(
+                np.stack(fractions, axis=-1).astype(np.float32)
+            )
         sample = SegDataSample(
             metainfo={
                 key: results[key] for key in self.meta_keys if key in results
             }
         )
-        if results['monitored']:
-            mask = np.where(coded == VOID, PADDING, coded).astype(np.int64)
+        if 'monitor_mask' in results:
+            labels = results['monitor_mask'].reshape(-1)[places]
+            mask = np.where(valid, labels, PADDING).astype(np.int64)
             sample.gt_sem_seg = PixelData(data=torch.from_numpy(mask)[None])
         return dict(inputs=inputs, data_samples=sample)
 

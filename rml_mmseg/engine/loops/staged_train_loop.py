@@ -2,22 +2,25 @@
 
 import copy
 import logging
-from typing import Any, Union
+import os.path as osp
+from typing import Any, Optional, Union
 
 import torch
 from mmengine.dist import get_rank
 from mmengine.logging import print_log
-from mmengine.optim import OptimWrapper
+from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import IterBasedTrainLoop, Runner
 from mmengine.runner.loops import _InfiniteDataloaderIterator
 from mmseg.registry import LOOPS
 from torch import nn
+from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
 from rml_mmseg.datasets.seeding import derive_seed
 
 from ..unwrap import unwrap
-from .prototype_pass import initialise_prototypes
+from .stage_files import StageFiles
+from .stage_pass import run_stage_pass
 
 
 @LOOPS.register_module()
@@ -25,16 +28,22 @@ class StagedTrainLoop(IterBasedTrainLoop):
     """Stage after stage of the same length in one run.
 
     At the start of a stage the prototypes are computed over all images
-    (Eq. 10), and the learning-rate schedule starts again (section 5.2 of
-    RML). What is drawn in iteration i depends on the run's seed, the rank
-    and i alone, so a resumed run goes on where it stopped, bit for bit on
-    a CPU, without reading data twice.
+    (Eq. 10), with ``semi_train_cfg.p0='stage'`` the soft pseudo labels of
+    the unlabelled set are made by the teachers as they are then, and the
+    learning-rate schedule starts again (section 5.2 of RML). What is drawn
+    in iteration i depends on the run's seed, the rank and i alone, so a
+    resumed run goes on where it stopped, bit for bit on a CPU, without
+    reading data twice.
 
     Args:
         runner (Runner): The runner.
         dataloader (DataLoader | dict): Of the training set.
         iters_per_stage (int): Iterations of a stage.
         stages (int): Number of stages. Defaults to 1.
+        burn_in_iters (int): Iterations before the first stage in which the
+            students learn from the labelled images alone, with a schedule
+            of its own, so that the first pseudo labels come from trained
+            networks (section 3 of RML). Defaults to 0.
         val_interval (int): Iterations between validations. Defaults to
             1000.
         val_begin (int): First iteration to validate at. Defaults to 1.
@@ -57,6 +66,7 @@ class StagedTrainLoop(IterBasedTrainLoop):
         dataloader: Union[DataLoader, dict],
         iters_per_stage: int,
         stages: int = 1,
+        burn_in_iters: int = 0,
         val_interval: int = 1000,
         val_begin: int = 1,
         initialise: bool = True,
@@ -71,37 +81,72 @@ class StagedTrainLoop(IterBasedTrainLoop):
                 raise ValueError(
                     f'train_cfg.{name} must be 1 or more, got {value}'
                 )
+        if burn_in_iters < 0:
+            raise ValueError(
+                f'train_cfg.burn_in_iters must be 0 or more, got '
+                f'{burn_in_iters}'
+            )
         self.stages = stages
+        self.burn_in_iters = burn_in_iters
         self.iters_per_stage = iters_per_stage
         self.initialise = initialise
         self.restart_students = restart_students
+        self._stage_files: Optional[StageFiles] = None
         super().__init__(
             runner,
             dataloader,
-            max_iters=stages * iters_per_stage,
+            max_iters=burn_in_iters + stages * iters_per_stage,
             val_begin=val_begin,
             val_interval=val_interval,
         )
+        self._stage_files = self._build_stage_files()
+
+    def _build_stage_files(self) -> Optional[StageFiles]:
+        """Files of the stages, where the labels are made stage by stage."""
+        model = unwrap(self.runner.model)
+        cfg = getattr(model, 'semi_train_cfg', None)
+        staged = cfg is not None and cfg.p0 == 'stage'
+        if staged:
+            return StageFiles(
+                osp.join(self.runner.work_dir, 'stages'),
+                model,
+                self.dataloader.dataset,
+            )
+        if self.restart_students:
+            raise ValueError(
+                'train_cfg.restart_students=True needs '
+                "model.semi_train_cfg.p0='stage': with online labels, "
+                'restarted students would have restarted teachers'
+            )
+        return None
 
     @property
     def stage(self) -> int:
-        """int: The stage of the current iteration, from 0."""
-        return min(self._iter // self.iters_per_stage, self.stages - 1)
+        """int: The stage of the current iteration, -1 for the burn-in."""
+        done = self._iter - self.burn_in_iters
+        return min(done // self.iters_per_stage, self.stages - 1)
+
+    @property
+    def stage_start(self) -> int:
+        """int: First iteration of the current stage or burn-in."""
+        if self._iter < self.burn_in_iters:
+            return 0
+        return self.burn_in_iters + self.stage * self.iters_per_stage
 
     @property
     def steps_since_restart(self) -> int:
         """int: Iterations since the students last began from scratch."""
-        if self.restart_students:
-            return self._iter - self.stage * self.iters_per_stage
+        if self.restart_students and self.stage > 0:
+            return self._iter - self.stage_start
         return self._iter
 
     def run(self) -> nn.Module:
         """Train all stages."""
         self.runner.call_hook('before_train')
         self.runner.call_hook('before_train_epoch')
-        self._advance_data()
+        self._resume_within_stage()
         while self._iter < self._max_iters and not self.stop_training:
-            if self._iter % self.iters_per_stage == 0:
+            if self._iter == self.stage_start:
                 self._begin_stage()
             self.runner.model.train()
             self.run_iter(next(self.dataloader_iterator))
@@ -124,15 +169,20 @@ class StagedTrainLoop(IterBasedTrainLoop):
         torch.manual_seed(
             derive_seed(self.runner.seed, get_rank(), self._iter)
         )
+        model = unwrap(self.runner.model)
+        if hasattr(model, 'burning_in'):
+            model.burning_in = self._iter < self.burn_in_iters
         super().run_iter(data_batch)
 
-    def _advance_data(self) -> None:
-        """Go to the data of the current iteration after a resume."""
+    def _resume_within_stage(self) -> None:
+        """Go to the data, and the labels, of a resumed iteration."""
         if not self._iter:
             return
-        loader = self.dataloader
-        sampler = loader.sampler
-        if not hasattr(sampler, 'skip'):
+        within = self._iter > self.stage_start and self.stage >= 0
+        if within and self._stage_files is not None:
+            self._stage_files.mend(self.stage)
+        sampler = self.dataloader.sampler
+        if not hasattr(sampler, 'skipped'):
             print_log(
                 f'{type(sampler).__name__} cannot skip: reading '
                 f'{self._iter} batches that were trained on already',
@@ -143,22 +193,43 @@ class StagedTrainLoop(IterBasedTrainLoop):
                 next(self.dataloader_iterator)
             return
         sampler.seed = self.runner.seed
-        sampler.skip(self._iter * loader.batch_size)
+        self._restart_data()
+
+    def _restart_data(self) -> None:
+        """Begin to load the data of the current iteration."""
+        loader = self.dataloader
+        loader.sampler.skipped = self._iter * loader.batch_size
+        if self._stage_files is not None and self.stage >= 0:
+            loader.sampler.soft_labels = self._stage_files.folder(self.stage)
         self.dataloader_iterator = _InfiniteDataloaderIterator(loader)
 
     def _begin_stage(self) -> None:
+        burning_in = self._iter < self.burn_in_iters
+        length = self.burn_in_iters if burning_in else self.iters_per_stage
+        name = (
+            'Burn-in on labelled images'
+            if burning_in
+            else f'Stage {self.stage + 1} of {self.stages}'
+        )
         print_log(
-            f'Stage {self.stage + 1} of {self.stages}: iterations '
-            f'{self._iter} to {self._iter + self.iters_per_stage}',
+            f'{name}: iterations {self._iter} to {self._iter + length}',
             logger='current',
         )
-        self._restart_schedule()
-        if self.initialise:
-            initialise_prototypes(
-                unwrap(self.runner.model), self.dataloader.dataset
-            )
+        self._restart_schedule(length)
+        model = unwrap(self.runner.model)
+        if burning_in or not hasattr(model, 'rectifiers'):
+            return
+        if self._stage_files is not None:
+            self._stage_files.begin(self.stage, self.initialise)
+            if self.restart_students and self.stage:
+                self._stage_files.restart_students()
+                for optimizer in all_optimizers(self.runner.optim_wrapper):
+                    optimizer.state.clear()
+            self._restart_data()
+        elif self.initialise:
+            run_stage_pass(model, self.dataloader.dataset)
 
-    def _restart_schedule(self) -> None:
+    def _restart_schedule(self, length: int) -> None:
         """Put the schedulers back to their start, a stage long."""
         config = self.runner.cfg.get('param_scheduler')
         if config is None:
@@ -167,16 +238,24 @@ class StagedTrainLoop(IterBasedTrainLoop):
             for name in [key for key in group if key.startswith('initial_')]:
                 group[name[len('initial_') :]] = group[name]
         self.runner.param_schedulers = self.runner.build_param_scheduler(
-            with_default_end(config, self.iters_per_stage)
+            with_default_end(config, length)
         )
+
+
+def all_optimizers(optim_wrapper: OptimWrapper) -> list[Optimizer]:
+    """The optimisers inside of one wrapper or of several."""
+    if isinstance(optim_wrapper, OptimWrapperDict):
+        return [wrapper.optimizer for wrapper in optim_wrapper.values()]
+    return [optim_wrapper.optimizer]
 
 
 def all_param_groups(optim_wrapper: OptimWrapper) -> list[dict]:
     """Parameter groups of one optimiser or of several."""
-    groups = optim_wrapper.param_groups
-    if isinstance(groups, dict):
-        return [group for part in groups.values() for group in part]
-    return groups
+    return [
+        group
+        for optimizer in all_optimizers(optim_wrapper)
+        for group in optimizer.param_groups
+    ]
 
 
 def with_default_end(config: Any, end: int) -> Any:

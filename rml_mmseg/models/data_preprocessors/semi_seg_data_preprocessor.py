@@ -27,7 +27,9 @@ class SemiSegDataPreProcessor(BaseDataPreprocessor):
     - ``valid``: (M, H, W) bool, False on padding;
     - ``mix_masks`` (M, H, W) bool or ``mix_boxes`` (M, 4), where the
       pipeline draws them;
-    - ``soft_labels``: list of M cached soft pseudo labels, where there are;
+    - ``soft_labels``: for each teacher the logits (K, h, w) it gave each of
+      the M whole images when the stage began, and ``places``, for each
+      image (2, H, W), where in it each pixel lies; where the run has them;
 
     and ``data_samples`` with ``labelled`` and ``unlabelled``, lists of
     ``SegDataSample``. What an unlabelled sample holds as ``gt_sem_seg`` is
@@ -79,10 +81,8 @@ class SemiSegDataPreProcessor(BaseDataPreprocessor):
             for key, values in part['inputs'].items():
                 items.setdefault(key, []).extend(values)
         weak = items['weak']
-        # Collated view by view: one sequence of N images for each view.
-        by_part = [part['inputs']['strong'] for part in parts]
-        strong = [view for same in zip(*by_part) for n in same for view in n]
-        views = [*weak, *strong]
+        strong = _by_kind(parts, 'strong')
+        views = [*weak, *(image for view in strong for image in view)]
         carriers = [
             SegDataSample(gt_sem_seg=PixelData(data=valid))
             for valid in items['valid']
@@ -112,7 +112,11 @@ class SemiSegDataPreProcessor(BaseDataPreprocessor):
         if 'mix_classes' in items:
             outputs['mix_classes'] = torch.stack(items['mix_classes'])
         if 'soft_labels' in items:
-            outputs['soft_labels'] = items['soft_labels']
+            outputs['soft_labels'] = _by_kind(parts, 'soft_labels')
+            outputs['places'] = [
+                _pad_to(places.permute(2, 0, 1), valid.shape[-2:], 0.5)
+                for places in items['places']
+            ]
         return outputs
 
     @staticmethod
@@ -124,6 +128,16 @@ class SemiSegDataPreProcessor(BaseDataPreprocessor):
                 sample.gt_sem_seg = PixelData(
                     data=_pad_to(mask, valid.shape[-2:], 255)
                 )
+
+
+def _by_kind(parts: list[dict], key: str) -> list[list[Tensor]]:
+    """For each view or learner, its tensors of all M images.
+
+    An item holds a list of views; collating turns a batch of them into a
+    list, by view, of N images.
+    """
+    kinds = zip(*(part['inputs'][key] for part in parts))
+    return [[tensor for part in kind for tensor in part] for kind in kinds]
 
 
 def _pad_to(tensor: Tensor, size: torch.Size, value: Any) -> Tensor:

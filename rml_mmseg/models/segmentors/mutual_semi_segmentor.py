@@ -1,11 +1,9 @@
 """Mutual learning of several segmentors from unlabelled images."""
 
-import copy
 from collections.abc import Sequence
 from typing import Any, Optional, Union
 
 import torch
-from mmengine.config import ConfigDict
 from mmengine.structures import PixelData
 from mmseg.models.segmentors import BaseSegmentor
 from mmseg.registry import MODELS
@@ -15,10 +13,12 @@ from torch import Tensor, nn
 
 from ..utils.cutmix import apply_mask
 from ..utils.ema import ema_update
+from ..utils.learner_cfg import learner_cfg, without_weights
 from ..utils.mixing import mix_masks
 from ..utils.plain_checkpoint import fan_out
 from ..utils.pseudo_labels import PseudoLabeller
 from ..utils.segmentor_forward import (
+    channels_last,
     classifier_of,
     final_head,
     resize_logits,
@@ -31,8 +31,6 @@ from ..utils.settings import (
     learner_names,
     prediction_key,
 )
-
-LOADED_ONCE = ('pretrained', 'init_cfg')
 
 
 @MODELS.register_module()
@@ -96,10 +94,10 @@ class MutualSemiSegmentor(BaseSegmentor):
         test_cfg = dict(test_cfg or {})
         predict_on = test_cfg.pop('predict_on', 'teachers.0')
         score = test_cfg.pop('score', ())
-        configs = [self._learner_cfg(cfg, test_cfg) for cfg in segmentors]
+        configs = [learner_cfg(cfg, test_cfg) for cfg in segmentors]
         self.students = nn.ModuleList(MODELS.build(c) for c in configs)
         self.teachers = nn.ModuleList(
-            MODELS.build(self._without_weights(c)) for c in configs
+            MODELS.build(without_weights(c)) for c in configs
         )
         self.teachers.requires_grad_(False).eval()
         self._check_learners()
@@ -113,34 +111,13 @@ class MutualSemiSegmentor(BaseSegmentor):
         for name in score:
             check_choice('model.test_cfg.score', name, names)
         self.predict_on, self.score = predict_on, tuple(score)
+        if cfg.channels_last:
+            self.to(memory_format=torch.channels_last)
         self.iteration = 0
+        self.burning_in = False
         self.ema_attached = False
         self.teachers_loaded = False
         self.record: Optional[dict[str, Any]] = None
-
-    @staticmethod
-    def _learner_cfg(cfg: dict, test_cfg: dict) -> dict:
-        """A stock segmentor's config without what the wrapper does."""
-        cfg = copy.deepcopy(dict(cfg))
-        cfg.pop('data_preprocessor', None)
-        merged = {**(cfg.get('test_cfg') or {}), **test_cfg}
-        cfg['test_cfg'] = ConfigDict({'mode': 'whole', **merged})
-        return cfg
-
-    @classmethod
-    def _without_weights(cls, cfg: Any) -> Any:
-        """The config without sources of weights, which a teacher copies."""
-        if isinstance(cfg, dict):
-            return type(cfg)(
-                {
-                    key: cls._without_weights(value)
-                    for key, value in cfg.items()
-                    if key not in LOADED_ONCE
-                }
-            )
-        if isinstance(cfg, (list, tuple)):
-            return type(cfg)(cls._without_weights(value) for value in cfg)
-        return cfg
 
     def _check_learners(self) -> None:
         for setting in ('num_classes', 'out_channels'):
@@ -264,6 +241,10 @@ class MutualSemiSegmentor(BaseSegmentor):
             dict[str, Tensor]: Losses named ``students.{i}.*``.
         """
         self._check_ready(inputs)
+        if self.semi_train_cfg.channels_last:
+            inputs = {**inputs, **channels_last(inputs)}
+        if self.burning_in:
+            return self._supervised_loss(inputs, data_samples)
         labels = self.pseudo_labeller(self, inputs)
         partner = torch.arange(len(inputs['weak'])).roll(1)
         partner = partner.to(inputs['weak'].device)
@@ -297,6 +278,17 @@ class MutualSemiSegmentor(BaseSegmentor):
                 self.record.setdefault('mixed', []).append(
                     (view, targets, valid, logits.detach())
                 )
+        return losses
+
+    def _supervised_loss(
+        self, inputs: dict, data_samples: dict
+    ) -> dict[str, Tensor]:
+        """Losses on labelled images alone (Eq. 1)."""
+        losses: dict[str, Tensor] = {}
+        students: Any = self.students
+        for i, student in enumerate(students):
+            own = student.loss(inputs['labelled'], data_samples['labelled'])
+            losses.update(add_prefix(own, f'students.{i}'))
         return losses
 
     def _check_ready(self, inputs: dict) -> None:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .segmentor_forward import logits_of, resize_logits
+from .segmentor_forward import final_head, logits_of, resize_logits
 from .settings import SemiTrainCfg
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class PseudoLabeller:
         logits, features = logits_of(teacher, weak, rectifier is not None)
         probs = resize_logits(teacher, logits, weak.shape[-2:]).softmax(1)
         if self.cfg.p0 == 'stage':
-            probs = self._cached(inputs, i, probs)
+            probs = self._cached(teacher, inputs, i)
         labels = None
         if rectifier is not None and features is not None:
             labels = rectifier(probs, features)
@@ -117,15 +117,46 @@ class PseudoLabeller:
             labels = labels.masked_fill(confidence < self.cfg.confidence, 255)
         return labels
 
-    def _cached(self, inputs: dict[str, Any], i: int, probs: Tensor) -> Tensor:
-        """Soft labels of the stage's start instead of today's."""
+    def _cached(
+        self, teacher: nn.Module, inputs: dict[str, Any], i: int
+    ) -> Tensor:
+        """Soft labels (M, K, H, W) of the stage's start, not today's."""
         if 'soft_labels' not in inputs:
             raise RuntimeError(
-                "semi_train_cfg.p0='stage' needs soft pseudo labels in the "
-                'batch: train with StagedTrainLoop and put '
-                "dict(type='LoadSoftLabels') into the unlabelled pipeline"
+                "semi_train_cfg.p0='stage' needs the soft pseudo labels of "
+                'the stage in the batch: train with StagedTrainLoop, '
+                'SemiSegSampler and SemiSegDataset'
             )
-        return inputs['soft_labels'][i].to(probs)
+        logits = [
+            sample_logits(labels, places, final_head(teacher).align_corners)
+            for labels, places in zip(
+                inputs['soft_labels'][i], inputs['places']
+            )
+        ]
+        return torch.stack(logits).softmax(1)
+
+
+def sample_logits(
+    logits: Tensor, places: Tensor, align_corners: bool = False
+) -> Tensor:
+    """Logits at places of an image, bilinear as when they are resized.
+
+    Args:
+        logits (Tensor): Of the whole image, (K, h, w).
+        places (Tensor): x and y as fractions of the image, (2, H, W).
+        align_corners (bool): As of the head.
+
+    Returns:
+        Tensor: (K, H, W), float32.
+    """
+    grid = places.permute(1, 2, 0) * 2 - 1
+    return F.grid_sample(
+        logits[None].float(),
+        grid[None],
+        mode='bilinear',
+        padding_mode='border',
+        align_corners=align_corners,
+    )[0]
 
 
 def _shrink(valid: Tensor, size: torch.Size) -> Tensor:

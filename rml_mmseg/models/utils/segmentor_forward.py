@@ -68,6 +68,21 @@ def resize_logits(segmentor: Any, logits: Tensor, size: torch.Size) -> Tensor:
     )
 
 
+def channels_last(inputs: dict[str, Any]) -> dict[str, Any]:
+    """The images of a batch, channels last.
+
+    Args:
+        inputs (dict): With ``labelled`` and ``weak`` (N, 3, H, W) and
+            ``strong`` (S, N, 3, H, W).
+    """
+    views = [v.to(memory_format=torch.channels_last) for v in inputs['strong']]
+    images = {
+        key: inputs[key].to(memory_format=torch.channels_last)
+        for key in ('labelled', 'weak')
+    }
+    return dict(images, strong=views)
+
+
 def can_join(segmentor: Any, labelled: Tensor, unlabelled: Tensor) -> bool:
     """Whether labelled and unlabelled images can share one forward pass.
 

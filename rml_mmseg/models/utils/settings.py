@@ -63,6 +63,8 @@ class SemiTrainCfg:
             ``exp(-5 (1 - t)^2)`` (Tarvainen and Valpola, 2017).
         joint_forward: Whether labelled and unlabelled images share one
             forward pass and so their batch statistics.
+        channels_last: Whether networks and images are kept channels last,
+            which is faster on most devices.
         loss: Config of the loss on pseudo labels.
     """
 
@@ -74,6 +76,7 @@ class SemiTrainCfg:
     confidence: Optional[float] = None
     ramp_up_iters: int = 0
     joint_forward: bool = True
+    channels_last: bool = False
     loss: Mapping = field(default_factory=lambda: {'type': 'PseudoLabelLoss'})
 
     @classmethod

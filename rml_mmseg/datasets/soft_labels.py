@@ -1,0 +1,144 @@
+"""Soft pseudo labels of a stage, stored small and checked.
+
+A network gives logits on a coarse grid, which are only then enlarged to
+the image. So the coarse logits are what is stored: the ``TOP_K`` largest
+of each cell, relative to the largest, in steps of ``STEP``.
+"""
+
+import hashlib
+import io
+import os
+import os.path as osp
+import zipfile
+import zlib
+from collections.abc import Sequence
+from typing import Any, Optional
+
+import numpy as np
+import torch
+from torch import Tensor
+
+TOP_K = 5
+STEP = 1 / 12
+# How far below the last stored logit the others are assumed to be.
+DROP = 2.0
+
+
+def encode(logits: Tensor, top_k: int = TOP_K) -> dict[str, np.ndarray]:
+    """Compress logits.
+
+    Args:
+        logits (Tensor): (K, h, w), K up to 256.
+        top_k (int): Classes kept in each cell.
+
+    Returns:
+        dict[str, np.ndarray]: ``classes`` and ``gaps`` (k, h, w), uint8,
+        and ``count``, the number of classes.
+    """
+    kept = min(top_k, len(logits))
+    values, classes = logits.float().topk(kept, dim=0)
+    gaps = ((values[:1] - values) / STEP).round().clamp(max=255)
+    return dict(
+        classes=classes.to(torch.uint8).cpu().numpy(),
+        gaps=gaps.to(torch.uint8).cpu().numpy(),
+        count=np.array(len(logits)),
+    )
+
+
+def decode(arrays: dict[str, np.ndarray]) -> Tensor:
+    """Logits (K, h, w) float16, the largest of each cell being 0."""
+    classes = torch.from_numpy(arrays['classes'].astype(np.int64))
+    values = torch.from_numpy(arrays['gaps']).half().mul_(-STEP)
+    rest = values[-1:] - DROP
+    logits = rest.repeat(int(arrays['count']), 1, 1)
+    return logits.scatter_(0, classes, values)
+
+
+def fingerprint(state: dict[str, Tensor]) -> str:
+    """Hash of a network's state, 16 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for key in sorted(state):
+        digest.update(key.encode())
+        digest.update(state[key].detach().cpu().contiguous().numpy().data)
+    return digest.hexdigest()[:16]
+
+
+class SoftLabelStore:
+    """A folder with the soft pseudo labels of one stage.
+
+    One file an image, written beside and renamed, with a checksum and the
+    fingerprint of the teachers that made it: what is damaged, or made by
+    other teachers, counts as absent.
+
+    Args:
+        folder (str): Where the files are.
+        maker (str, optional): Fingerprint of the teachers; None to read
+            whatever is there.
+    """
+
+    def __init__(self, folder: str, maker: Optional[str] = None) -> None:
+        self.folder = folder
+        self.maker = maker
+
+    def file_of(self, image: str) -> str:
+        """Path of an image's soft labels."""
+        name = hashlib.sha256(image.encode()).hexdigest()[:32]
+        return osp.join(self.folder, f'{name}.npz')
+
+    def write(self, image: str, logits: Sequence[Tensor]) -> None:
+        """Store the logits (K, h, w) of every teacher for an image."""
+        arrays: dict[str, Any] = dict(
+            maker=np.array(self.maker or ''), learners=np.array(len(logits))
+        )
+        for i, own in enumerate(logits):
+            for key, value in encode(own).items():
+                arrays[f'{i}.{key}'] = value
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **arrays)
+        os.makedirs(self.folder, exist_ok=True)
+        path = self.file_of(image)
+        beside = f'{path}.{os.getpid()}'
+        with open(beside, 'wb') as file:
+            file.write(buffer.getvalue())
+        os.replace(beside, path)
+
+    def read(self, image: str) -> list[Tensor]:
+        """Logits (K, h, w) of every teacher for an image.
+
+        Raises:
+            RuntimeError: If they are absent, damaged or foreign.
+        """
+        path = self.file_of(image)
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                if self.maker not in (None, str(arrays['maker'])):
+                    raise ValueError('made by other teachers')
+                return [
+                    decode(
+                        {
+                            key: arrays[f'{i}.{key}']
+                            for key in ('classes', 'gaps', 'count')
+                        }
+                    )
+                    for i in range(int(arrays['learners']))
+                ]
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            EOFError,
+            zipfile.BadZipFile,
+            zlib.error,
+        ) as error:
+            raise RuntimeError(
+                f'soft pseudo labels {path!r} of {image!r} cannot be used '
+                f'({error}); resume the run, which makes them again'
+            ) from error
+
+    def holds(self, image: str) -> bool:
+        """Whether the labels of an image are there and whole."""
+        try:
+            self.read(image)
+        except RuntimeError:
+            return False
+        return True

@@ -1,0 +1,102 @@
+"""What a stage leaves on the disk so that it can be resumed."""
+
+import os
+import os.path as osp
+from typing import Any
+
+import torch
+from mmengine.dist import barrier, is_main_process
+from mmengine.logging import print_log
+
+from rml_mmseg.datasets import SemiSegDataset
+from rml_mmseg.datasets.soft_labels import SoftLabelStore, fingerprint
+
+from .stage_pass import mend_store, run_stage_pass
+
+
+class StageFiles:
+    """Soft pseudo labels, and the networks that a stage began with.
+
+    .. code-block:: none
+
+        work_dir/stages
+        ├── initial_students.pth
+        └── stage_1
+            ├── teachers.pth
+            └── soft_labels/*.npz
+
+    Args:
+        root (str): The folder ``stages``; shared by all ranks.
+        model (MutualSemiSegmentor): Unwrapped model.
+        dataset (SemiSegDataset): The training set.
+    """
+
+    def __init__(self, root: str, model: Any, dataset: SemiSegDataset) -> None:
+        self.root = root
+        self.model = model
+        self.dataset = dataset
+
+    def folder(self, stage: int) -> str:
+        """Folder of a stage's soft labels; stages count from 0."""
+        return osp.join(self._stage(stage), 'soft_labels')
+
+    def _stage(self, stage: int) -> str:
+        return osp.join(self.root, f'stage_{stage + 1}')
+
+    def begin(self, stage: int, prototypes: bool) -> None:
+        """Note the networks and make labels and prototypes.
+
+        Args:
+            stage (int): From 0.
+            prototypes (bool): Whether prototypes are computed, too.
+        """
+        teachers = self.model.teachers.state_dict()
+        if stage == 0:
+            self._save('initial_students.pth', self.model.students)
+        self._save(f'stage_{stage + 1}/teachers.pth', self.model.teachers)
+        store = SoftLabelStore(self.folder(stage), fingerprint(teachers))
+        if prototypes:
+            run_stage_pass(self.model, self.dataset, store)
+        else:
+            mend_store(self.model, self.dataset, store, teachers)
+
+    def mend(self, stage: int) -> None:
+        """Check the labels of a stage that goes on, and make what lacks.
+
+        Raises:
+            FileNotFoundError: If the stage's teachers are gone.
+        """
+        path = osp.join(self._stage(stage), 'teachers.pth')
+        snapshot = self._load(path)
+        store = SoftLabelStore(self.folder(stage), fingerprint(snapshot))
+        made = mend_store(self.model, self.dataset, store, snapshot)
+        if made:
+            print_log(
+                f'{made} soft pseudo labels were absent or damaged and '
+                'were made again',
+                logger='current',
+            )
+
+    def restart_students(self) -> None:
+        """Give the students the weights they had before the first stage."""
+        path = osp.join(self.root, 'initial_students.pth')
+        self.model.students.load_state_dict(self._load(path))
+        self.model.sync_teachers()
+
+    def _save(self, name: str, module: torch.nn.Module) -> None:
+        path = osp.join(self.root, name)
+        if is_main_process():
+            os.makedirs(osp.dirname(path), exist_ok=True)
+            torch.save(module.state_dict(), f'{path}.part')
+            os.replace(f'{path}.part', path)
+        barrier()
+
+    @staticmethod
+    def _load(path: str) -> dict:
+        if not osp.isfile(path):
+            raise FileNotFoundError(
+                f'{path!r} is missing, without which a run with '
+                "p0='stage' cannot be resumed: resume in the work_dir where "
+                'it ran, or start it again'
+            )
+        return torch.load(path, map_location='cpu', weights_only=True)

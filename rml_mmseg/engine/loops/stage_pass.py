@@ -1,0 +1,130 @@
+"""What the teachers make of all images when a stage begins."""
+
+from collections.abc import Iterator
+from typing import Any, Optional
+
+import torch
+from mmengine.dist import barrier, get_dist_info, is_main_process
+from mmengine.utils import ProgressBar
+
+from rml_mmseg.datasets import SemiSegDataset
+from rml_mmseg.datasets.soft_labels import SoftLabelStore
+from rml_mmseg.models.utils.segmentor_forward import logits_of
+
+
+def image_paths(
+    dataset: SemiSegDataset, labelled: bool = True
+) -> list[tuple[str, bool]]:
+    """This rank's images: their paths and whether they are unlabelled.
+
+    Args:
+        dataset (SemiSegDataset): Labelled and unlabelled images.
+        labelled (bool): Whether the labelled ones are among them.
+    """
+    rank, world_size = get_dist_info()
+    parts = [(dataset.unlabelled, True)]
+    if labelled:
+        parts.insert(0, (dataset.labelled, False))
+    paths = [
+        (part.get_data_info(i)['img_path'], unlabelled)
+        for part, unlabelled in parts
+        for i in range(len(part))
+    ]
+    return paths[rank::world_size]
+
+
+def with_progress(paths: list, title: str) -> Iterator[Any]:
+    """Go through paths, the main process showing progress and ETA."""
+    shown = is_main_process() and bool(paths)
+    if shown:
+        print(title)
+        bar = ProgressBar(len(paths))
+    for item in paths:
+        yield item
+        if shown:
+            bar.update()
+    if shown:
+        print()
+
+
+def whole_image(
+    model: Any, dataset: SemiSegDataset, path: str
+) -> torch.Tensor:
+    """A preprocessed image (1, 3, H, W) as the teachers see it whole."""
+    item = dataset.load_image(path)
+    batch = dict(inputs=[item['inputs']], data_samples=[item['data_samples']])
+    return model.data_preprocessor(batch, training=False)['inputs']
+
+
+@torch.no_grad()
+def run_stage_pass(
+    model: Any,
+    dataset: SemiSegDataset,
+    store: Optional[SoftLabelStore] = None,
+) -> None:
+    """Compute prototypes and, for a store, soft pseudo labels.
+
+    A prototype is the mean feature of all pixels, over all labelled and
+    unlabelled images, that the learner's teacher puts into the class
+    (Eq. 10 of RML), added up over all ranks. Soft labels that the store
+    holds already are not written again.
+
+    Args:
+        model (MutualSemiSegmentor): Unwrapped model.
+        dataset (SemiSegDataset): The training set.
+        store (SoftLabelStore, optional): Where soft labels go.
+    """
+    prototypes = len(model.rectifiers) > 0
+    if not prototypes and store is None:
+        return
+    paths = image_paths(dataset, labelled=prototypes)
+    for path, unlabelled in with_progress(paths, 'Teachers read all images'):
+        writes = store is not None and unlabelled and not store.holds(path)
+        if not (prototypes or writes):
+            continue
+        images = whole_image(model, dataset, path)
+        outputs = []
+        for i, teacher in enumerate(model.teachers):
+            logits, features = logits_of(teacher, images, prototypes)
+            if prototypes:
+                model.rectifiers[i].accumulate(features, logits.argmax(1))
+            outputs.append(logits[0])
+        if store is not None and writes:
+            store.write(path, outputs)
+    for rectifier in model.rectifiers:
+        rectifier.initialise()
+    barrier()
+
+
+@torch.no_grad()
+def mend_store(
+    model: Any, dataset: SemiSegDataset, store: SoftLabelStore, snapshot: dict
+) -> int:
+    """Make again what a store lacks, with the teachers of the stage's start.
+
+    Args:
+        model (MutualSemiSegmentor): Unwrapped model; its teachers are put
+            back as they were.
+        dataset (SemiSegDataset): The training set.
+        store (SoftLabelStore): The store of the stage.
+        snapshot (dict): State of the teachers when the stage began.
+
+    Returns:
+        int: Number of images whose labels this rank made again.
+    """
+    paths = image_paths(dataset, labelled=False)
+    lacking = [
+        path
+        for path, _ in with_progress(paths, 'Checking soft pseudo labels')
+        if not store.holds(path)
+    ]
+    if lacking:
+        today = {k: v.clone() for k, v in model.teachers.state_dict().items()}
+        model.teachers.load_state_dict(snapshot)
+        for path in with_progress(lacking, 'Making soft pseudo labels again'):
+            images = whole_image(model, dataset, path)
+            logits = [logits_of(t, images)[0][0] for t in model.teachers]
+            store.write(path, logits)
+        model.teachers.load_state_dict(today)
+    barrier()
+    return len(lacking)

@@ -1,0 +1,42 @@
+"""Configs of the single learners of a wrapper."""
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from mmengine.config import ConfigDict
+
+LOADED_ONCE = ('pretrained', 'init_cfg')
+
+
+def learner_cfg(cfg: Mapping, test_cfg: Mapping) -> dict[str, Any]:
+    """A stock segmentor's config without what the wrapper does.
+
+    Args:
+        cfg (dict): An entry of ``model.segmentors``.
+        test_cfg (dict): Stock settings of ``model.test_cfg``, which go
+            before the entry's own.
+
+    Returns:
+        dict: A copy without preprocessor and with the merged ``test_cfg``.
+    """
+    cfg = copy.deepcopy(dict(cfg))
+    cfg.pop('data_preprocessor', None)
+    merged = {**(cfg.get('test_cfg') or {}), **test_cfg}
+    cfg['test_cfg'] = ConfigDict({'mode': 'whole', **merged})
+    return cfg
+
+
+def without_weights(cfg: Any) -> Any:
+    """The config without sources of weights, at any depth."""
+    if isinstance(cfg, dict):
+        return type(cfg)(
+            {
+                key: without_weights(value)
+                for key, value in cfg.items()
+                if key not in LOADED_ONCE
+            }
+        )
+    if isinstance(cfg, (list, tuple)):
+        return type(cfg)(without_weights(value) for value in cfg)
+    return cfg
