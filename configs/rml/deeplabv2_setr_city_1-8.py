@@ -1,3 +1,4 @@
+# The heterogeneous pair of Table 5, there without noise and rectification.
 _base_ = [
     '../_base_/models/rml.py',
     '../_base_/models/deeplabv2_r101.py',

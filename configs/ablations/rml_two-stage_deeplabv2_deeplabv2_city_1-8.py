@@ -1,0 +1,3 @@
+# Table 4, RML (two stages): 63.65 mIoU in the paper.
+_base_ = '../rml/deeplabv2_deeplabv2_city_1-8.py'
+train_cfg = dict(stages=2)

@@ -1,0 +1,8 @@
+# Table 3, 106 labelled images: 63.60 mIoU in the paper.
+_base_ = './deeplabv2-coco_deeplabv2-coco_voc_1-8.py'
+train_dataloader = dict(
+    dataset=dict(
+        labelled=dict(ann_file='splits/1-100/labelled.txt'),
+        unlabelled=dict(ann_file='splits/1-100/unlabelled.txt'),
+    )
+)

@@ -1,0 +1,8 @@
+# All 2975 labels; not in the paper.
+_base_ = [
+    '../_base_/models/setr_vit-b.py',
+    '../_base_/datasets/cityscapes_1024x512.py',
+    '../_base_/schedules/sgd_90k.py',
+    '../_base_/runtime/long.py',
+]
+model = dict(data_preprocessor=_base_.data_preprocessor, **_base_.setr_plain)
