@@ -1,0 +1,41 @@
+# What the rows of the CamVid ladder are put together from.
+_base_ = '../../rml/mobilenetv2_vit_camvid_1-8.py'
+# The paper's model noise, section 5.2: dropout 0.5 before the classifier and
+# stochastic depth of survival 0.8. MobileNetV2 has no stochastic depth.
+noisy = [
+    dict(
+        _base_.mobilenetv2,
+        decode_head=dict(_base_.mobilenetv2.decode_head, dropout_ratio=0.5),
+    ),
+    dict(
+        _base_.vit,
+        neck=dict(_base_.vit.neck, drop_path_rate=0.2),
+        decode_head=dict(_base_.vit.decode_head, dropout_ratio=0.5),
+    ),
+]
+plain = [
+    dict(
+        _base_.mobilenetv2,
+        decode_head=dict(_base_.mobilenetv2.decode_head, dropout_ratio=0.0),
+    ),
+    dict(
+        _base_.vit,
+        neck=dict(_base_.vit.neck, drop_path_rate=0.0),
+        decode_head=dict(_base_.vit.decode_head, dropout_ratio=0.0),
+    ),
+]
+# The geometry of the data set's own pipeline, without input noise.
+unlabelled_pipeline_plain = [
+    dict(type='LoadImageFromFile'),
+    dict(type='MarkValid'),
+    dict(
+        type='RandomResize',
+        scale=_base_.scale,
+        ratio_range=(0.75, 1.5),
+        keep_ratio=True,
+    ),
+    dict(type='RandomCrop', crop_size=_base_.crop_size),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='WeakStrongViews', num_strong=2),
+    dict(type='PackSemiSegInputs'),
+]
