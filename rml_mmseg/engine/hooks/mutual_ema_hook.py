@@ -1,15 +1,20 @@
 """Moving the teachers and the prototypes."""
 
+import logging
 from typing import Optional
 
 import torch
+from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
+from mmengine.logging import print_log
+from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch import nn
 
 from rml_mmseg.models.utils.ema import BUFFER_POLICIES
 
+from ..unfinished_step import collect, restore
 from ..unwrap import unwrap
 
 
@@ -63,6 +68,7 @@ class MutualEMAHook(Hook):
         self.momentum = momentum
         self.warm_up = warm_up
         self.buffers = buffers
+        self._unfinished: Optional[dict] = None
 
     def before_run(self, runner: Runner) -> None:
         """Check the model and tell it that its teachers will move."""
@@ -77,8 +83,25 @@ class MutualEMAHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Copy students to teachers unless teachers were loaded."""
         model = unwrap(runner.model)
+        self._check_classes(runner, model)
         if not model.teachers_loaded:
             model.sync_teachers()
+        # A run that only starts from a checkpoint is at iteration 0.
+        if self._unfinished is not None and runner.iter:
+            restore(model, self._unfinished)
+        self._unfinished = None
+
+    @staticmethod
+    def _check_classes(runner: Runner, model: nn.Module) -> None:
+        meta = getattr(runner.train_dataloader.dataset, 'metainfo', {})
+        classes = meta.get('classes')
+        if classes and len(classes) != model.num_classes:
+            raise ValueError(
+                'decode_head.num_classes of model.segmentors is '
+                f'{model.num_classes}, but the training set has '
+                f'{len(classes)} classes: {tuple(classes)}; set num_classes='
+                f'{len(classes)}, or metainfo.classes of the dataset'
+            )
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Optional[dict] = None
@@ -113,9 +136,35 @@ class MutualEMAHook(Hook):
                     'MutualOptimWrapperConstructor, which leaves such a '
                     'step out'
                 )
-        leader = getattr(wrapper, 'leader', wrapper)
         done = getattr(runner.train_loop, 'steps_since_restart', runner.iter)
-        step = done // leader._accumulative_counts
+        step = done // self._accumulated(wrapper)
         model.update_teachers(self.momentum_at(step), self.buffers)
         for rectifier in model.rectifiers:
             rectifier.update()
+
+    @staticmethod
+    def _accumulated(wrapper: OptimWrapper) -> int:
+        """Iterations that make a step of the optimisers."""
+        return getattr(wrapper, 'leader', wrapper)._accumulative_counts
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Keep what is accumulated in the middle of a step."""
+        wrapper = runner.optim_wrapper
+        if not isinstance(wrapper, OptimWrapper) or wrapper.should_update():
+            return
+        if get_world_size() == 1:
+            checkpoint['unfinished_step'] = collect(unwrap(runner.model))
+            return
+        count = self._accumulated(wrapper)
+        print_log(
+            'This checkpoint lies inside of an accumulated step, and the '
+            'gradients of the other processes are not in it: a run resumed '
+            'from it loses them. Make default_hooks.checkpoint.interval a '
+            f'multiple of optim_wrapper.accumulative_counts={count}',
+            logger='current',
+            level=logging.WARNING,
+        )
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Remember what was accumulated, for a resumed run."""
+        self._unfinished = checkpoint.get('unfinished_step')
