@@ -20,11 +20,11 @@ def learner_cfg(cfg: Mapping, test_cfg: Mapping) -> dict[str, Any]:
     Returns:
         dict: A copy without preprocessor and with the merged ``test_cfg``.
     """
-    cfg = copy.deepcopy(dict(cfg))
-    cfg.pop('data_preprocessor', None)
-    merged = {**(cfg.get('test_cfg') or {}), **test_cfg}
-    cfg['test_cfg'] = ConfigDict({'mode': 'whole', **merged})
-    return cfg
+    single = copy.deepcopy(dict(cfg))
+    single.pop('data_preprocessor', None)
+    merged = {**(single.get('test_cfg') or {}), **test_cfg}
+    single['test_cfg'] = ConfigDict({'mode': 'whole', **merged})
+    return single
 
 
 def without_weights(cfg: Any) -> Any:

@@ -1,0 +1,283 @@
+"""A learner of a MutualSemiSegmentor as a plain mmseg model."""
+
+import copy
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from typing import Any, Union
+
+from mmengine.config import Config
+from mmseg import registry
+from mmseg.datasets import BaseSegDataset
+from torch import Tensor
+
+from .utils.learner_cfg import learner_cfg, without_weights
+from .utils.settings import ENSEMBLE, check_choice, learner_names
+
+PACKAGE = 'rml_mmseg'
+KEPT = (
+    'default_scope',
+    'custom_imports',
+    'data_root',
+    'data_preparation',
+    'val_dataloader',
+    'val_cfg',
+    'val_evaluator',
+    'test_dataloader',
+    'test_cfg',
+    'test_evaluator',
+    'tta_model',
+    'tta_pipeline',
+    'default_hooks',
+    'visualizer',
+    'env_cfg',
+    'log_processor',
+    'log_level',
+    'randomness',
+)
+"""Settings of a config that testing needs; those of training are dropped."""
+
+REGISTRIES = (
+    registry.MODELS,
+    registry.DATASETS,
+    registry.TRANSFORMS,
+    registry.METRICS,
+    registry.HOOKS,
+    registry.LOOPS,
+    registry.DATA_SAMPLERS,
+    registry.VISUALIZERS,
+)
+
+
+def plugin_types(node: Any) -> list[str]:
+    """Classes of this package that a config names, sorted.
+
+    Args:
+        node: Any part of a config.
+
+    Returns:
+        list[str]: Their names.
+    """
+    ours = {
+        name
+        for group in REGISTRIES
+        for name, kind in group.module_dict.items()
+        if kind.__module__.split('.')[0] == PACKAGE
+    }
+    return sorted({name for name in _types(node) if name in ours})
+
+
+def _types(node: Any) -> Iterator[str]:
+    """Names of all types below a part of a config, without a scope."""
+    if isinstance(node, Mapping):
+        kind = node.get('type')
+        if kind is not None:
+            name = kind if isinstance(kind, str) else kind.__name__
+            yield name[len('mmseg.') :] if name.startswith('mmseg.') else name
+        for value in node.values():
+            yield from _types(value)
+    elif isinstance(node, (list, tuple)):
+        for value in node:
+            yield from _types(value)
+
+
+def check_learner(cfg: Config, learner: Union[str, None]) -> str:
+    """The learner to export, by default the deployed one.
+
+    Args:
+        cfg (Config): Config of a ``MutualSemiSegmentor``.
+        learner (str, optional): ``'students.{i}'`` or ``'teachers.{i}'``.
+
+    Returns:
+        str: Its name.
+
+    Raises:
+        ValueError: If the model is another one, or the learner is no
+            single network.
+    """
+    model = cfg.get('model', {})
+    if 'MutualSemiSegmentor' not in list(_types(model))[:1]:
+        raise ValueError(
+            'model.type must be MutualSemiSegmentor, found '
+            f'{model.get("type")!r}: a plain model needs no export'
+        )
+    segmentors = model.segmentors
+    count = 1 if isinstance(segmentors, Mapping) else len(segmentors)
+    names = [name for name in learner_names(count) if name != ENSEMBLE]
+    if learner is None:
+        test_cfg = model.get('test_cfg') or {}
+        learner = test_cfg.get('predict_on', 'teachers.0')
+    if learner == ENSEMBLE:
+        raise ValueError(
+            'the ensemble is several networks, and a plain model is one: '
+            f'choose --learner from {names}'
+        )
+    check_choice('--learner', learner, names)
+    return str(learner)
+
+
+def export_config(cfg: Config, learner: str) -> Config:
+    """A config of one learner that stock mmseg tests.
+
+    Args:
+        cfg (Config): Config of a ``MutualSemiSegmentor``.
+        learner (str): As of ``check_learner``.
+
+    Returns:
+        Config: Without settings of training, and without this package
+        unless the learner is made of its classes.
+
+    Raises:
+        ValueError: If a data set of this package has no plain form.
+    """
+    plain = {
+        key: copy.deepcopy(cfg[key])
+        for key in KEPT
+        if cfg.get(key) is not None
+    }
+    for part in ('val', 'test'):
+        loader = plain.get(f'{part}_dataloader')
+        if loader is not None:
+            loader['dataset'] = plain_dataset(loader['dataset'])
+        if plain.get(f'{part}_evaluator') is not None:
+            key = f'{part}_evaluator'
+            plain[key] = plain_evaluator(plain[key])
+        if plugin_types(plain.get(f'{part}_cfg')):
+            plain[f'{part}_cfg'] = dict(type=f'{part.capitalize()}Loop')
+    hooks = plain.get('default_hooks', {})
+    for name in [name for name in hooks if plugin_types(hooks[name])]:
+        del hooks[name]
+    plain['model'] = plain_model(cfg.model, learner)
+    plain['load_from'] = None
+    plain['resume'] = False
+    plain.pop('custom_imports', None)
+    imports = needed_imports(cfg, plain)
+    if imports:
+        plain['custom_imports'] = dict(
+            imports=imports, allow_failed_imports=False
+        )
+    return Config(plain)
+
+
+def needed_imports(cfg: Config, plain: Mapping) -> list[str]:
+    """Modules that a plain config has to import.
+
+    Those of the user stay; this package only where one of its classes is
+    left; mmpretrain's models, which this package imports, where one is.
+    """
+    imports = (cfg.get('custom_imports') or {}).get('imports', [])
+    imports = [imports] if isinstance(imports, str) else list(imports)
+    kept = [name for name in imports if name.split('.')[0] != PACKAGE]
+    if plugin_types(plain):
+        return [PACKAGE, *kept]
+    foreign = any(name.startswith('mmpretrain.') for name in _types(plain))
+    if foreign and not any(name.startswith('mmpretrain') for name in kept):
+        kept.append('mmpretrain.models')
+    return kept
+
+
+def plain_model(model: Mapping, learner: str) -> dict[str, Any]:
+    """Config of a learner, with the wrapper's preprocessor and test_cfg."""
+    segmentors = model['segmentors']
+    if isinstance(segmentors, Mapping):
+        segmentors = [segmentors]
+    test_cfg = dict(model.get('test_cfg') or {})
+    for key in ('predict_on', 'score'):
+        test_cfg.pop(key, None)
+    index = int(learner.split('.')[1])
+    single = without_weights(learner_cfg(segmentors[index], test_cfg))
+    preprocessor = dict(copy.deepcopy(model.get('data_preprocessor') or {}))
+    if plugin_types(preprocessor):
+        preprocessor['type'] = 'SegDataPreProcessor'
+        preprocessor.pop('non_blocking', None)
+        if preprocessor.get('size') is None:
+            preprocessor.setdefault('size_divisor', 1)
+    return dict(
+        type=single.pop('type'), data_preprocessor=preprocessor, **single
+    )
+
+
+def plain_dataset(dataset: Any) -> Any:
+    """Config of a data set without classes of this package.
+
+    Args:
+        dataset (dict | list): Config of a data set or of several.
+
+    Raises:
+        ValueError: If it is not a ``BaseSegDataset`` underneath.
+    """
+    if isinstance(dataset, (list, tuple)):
+        return [plain_dataset(item) for item in dataset]
+    if not isinstance(dataset, MutableMapping):
+        return dataset
+    for key in ('dataset', 'datasets'):
+        if key in dataset:
+            dataset[key] = plain_dataset(dataset[key])
+    if not plugin_types(dict(type=dataset.get('type'))):
+        return dataset
+    built = registry.DATASETS.build(
+        dict(copy.deepcopy(dict(dataset)), lazy_init=True)
+    )
+    kind = type(built)
+    inherited = (
+        isinstance(built, BaseSegDataset)
+        and kind.__name__ != 'UnlabelledSegDataset'
+    )
+    if not inherited:
+        raise ValueError(
+            f'{kind.__name__} cannot be tested by stock mmseg: set '
+            'val_dataloader.dataset and test_dataloader.dataset to a data '
+            'set with masks'
+        )
+    settings = dict(
+        metainfo=dict(
+            classes=list(built.metainfo['classes']),
+            palette=[list(c) for c in built.metainfo.get('palette') or []],
+        ),
+        img_suffix=built.img_suffix,
+        seg_map_suffix=built.seg_map_suffix,
+        reduce_zero_label=built.reduce_zero_label,
+    )
+    return {**dataset, **settings, 'type': 'BaseSegDataset'}
+
+
+def plain_evaluator(evaluator: Union[Mapping, Sequence]) -> Any:
+    """Config of evaluators with ``IoUMetric`` for this package's one."""
+    if isinstance(evaluator, (list, tuple)):
+        return [plain_evaluator(item) for item in evaluator]
+    evaluator = dict(evaluator)
+    if plugin_types(dict(type=evaluator.get('type'))):
+        evaluator['type'] = 'IoUMetric'
+        evaluator.pop('learners', None)
+    return evaluator
+
+
+def learner_state(
+    state_dict: Mapping[str, Tensor], learner: str
+) -> dict[str, Tensor]:
+    """The tensors of one learner under the keys of a plain segmentor.
+
+    Args:
+        state_dict (dict): State of a ``MutualSemiSegmentor``.
+        learner (str): As of ``check_learner``.
+
+    Returns:
+        dict[str, Tensor]: Copies on the CPU.
+
+    Raises:
+        ValueError: If the state does not hold the learner.
+    """
+    prefix = f'{learner}.'
+    state = {
+        key[len(prefix) :]: value.detach().cpu().clone()
+        for key, value in (
+            (key.removeprefix('module.'), value)
+            for key, value in state_dict.items()
+        )
+        if key.startswith(prefix)
+    }
+    if not state:
+        groups = sorted({'.'.join(key.split('.')[:2]) for key in state_dict})
+        raise ValueError(
+            f'the checkpoint has no {learner!r}; its tensors begin with '
+            f'{groups[:8]}'
+        )
+    return state

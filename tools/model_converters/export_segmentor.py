@@ -1,0 +1,298 @@
+"""Write one learner of a trained model as a plain mmseg model.
+
+The config and the checkpoint run with stock mmseg, its tools/test.py and
+`init_model`, without this package. Before they get their names they are
+loaded strictly in a process that cannot import it, and their predictions are
+compared with those of the learner inside of the trained model. If anything
+is wrong nothing is left behind.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config, DictAction
+from mmengine.registry import init_default_scope
+from mmengine.runner import CheckpointLoader
+from mmseg.registry import DATASETS, MODELS
+
+from rml_mmseg import compat
+from rml_mmseg.datasets.data_root import check_data_roots
+from rml_mmseg.models.export import (
+    check_learner,
+    export_config,
+    learner_state,
+    plugin_types,
+)
+from rml_mmseg.version import __version__
+
+CHECKER = Path(__file__).resolve().with_name('run_exported.py')
+Predictions = list[tuple[torch.Tensor, torch.Tensor]]
+
+
+class ExportError(RuntimeError):
+    """What was written is not what was trained."""
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('config', type=Path, help='config of the training')
+    parser.add_argument('checkpoint', help='its checkpoint')
+    parser.add_argument(
+        '--learner',
+        help='students.{i} or teachers.{i}; by default the deployed one, '
+        'model.test_cfg.predict_on',
+    )
+    parser.add_argument(
+        '--out', type=Path, required=True, help='folder to write to'
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        help='settings of the config to override, as key=value',
+    )
+    return parser.parse_args(argv)
+
+
+def plain_meta(value: Any) -> Any:
+    """Meta information of plain types alone, which any torch loads safely."""
+    if isinstance(value, dict):
+        return {str(key): plain_meta(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain_meta(item) for item in value]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    # Numbers and arrays of NumPy.
+    return value.tolist() if hasattr(value, 'tolist') else str(value)
+
+
+def build_checkpoint(
+    loaded: dict, learner: str, plain: Config, args: argparse.Namespace
+) -> dict[str, Any]:
+    """The checkpoint of the learner, with where it comes from."""
+    meta = loaded.get('meta') or {}
+    digest = hashlib.sha256()
+    if os.path.isfile(args.checkpoint):
+        digest.update(Path(args.checkpoint).read_bytes())
+    dataset_meta = meta.get('dataset_meta')
+    for loader in ('val_dataloader', 'test_dataloader'):
+        dataset = plain.get(loader, {}).get('dataset', {})
+        dataset_meta = dataset_meta or dataset.get('metainfo')
+    return dict(
+        state_dict=learner_state(loaded['state_dict'], learner),
+        meta=dict(
+            dataset_meta=plain_meta(dataset_meta or {}),
+            cfg=plain.pretty_text,
+            provenance=dict(
+                rml_mmseg=__version__,
+                config=args.config.name,
+                checkpoint=os.path.basename(args.checkpoint),
+                checkpoint_sha256=digest.hexdigest(),
+                learner=learner,
+                iteration=plain_meta(meta.get('iter')),
+                seed=plain_meta(meta.get('seed')),
+            ),
+        ),
+    )
+
+
+def loader_with_data(cfg: Config) -> str | None:
+    """The first of the validation and test loaders whose data is there."""
+    for loader in ('val_dataloader', 'test_dataloader'):
+        if cfg.get(loader) is None:
+            continue
+        try:
+            check_data_roots(cfg, (loader,))
+        except FileNotFoundError:
+            continue
+        return loader
+    return None
+
+
+def random_image(cfg: Config) -> torch.Tensor:
+    """A seeded image (3, H, W) of the size that the model was trained on."""
+    size = cfg.model.data_preprocessor.get('size') or (128, 128)
+    generator = torch.Generator().manual_seed(0)
+    return torch.randint(
+        0, 256, (3, *size), generator=generator, dtype=torch.uint8
+    )
+
+
+@torch.no_grad()
+def predict_inside(
+    cfg: Config,
+    loaded: dict,
+    learner: str,
+    image: torch.Tensor,
+    loader: str | None,
+) -> Predictions:
+    """Logits and labels of the learner inside of the trained model.
+
+    Raises:
+        ExportError: If the checkpoint does not fit the config.
+    """
+    model = MODELS.build(cfg.model)
+    found = model.load_state_dict(loaded['state_dict'], strict=False)
+    wrong = [
+        key
+        for key in (*found.missing_keys, *found.unexpected_keys)
+        if key.startswith(f'{learner}.')
+    ]
+    if wrong:
+        raise ExportError(
+            f'the checkpoint and the config differ in {len(wrong)} tensors '
+            f'of {learner}, such as {wrong[0]!r}: give the config of the '
+            'training'
+        )
+    model.predict_on, model.score = learner, ()
+    # Another memory layout has other rounding errors.
+    model.eval().to(memory_format=torch.contiguous_format)
+    batches: list[dict] = [dict(inputs=[image])]
+    if loader is not None:
+        item = DATASETS.build(cfg[loader].dataset)[0]
+        batches.append({key: [value] for key, value in item.items()})
+    results = [model.test_step(batch)[0] for batch in batches]
+    return [(r.seg_logits.data, r.pred_sem_seg.data) for r in results]
+
+
+def predict_outside(
+    config: Path, checkpoint: Path, image: torch.Tensor, loader: str | None
+) -> tuple[Predictions, bool]:
+    """The same of the exported model, in a process of its own.
+
+    Returns:
+        tuple: Predictions, and whether that process needed workarounds.
+
+    Raises:
+        ExportError: If the process fails.
+    """
+    folder = config.parent
+    torch.save(image, folder / 'image.pt')
+    command = [sys.executable, str(CHECKER), str(config), str(checkpoint)]
+    command += [str(folder / 'image.pt'), str(folder / 'predictions.pt')]
+    command += ['--workarounds', str(compat.__file__)]
+    if loader is not None:
+        command += ['--data', loader]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise ExportError(
+            'the exported model does not load and run without this '
+            f'package:\n{done.stderr.strip()}'
+        )
+    predictions = torch.load(folder / 'predictions.pt', weights_only=True)
+    return predictions, 'workarounds were needed' in done.stdout
+
+
+def compare(inside: Predictions, outside: Predictions) -> float:
+    """Largest difference of the logits.
+
+    Raises:
+        ExportError: If the predictions are not equal.
+    """
+    if len(inside) != len(outside):
+        raise ExportError(
+            f'{len(outside)} predictions of {len(inside)} came back'
+        )
+    largest = 0.0
+    names = ('a random image', 'a validation image')
+    for name, mine, other in zip(names, inside, outside):
+        if mine[0].shape != other[0].shape:
+            raise ExportError(
+                f'on {name} the exported model predicts the shape '
+                f'{tuple(other[0].shape)}, {tuple(mine[0].shape)} in training'
+            )
+        close = torch.allclose(mine[0], other[0], rtol=1e-4, atol=1e-4)
+        if not close or not torch.equal(mine[1], other[1]):
+            share = (mine[1] != other[1]).float().mean().item()
+            raise ExportError(
+                f'on {name} the exported model labels {share:.2%} of the '
+                'pixels otherwise than the learner did in training'
+            )
+        largest = max(largest, (mine[0] - other[0]).abs().max().item())
+    return largest
+
+
+def export(args: argparse.Namespace) -> list[str]:
+    """Write, check, and only then name config and checkpoint.
+
+    Returns:
+        list[str]: What to tell the user.
+    """
+    cfg = Config.fromfile(args.config)
+    cfg.merge_from_dict(args.cfg_options or {})
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    learner = check_learner(cfg, args.learner)
+    plain = export_config(cfg, learner)
+    loaded = CheckpointLoader.load_checkpoint(args.checkpoint, 'cpu')
+    if 'state_dict' not in loaded:
+        raise ValueError(f'{args.checkpoint} holds no state_dict')
+    checkpoint = build_checkpoint(loaded, learner, plain, args)
+    stem = f'{args.config.stem}_{learner.replace(".", "_")}'
+    # Files are renamed at the end, so they begin on the same disk.
+    near = next(p for p in args.out.resolve().parents if p.is_dir())
+    with tempfile.TemporaryDirectory(dir=near, prefix=f'.{stem}-') as folder:
+        names = (f'{stem}.py', f'{stem}.pth')
+        config_file, checkpoint_file = (Path(folder) / n for n in names)
+        plain.dump(config_file)
+        torch.save(checkpoint, checkpoint_file)
+        image, loader = random_image(plain), loader_with_data(plain)
+        inside = predict_inside(cfg, loaded, learner, image, loader)
+        outside, patched = predict_outside(
+            config_file, checkpoint_file, image, loader
+        )
+        difference = compare(inside, outside)
+        args.out.mkdir(parents=True, exist_ok=True)
+        for file in (checkpoint_file, config_file):
+            os.replace(file, args.out / file.name)
+    lines = [f'{learner} as a plain mmseg model, loaded strictly and checked']
+    ours = plugin_types(plain.to_dict())
+    if ours:
+        lines.append(
+            f'It is made of {", ".join(ours)} of rml_mmseg, which its config '
+            'therefore imports: install the package where it shall run'
+        )
+    else:
+        lines.append('It ran in a process that cannot import rml_mmseg')
+    if patched:
+        lines.append(
+            'Stock mmseg does not import here; the check ran the workarounds '
+            'of rml_mmseg/compat.py as a file'
+        )
+    seen = 'a random and a validation image' if loader else 'a random image'
+    if loader is None:
+        lines.append('The data of the config is not there: not checked on it')
+    lines.append(
+        f'Equal predictions on {seen}, logits within {difference:.1e}'
+    )
+    lines += [f'Config:     {args.out / names[0]}']
+    lines += [f'Checkpoint: {args.out / names[1]}']
+    origin = checkpoint['meta']['provenance']
+    return [*lines, f'Provenance: {json.dumps(origin)}']
+
+
+def main() -> None:
+    """Run the tool."""
+    args = parse_args()
+    try:
+        lines = export(args)
+    except (ExportError, ValueError, OSError) as error:
+        raise SystemExit(f'error: {error}') from error
+    print('\n'.join(lines))
+
+
+if __name__ == '__main__':
+    main()
