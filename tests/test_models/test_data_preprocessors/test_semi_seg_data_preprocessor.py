@@ -1,0 +1,177 @@
+import pytest
+import torch
+from mmengine.dataset import pseudo_collate
+from mmengine.structures import PixelData
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+
+from rml_mmseg.models import SemiSegDataPreProcessor
+
+
+def _image(value, size=(2, 3)):
+    return torch.full((3, *size), value, dtype=torch.uint8)
+
+
+def _labelled(value, size=(2, 3)):
+    mask = torch.ones(1, *size, dtype=torch.long)
+    sample = SegDataSample(gt_sem_seg=PixelData(data=mask))
+    return dict(inputs=_image(value, size), data_samples=sample)
+
+
+def _unlabelled(value, size=(2, 3), strong=2, mask=None, **drawn):
+    sample = SegDataSample()
+    if mask is not None:
+        sample.gt_sem_seg = PixelData(data=mask)
+    inputs = dict(
+        weak=_image(value, size),
+        strong=[_image(value + 1 + s, size) for s in range(strong)],
+        valid=torch.ones(1, *size, dtype=torch.uint8),
+        **drawn,
+    )
+    return dict(inputs=inputs, data_samples=sample)
+
+
+def _process(items, **kwargs):
+    preprocessor = SemiSegDataPreProcessor(**kwargs)
+    return preprocessor(pseudo_collate(items), training=True)
+
+
+@pytest.mark.parametrize('strong', [1, 2, 3])
+@pytest.mark.parametrize('k', [1, 2])
+def test_every_view_keeps_its_image(k, strong):
+    items = [
+        dict(
+            labelled=_labelled(n),
+            unlabelled=[
+                _unlabelled(100 * j + 10 * n, strong=strong) for j in range(k)
+            ],
+        )
+        for n in range(3)
+    ]
+    inputs = _process(items)['inputs']
+    weak = inputs['weak'][:, 0, 0, 0].tolist()
+    assert sorted(weak) == sorted(
+        100 * j + 10 * n for j in range(k) for n in range(3)
+    )
+    assert inputs['strong'].shape == (strong, 3 * k, 3, 2, 3)
+    for s in range(strong):
+        view = inputs['strong'][s]
+        assert view[:, 0, 0, 0].tolist() == [w + 1 + s for w in weak]
+        assert (view == view[:, :1, :1, :1]).all()
+    assert inputs['labelled'][:, 0, 0, 0].tolist() == [0, 1, 2]
+    assert inputs['valid'].all()
+    assert inputs['valid'].dtype == torch.bool
+
+
+def test_all_views_are_normalised_alike():
+    image = torch.tensor([10, 20, 30], dtype=torch.uint8).view(3, 1, 1)
+    unlabelled = _unlabelled(0, (1, 1))
+    unlabelled['inputs'].update(weak=image, strong=[image, image])
+    labelled = _labelled(0, (1, 1))
+    labelled['inputs'] = image
+    inputs = _process(
+        [dict(labelled=labelled, unlabelled=[unlabelled])],
+        mean=[1.0, 2.0, 3.0],
+        std=[1.0, 2.0, 4.0],
+        bgr_to_rgb=True,
+    )['inputs']
+    expected = [29.0, 9.0, 1.75]
+    for view in (
+        inputs['labelled'],
+        inputs['weak'],
+        inputs['strong'][0],
+        inputs['strong'][1],
+    ):
+        assert view.flatten().tolist() == expected
+
+
+def test_padding_is_marked_invalid_everywhere():
+    drawn = dict(mix_mask=torch.ones(2, 3, dtype=torch.bool))
+    wide = dict(mix_mask=torch.ones(3, 2, dtype=torch.bool))
+    mask = torch.tensor([[[0, 1, 255], [2, 2, 2]]])
+    items = [
+        dict(
+            labelled=_labelled(5),
+            unlabelled=[_unlabelled(7, (2, 3), mask=mask, **drawn)],
+        ),
+        dict(
+            labelled=_labelled(6), unlabelled=[_unlabelled(8, (3, 2), **wide)]
+        ),
+    ]
+    output = _process(items, size=(4, 4), pad_val=0)
+    inputs, samples = output['inputs'], output['data_samples']
+    expected = torch.zeros(2, 4, 4, dtype=torch.bool)
+    expected[0, :2, :3] = True
+    expected[1, :3, :2] = True
+    assert torch.equal(inputs['valid'], expected)
+    assert torch.equal(inputs['mix_masks'], expected)
+    assert torch.equal(inputs['weak'][:, 0] > 0, expected)
+    assert torch.equal(inputs['strong'][1][:, 0] > 0, expected)
+    padded = samples['unlabelled'][0].gt_sem_seg.data
+    assert padded.shape == (1, 4, 4)
+    assert torch.equal(padded[:, :2, :3], mask)
+    assert (padded[0][~expected[0]] == 255).all()
+    assert 'gt_sem_seg' not in samples['unlabelled'][1]
+    truth = samples['labelled'][0].gt_sem_seg.data[0]
+    assert (truth[:2, :3] == 1).all()
+    assert (truth == 255).sum() == 10
+
+
+def test_padding_of_the_pipeline_stays_invalid():
+    item = _unlabelled(3)
+    item['inputs']['valid'][0, :, 2] = 0
+    inputs = _process([dict(labelled=_labelled(0), unlabelled=[item])])[
+        'inputs'
+    ]
+    assert inputs['valid'].tolist() == [[[True, True, False]] * 2]
+
+
+def test_without_a_size_views_are_padded_to_the_largest():
+    items = [
+        dict(labelled=_labelled(1), unlabelled=[_unlabelled(1, (2, 5))]),
+        dict(labelled=_labelled(1), unlabelled=[_unlabelled(1, (4, 3))]),
+    ]
+    inputs = _process(items)['inputs']
+    assert inputs['weak'].shape == (2, 3, 4, 5)
+    assert inputs['labelled'].shape == (2, 3, 2, 3)
+
+
+def test_boxes_and_class_orders_are_stacked():
+    items = [
+        dict(
+            labelled=_labelled(0),
+            unlabelled=[
+                _unlabelled(
+                    0,
+                    mix_box=torch.tensor([0, 1, 2, n]),
+                    mix_classes=torch.full((256,), float(n)),
+                )
+            ],
+        )
+        for n in range(2)
+    ]
+    inputs = _process(items)['inputs']
+    assert inputs['mix_boxes'].tolist() == [[0, 1, 2, 0], [0, 1, 2, 1]]
+    assert inputs['mix_classes'].shape == (2, 256)
+    assert inputs['mix_classes'][1].eq(1).all()
+
+
+@pytest.mark.parametrize('training', [True, False])
+def test_plain_batch_is_treated_as_by_mmseg(training):
+    settings = dict(mean=[1.0] * 3, std=[2.0] * 3, size=(4, 4))
+    ours = SemiSegDataPreProcessor(**settings)
+    stock = MODELS.build(dict(type='SegDataPreProcessor', **settings))
+    a = ours(pseudo_collate([_labelled(9)]), training)
+    b = stock(pseudo_collate([_labelled(9)]), training)
+    assert torch.equal(a['inputs'], b['inputs'])
+    assert torch.equal(
+        a['data_samples'][0].gt_sem_seg.data,
+        b['data_samples'][0].gt_sem_seg.data,
+    )
+
+
+def test_holds_nothing_that_a_checkpoint_would_keep():
+    built = MODELS.build(
+        dict(type='SemiSegDataPreProcessor', mean=[0.0] * 3, std=[1.0] * 3)
+    )
+    assert built.state_dict() == {}

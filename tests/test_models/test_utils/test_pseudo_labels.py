@@ -1,0 +1,208 @@
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from rml_mmseg.models.utils import prototype_weights, rectify
+from tests.toys import toy_batch, toy_mutual, toy_segmentor
+
+
+def _probs(network, images):
+    was = network.training
+    network.eval()
+    with torch.no_grad():
+        logits = network._forward(images)
+    network.train(was)
+    return F.interpolate(
+        logits, images.shape[-2:], mode='bilinear', align_corners=False
+    ).softmax(1)
+
+
+def _targets(model, inputs):
+    return [
+        {name: (labels, weight) for name, labels, weight in own}
+        for own in model.pseudo_labeller(model, inputs)
+    ]
+
+
+def _model(learners=2, rectifier=None, **cfg):
+    segmentors = [
+        toy_segmentor(dropout=0.5, stride=2) for _ in range(learners)
+    ]
+    return toy_mutual(
+        learners,
+        rectifier=rectifier,
+        segmentors=segmentors,
+        semi_train_cfg=cfg,
+    )
+
+
+def test_every_student_learns_from_its_own_and_all_peers_teachers():
+    model = _model(3, self_weight=0.5, peer_weight=0.25, unsup_weight=2.0)
+    inputs, _ = toy_batch()
+    labels = [_probs(t, inputs['weak']).argmax(1) for t in model.teachers]
+    assert not torch.equal(labels[0], labels[1])
+    for i, own in enumerate(_targets(model, inputs)):
+        peers = [j for j in range(3) if j != i]
+        assert list(own) == ['self', *(f'peer{j}' for j in peers)]
+        assert torch.equal(own['self'][0], labels[i])
+        assert own['self'][1] == 1.0
+        for j in peers:
+            assert torch.equal(own[f'peer{j}'][0], labels[j])
+            assert own[f'peer{j}'][1] == 0.5
+
+
+def test_direct_mutual_learning_takes_the_students_without_dropout():
+    model = _model(2, peer_source='student', self_weight=0)
+    inputs, _ = toy_batch()
+    labels = [_probs(s, inputs['weak']).argmax(1) for s in model.students]
+    targets = _targets(model, inputs)
+    assert [list(own) for own in targets] == [['peer1'], ['peer0']]
+    assert torch.equal(targets[0]['peer1'][0], labels[1])
+    assert torch.equal(targets[1]['peer0'][0], labels[0])
+    assert all(module.training for module in model.students.modules())
+
+
+def test_direct_labels_move_no_running_statistics():
+    model = toy_mutual(
+        segmentors=[toy_segmentor(norm=True) for _ in range(2)],
+        rectifier=None,
+        semi_train_cfg=dict(peer_source='student'),
+    )
+    model.pseudo_labeller(model, toy_batch()[0])
+    for student in model.students:
+        assert int(student.backbone.norm.num_batches_tracked) == 0
+
+
+def test_self_comes_from_the_teacher_beside_direct_peers():
+    model = _model(2, peer_source='student')
+    inputs, _ = toy_batch()
+    own = _targets(model, inputs)[0]
+    teacher = _probs(model.teachers[0], inputs['weak']).argmax(1)
+    student = _probs(model.students[1], inputs['weak']).argmax(1)
+    assert torch.equal(own['self'][0], teacher)
+    assert torch.equal(own['peer1'][0], student)
+
+
+@pytest.mark.parametrize(
+    ('cfg', 'names'),
+    [(dict(self_weight=0), ['peer1']), (dict(peer_weight=0), ['self'])],
+)
+def test_weight_of_zero_leaves_a_target_out(cfg, names):
+    own = _targets(_model(2, **cfg), toy_batch()[0])[0]
+    assert list(own) == names
+
+
+def test_each_rectifier_weighs_its_own_teacher_s_labels():
+    sharp = dict(type='PrototypeRectifier', temperature=20.0)
+    model = _model(2, rectifier=sharp)
+    inputs, _ = toy_batch()
+    expected = []
+    for teacher, rectifier in zip(model.teachers, model.rectifiers):
+        probs = _probs(teacher, inputs['weak'])
+        features = teacher.backbone(inputs['weak'])[0]
+        weights = prototype_weights(features, rectifier.prototypes, 20.0)
+        expected.append(rectify(probs, weights))
+        assert not torch.equal(expected[-1], probs.argmax(1))
+    first, second = _targets(model, inputs)
+    assert torch.equal(first['self'][0], expected[0])
+    assert torch.equal(first['peer1'][0], expected[1])
+    assert torch.equal(second['self'][0], expected[1])
+    assert torch.equal(second['peer0'][0], expected[0])
+
+
+def test_prototypes_gather_what_the_teacher_itself_says():
+    model = _model(1, rectifier=dict(type='PrototypeRectifier', momentum=0.0))
+    inputs, _ = toy_batch()
+    before = model.rectifiers[0].prototypes.clone()
+    model.pseudo_labeller(model, inputs)
+    assert torch.equal(model.rectifiers[0].prototypes, before)
+    features = model.teachers[0].backbone(inputs['weak'])[0]
+    says = model.teachers[0]._forward(inputs['weak']).argmax(1)
+    model.rectifiers[0].update()
+    for k in range(3):
+        mine = features.permute(0, 2, 3, 1)[says == k]
+        expected = mine.mean(0) if len(mine) else before[k]
+        torch.testing.assert_close(
+            model.rectifiers[0].prototypes[k], expected.detach()
+        )
+
+
+def test_padding_moves_no_prototype():
+    moved = []
+    for filling in (0.0, 1e4):
+        model = toy_mutual(1)
+        inputs, _ = toy_batch()
+        inputs['valid'][0, 4:] = False
+        inputs['valid'][1, :, 3:] = False
+        outside = ~inputs['valid'][:, None]
+        inputs['weak'] = inputs['weak'].masked_fill(outside, filling)
+        model.pseudo_labeller(model, inputs)
+        model.rectifiers[0].update()
+        moved.append(model.rectifiers[0])
+    assert torch.equal(moved[0].prototypes, moved[1].prototypes)
+    assert moved[0].counts.sum() == 3 + 4 * 8 + 6 * 3
+
+
+def test_all_padding_moves_nothing():
+    model = toy_mutual(1)
+    inputs, _ = toy_batch()
+    inputs['valid'][:] = False
+    before = model.rectifiers[0].prototypes.clone()
+    model.pseudo_labeller(model, inputs)
+    model.rectifiers[0].update()
+    assert torch.equal(model.rectifiers[0].prototypes, before)
+
+
+def test_threshold_ignores_what_is_not_confident():
+    inputs, _ = toy_batch()
+    model = _model(1, confidence=0.7)
+    probs = _probs(model.teachers[0], inputs['weak'])
+    trusted = probs.amax(1) >= 0.7
+    assert 0 < trusted.sum() < trusted.numel()
+    labels = _targets(model, inputs)[0]['self'][0]
+    assert torch.equal(labels, probs.argmax(1).masked_fill(~trusted, 255))
+
+
+def test_ramp_up_follows_the_iteration():
+    model = _model(1, ramp_up_iters=4, unsup_weight=3.0, self_weight=2.0)
+    inputs, _ = toy_batch()
+    for iteration, share in ((0, math.exp(-5)), (2, math.exp(-1.25)), (4, 1)):
+        model.iteration = iteration
+        weight = _targets(model, inputs)[0]['self'][1]
+        assert weight == pytest.approx(6 * share)
+
+
+def test_labels_carry_no_gradient_and_repeat_bit_for_bit():
+    model = _model(2, rectifier=True)
+    inputs, _ = toy_batch()
+    torch.manual_seed(0)
+    first = _targets(model, inputs)
+    torch.manual_seed(1)
+    second = _targets(model, inputs)
+    for a, b in zip(first, second):
+        for name, (labels, _) in a.items():
+            assert torch.equal(labels, b[name][0])
+            assert not labels.requires_grad
+
+
+def test_labels_of_the_stage_s_start_must_be_in_the_batch():
+    model = _model(1, p0='stage')
+    with pytest.raises(RuntimeError, match=r"p0='stage'.*StagedTrainLoop"):
+        model.pseudo_labeller(model, toy_batch()[0])
+
+
+def test_record_keeps_what_monitors_ask_for():
+    model = _model(2, rectifier=True, confidence=0.9)
+    inputs, _ = toy_batch()
+    model.record = {}
+    targets = _targets(model, inputs)
+    sources = model.record['sources']
+    assert set(sources) == {'teachers.0', 'teachers.1'}
+    probs = _probs(model.teachers[1], inputs['weak'])
+    torch.testing.assert_close(sources['teachers.1']['probs'], probs)
+    assert torch.equal(sources['teachers.1']['plain'], probs.argmax(1))
+    labels = sources['teachers.1']['labels']
+    kept = targets[1]['self'][0]
+    assert torch.equal(kept[kept != 255], labels[kept != 255])

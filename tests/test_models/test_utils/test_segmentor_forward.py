@@ -1,0 +1,175 @@
+import pytest
+import torch
+import torch.nn.functional as F
+from mmseg.registry import MODELS
+
+from rml_mmseg.models.utils.segmentor_forward import (
+    can_join,
+    classifier_of,
+    final_head,
+    logits_of,
+    resize_logits,
+    student_forward,
+)
+from tests.toys import sample_of, toy_segmentor
+
+IMAGES = torch.randn(2, 3, 6, 8, generator=torch.Generator().manual_seed(0))
+
+
+def _build(change=None, **kwargs):
+    torch.manual_seed(0)
+    cfg = toy_segmentor(**kwargs)
+    if change:
+        change(cfg)
+    return MODELS.build(cfg)
+
+
+def _with_auxiliary(cfg):
+    cfg['auxiliary_head'] = dict(
+        cfg['decode_head'],
+        loss_decode=dict(type='CrossEntropyLoss', loss_weight=0.4),
+    )
+
+
+def _cascade(cfg):
+    head = cfg['decode_head']
+    point = dict(
+        head,
+        type='OCRHead',
+        ocr_channels=4,
+        norm_cfg=dict(type='BN'),
+    )
+    for key in ('num_convs', 'concat_input'):
+        del point[key]
+    cfg.update(
+        type='CascadeEncoderDecoder',
+        num_stages=2,
+        decode_head=[head, point],
+    )
+
+
+def _samples(size=(6, 8)):
+    draw = torch.Generator().manual_seed(1)
+    masks = torch.randint(3, (2, *size), generator=draw)
+    return [sample_of(mask) for mask in masks]
+
+
+class TestLogitsOf:
+    def test_logits_are_the_classifier_s_of_the_features(self):
+        network = _build(stride=2).eval()
+        logits, features = logits_of(network, IMAGES, True)
+        assert features.shape == (2, 4, 3, 4)
+        assert torch.equal(features, network.backbone(IMAGES)[0])
+        assert torch.equal(logits, network.decode_head.conv_seg(features))
+        assert torch.equal(logits_of(network, IMAGES)[0], logits)
+
+    def test_no_features_unless_asked_for(self):
+        assert logits_of(_build(), IMAGES)[1] is None
+
+    def test_classifier_is_left_without_hooks(self):
+        network = _build()
+        logits_of(network, IMAGES, True)
+        assert not classifier_of(network)._forward_pre_hooks
+        with pytest.raises(RuntimeError):
+            logits_of(network, torch.zeros(1, 5, 6, 8), True)
+        assert not classifier_of(network)._forward_pre_hooks
+
+    def test_cascade_gives_the_last_head_s(self):
+        network = _build(_cascade).eval()
+        logits, features = logits_of(network, IMAGES, True)
+        head = network.decode_head[-1]
+        assert final_head(network) is head
+        assert torch.equal(logits, head.conv_seg(features))
+
+    def test_padded_batches_are_not_cropped(self):
+        # encode_decode would crop to the size before padding.
+        sample = sample_of(torch.zeros(6, 8))
+        sample.set_metainfo(dict(img_shape=torch.Size((4, 4))))
+        logits, _ = logits_of(_build(), IMAGES)
+        assert logits.shape == (2, 3, 6, 8)
+
+
+class TestResizeLogits:
+    @pytest.mark.parametrize('align_corners', [True, False])
+    def test_as_the_head_does_in_float32(self, align_corners):
+        network = _build()
+        network.decode_head.align_corners = align_corners
+        logits = torch.randn(1, 3, 2, 3).half()
+        resized = resize_logits(network, logits, torch.Size((5, 7)))
+        expected = F.interpolate(
+            logits.float(),
+            (5, 7),
+            mode='bilinear',
+            align_corners=align_corners,
+        )
+        assert resized.dtype == torch.float32
+        assert torch.equal(resized, expected)
+
+
+class TestCanJoin:
+    def test_stock_segmentor_with_images_of_one_size(self):
+        assert can_join(_build(), IMAGES, IMAGES[:1])
+
+    def test_images_of_two_sizes(self):
+        assert not can_join(_build(), IMAGES, IMAGES[..., :4])
+
+    def test_segmentor_or_head_with_a_loss_of_its_own(self):
+        assert not can_join(_build(_cascade), IMAGES, IMAGES)
+        network = _build()
+        kind = type(network.decode_head)
+        own = type('Own', (kind,), {'loss_by_feat': lambda *_: {}})
+        network.decode_head.__class__ = own
+        assert not can_join(network, IMAGES, IMAGES)
+
+
+class TestStudentForward:
+    @pytest.mark.parametrize('change', [None, _with_auxiliary])
+    def test_joint_and_separate_passes_agree_without_batch_statistics(
+        self, change
+    ):
+        network = _build(change)
+        other = torch.randn(3, 3, 6, 8)
+        joint, a = student_forward(network, IMAGES, _samples(), other, True)
+        apart, b = student_forward(network, IMAGES, _samples(), other, False)
+        stock = network.loss(IMAGES, _samples())
+        assert joint.keys() == apart.keys() == stock.keys()
+        for key in stock:
+            torch.testing.assert_close(joint[key], stock[key])
+            torch.testing.assert_close(apart[key], stock[key])
+        torch.testing.assert_close(a, network._forward(other))
+        torch.testing.assert_close(b, a)
+
+    def test_joint_pass_shares_batch_statistics(self):
+        network = _build(norm=True)
+        other = torch.randn(2, 3, 6, 8) * 9
+        student_forward(network, IMAGES, _samples(), other, True)
+        first = network.backbone.first(torch.cat([IMAGES, other]))
+        torch.testing.assert_close(
+            network.backbone.norm.running_mean, 0.1 * first.mean((0, 2, 3))
+        )
+        assert int(network.backbone.norm.num_batches_tracked) == 1
+
+    def test_separate_passes_have_their_own(self):
+        network = _build(norm=True)
+        other = torch.randn(2, 3, 6, 8) * 9
+        student_forward(network, IMAGES, _samples(), other, False)
+        assert int(network.backbone.norm.num_batches_tracked) == 2
+
+    def test_sizes_that_differ_go_apart(self):
+        network = _build()
+        losses, logits = student_forward(
+            network, IMAGES, _samples(), IMAGES[..., :4], True
+        )
+        assert logits.shape == (2, 3, 6, 4)
+        torch.testing.assert_close(
+            losses['decode.loss_ce'],
+            network.loss(IMAGES, _samples())['decode.loss_ce'],
+        )
+
+    def test_cascade_goes_apart(self):
+        network = _build(_cascade)
+        losses, logits = student_forward(
+            network, IMAGES, _samples(), IMAGES, True
+        )
+        assert logits.shape == (2, 3, 6, 8)
+        assert losses.keys() == network.loss(IMAGES, _samples()).keys()

@@ -1,0 +1,150 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rml_mmseg.models.utils.settings import (
+    SemiTrainCfg,
+    check_choice,
+    did_you_mean,
+    learner_names,
+    prediction_key,
+)
+
+
+def test_defaults_are_the_paper_s():
+    cfg = SemiTrainCfg.build(None, 2)
+    assert (cfg.unsup_weight, cfg.self_weight, cfg.peer_weight) == (1, 1, 1)
+    assert (cfg.peer_source, cfg.p0) == ('teacher', 'online')
+    assert cfg.confidence is None
+    assert cfg.ramp_up_iters == 0
+
+
+@pytest.mark.parametrize(
+    ('key', 'hint'),
+    [('unsup_wieght', 'unsup_weight'), ('confidense', 'confidence')],
+)
+def test_unknown_setting_is_an_error_with_a_hint(key, hint):
+    with pytest.raises(ValueError, match=f"{key}.*did you mean '{hint}'"):
+        SemiTrainCfg.build({key: 1}, 2)
+
+
+@pytest.mark.parametrize(
+    ('setting', 'value'),
+    [
+        ('unsup_weight', -1),
+        ('self_weight', math.nan),
+        ('peer_weight', math.inf),
+        ('peer_source', 'teachers'),
+        ('p0', 'offline'),
+        ('confidence', 1.0),
+        ('confidence', -0.5),
+        ('ramp_up_iters', -3),
+    ],
+)
+def test_value_out_of_range_is_an_error(setting, value):
+    with pytest.raises(ValueError, match=f'semi_train_cfg.{setting}.*{value}'):
+        SemiTrainCfg.build({setting: value}, 2)
+
+
+@pytest.mark.parametrize(
+    ('cfg', 'learners'),
+    [
+        (dict(self_weight=0), 1),
+        (dict(self_weight=0, peer_weight=1), 1),
+        (dict(self_weight=0, peer_weight=0), 2),
+    ],
+)
+def test_unlabelled_images_without_labels_are_an_error(cfg, learners):
+    with pytest.raises(ValueError, match='no labels.*self_weight'):
+        SemiTrainCfg.build(cfg, learners)
+
+
+@pytest.mark.parametrize(
+    ('cfg', 'learners'),
+    [
+        (dict(self_weight=0), 2),
+        (dict(peer_weight=0), 1),
+        (dict(self_weight=0, peer_weight=0, unsup_weight=0), 1),
+        (dict(confidence=0.0), 1),
+        (dict(confidence=0.95), 2),
+        (dict(p0='stage', peer_source='student'), 2),
+    ],
+)
+def test_settings_that_make_sense_pass(cfg, learners):
+    built = SemiTrainCfg.build(cfg, learners)
+    assert all(getattr(built, key) == value for key, value in cfg.items())
+
+
+def test_ramp_up_by_hand():
+    cfg = SemiTrainCfg.build(dict(unsup_weight=2.0, ramp_up_iters=10), 2)
+    assert cfg.weight_at(0) == pytest.approx(2 * math.exp(-5))
+    assert cfg.weight_at(5) == pytest.approx(2 * math.exp(-1.25))
+    assert cfg.weight_at(9) == pytest.approx(2 * math.exp(-0.05))
+    assert cfg.weight_at(10) == 2.0
+    assert cfg.weight_at(10_000) == 2.0
+    assert SemiTrainCfg.build(None, 2).weight_at(0) == 1.0
+
+
+@given(
+    length=st.integers(1, 500),
+    weight=st.floats(0.01, 10),
+    iteration=st.integers(0, 600),
+)
+def test_ramp_up_never_falls_and_never_exceeds(length, weight, iteration):
+    cfg = SemiTrainCfg.build(
+        dict(unsup_weight=weight, ramp_up_iters=length), 1
+    )
+    now, then = cfg.weight_at(iteration), cfg.weight_at(iteration + 1)
+    assert 0 < now <= then <= weight
+
+
+def test_settings_cannot_be_changed_afterwards():
+    with pytest.raises(AttributeError):
+        SemiTrainCfg.build(None, 2).p0 = 'stage'
+
+
+def test_config_is_left_alone():
+    cfg = dict(self_weight=0.5)
+    SemiTrainCfg.build(cfg, 2)
+    assert cfg == dict(self_weight=0.5)
+
+
+def test_learner_names():
+    assert learner_names(2) == [
+        'students.0',
+        'students.1',
+        'teachers.0',
+        'teachers.1',
+        'ensemble',
+    ]
+
+
+@given(count=st.integers(1, 20))
+def test_prediction_keys_are_attributes_of_their_own(count):
+    keys = [prediction_key(name) for name in learner_names(count)]
+    assert len(set(keys)) == 2 * count + 1
+    assert all(key.isidentifier() for key in keys)
+    assert 'pred_sem_seg' not in keys
+
+
+def test_prediction_key_by_hand():
+    assert prediction_key('students.1') == 'pred_students_1'
+
+
+def test_check_choice():
+    check_choice('x', 'a', ['a', 'b'])
+    with pytest.raises(
+        ValueError, match=r"x='teacher.0'.*'teachers.0'.*Known"
+    ):
+        check_choice('x', 'teacher.0', ['students.0', 'teachers.0'])
+    with pytest.raises(ValueError, match=r"x=3 is unknown. Known: \['a'\]"):
+        check_choice('x', 3, ['a'])
+
+
+def test_did_you_mean():
+    assert did_you_mean('selfweight', ['self_weight']) == (
+        "; did you mean 'self_weight'?"
+    )
+    assert did_you_mean('zzz', ['self_weight']) == ''
