@@ -14,6 +14,7 @@ from torch import nn
 
 from rml_mmseg.models.utils.ema import BUFFER_POLICIES
 
+from ..average_statistics import average_statistics
 from ..unfinished_step import collect, restore
 from ..unwrap import unwrap
 
@@ -30,8 +31,9 @@ class MutualEMAHook(Hook):
 
     The teachers start as copies of the students, once, unless a checkpoint
     brought teachers. They move only when the optimisers stepped, so not in
-    the middle of an accumulated gradient. A student that is not finite
-    stops the run before it reaches its teacher.
+    the middle of an accumulated gradient, and are equal in all processes,
+    running statistics included. A student that is not finite stops the run
+    before it reaches its teacher.
 
     Args:
         momentum (float): Share of the teacher that stays, in [0, 1].
@@ -139,6 +141,7 @@ class MutualEMAHook(Hook):
         done = getattr(runner.train_loop, 'steps_since_restart', runner.iter)
         step = done // self._accumulated(wrapper)
         model.update_teachers(self.momentum_at(step), self.buffers)
+        average_statistics(model.teachers)
         for rectifier in model.rectifiers:
             rectifier.update()
 
