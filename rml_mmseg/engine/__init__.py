@@ -1,6 +1,6 @@
 """Hooks, loops and optimiser set-up."""
 
-from .hooks import MutualEMAHook
+from .hooks import MutualEMAHook, PseudoLabelMonitorHook
 from .loops import StagedTrainLoop
 from .optimizers import MutualOptimWrapper, MutualOptimWrapperConstructor
 
@@ -8,5 +8,6 @@ __all__ = [
     'MutualEMAHook',
     'MutualOptimWrapper',
     'MutualOptimWrapperConstructor',
+    'PseudoLabelMonitorHook',
     'StagedTrainLoop',
 ]

@@ -124,7 +124,7 @@ class StagedTrainLoop(IterBasedTrainLoop):
     def stage(self) -> int:
         """int: The stage of the current iteration, -1 for the burn-in."""
         done = self._iter - self.burn_in_iters
-        return min(done // self.iters_per_stage, self.stages - 1)
+        return max(min(done // self.iters_per_stage, self.stages - 1), -1)
 
     @property
     def stage_start(self) -> int:

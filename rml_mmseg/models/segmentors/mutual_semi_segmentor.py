@@ -15,6 +15,7 @@ from ..utils.cutmix import apply_mask
 from ..utils.ema import ema_update
 from ..utils.learner_cfg import learner_cfg, without_weights
 from ..utils.mixing import mix_masks
+from ..utils.monitored import monitored
 from ..utils.plain_checkpoint import fan_out
 from ..utils.pseudo_labels import PseudoLabeller
 from ..utils.segmentor_forward import (
@@ -246,6 +247,10 @@ class MutualSemiSegmentor(BaseSegmentor):
         if self.burning_in:
             return self._supervised_loss(inputs, data_samples)
         labels = self.pseudo_labeller(self, inputs)
+        if self.record is not None:
+            self.record.update(monitored(inputs, data_samples))
+        if not labels[0]:
+            return self._supervised_loss(inputs, data_samples)
         partner = torch.arange(len(inputs['weak'])).roll(1)
         partner = partner.to(inputs['weak'].device)
         losses: dict[str, Tensor] = {}

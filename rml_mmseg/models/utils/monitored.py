@@ -1,0 +1,34 @@
+"""What monitors, and no loss, read of a batch."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def monitored(
+    inputs: dict[str, Any], data_samples: dict[str, list]
+) -> dict[str, Tensor]:
+    """Maps that pseudo labels are compared with.
+
+    Args:
+        inputs (dict): Batch, with ``valid`` (M, H, W).
+        data_samples (dict): ``labelled`` and ``unlabelled`` samples.
+
+    Returns:
+        dict: ``valid`` (M, H, W), ``labelled``, the ground truth
+        (N, H, W), and, where all unlabelled samples have masks, ``masks``
+        (M, H, W).
+    """
+    maps = dict(
+        valid=inputs['valid'],
+        labelled=torch.cat(
+            [sample.gt_sem_seg.data for sample in data_samples['labelled']]
+        ),
+    )
+    unlabelled = data_samples['unlabelled']
+    if all('gt_sem_seg' in sample for sample in unlabelled):
+        maps['masks'] = torch.cat(
+            [sample.gt_sem_seg.data for sample in unlabelled]
+        )
+    return maps
