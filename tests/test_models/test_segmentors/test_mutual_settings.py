@@ -1,0 +1,204 @@
+"""Settings of the wrapper, and what a wrong one says."""
+
+import pytest
+import torch
+from mmengine.config import ConfigDict
+from mmseg.registry import MODELS
+
+from rml_mmseg.models import MutualSemiSegmentor, PrototypeRectifier
+from tests.toys import total, toy_batch, toy_mutual, toy_segmentor
+
+
+def _changed(**head):
+    segmentor = toy_segmentor()
+    segmentor['decode_head'].update(head)
+    return segmentor
+
+
+def _no_classifier():
+    segmentor = toy_segmentor()
+    segmentor['decode_head'] = dict(
+        type='SegmenterMaskTransformerHead',
+        in_channels=4,
+        channels=4,
+        num_classes=3,
+        num_layers=1,
+        num_heads=1,
+        embed_dims=4,
+        in_index=0,
+    )
+    return segmentor
+
+
+@pytest.mark.parametrize('field', ['predict_on', 'score'])
+@pytest.mark.parametrize('name', ['teacher.0', 'students.2', 'mean'])
+def test_unknown_learner_is_an_error(field, name):
+    value = name if field == 'predict_on' else [name]
+    with pytest.raises(ValueError, match=f"model.test_cfg.{field}='{name}'"):
+        toy_mutual(2, test_cfg={field: value})
+
+
+def test_hint_names_the_learner_that_was_meant():
+    with pytest.raises(ValueError, match="did you mean 'teachers.1'"):
+        toy_mutual(2, test_cfg=dict(predict_on='teacher.1'))
+
+
+def test_classes_must_agree():
+    with pytest.raises(ValueError, match=r'num_classes, found \[3, 4\]'):
+        toy_mutual(segmentors=[toy_segmentor(), toy_segmentor(num_classes=4)])
+
+
+def test_one_output_for_two_classes_is_an_error():
+    binary = _changed(
+        num_classes=2,
+        out_channels=1,
+        threshold=0.3,
+        loss_decode=dict(type='CrossEntropyLoss', use_sigmoid=True),
+    )
+    with pytest.raises(ValueError, match='out_channels must equal'):
+        toy_mutual(segmentors=[binary])
+
+
+def test_ignore_index_must_be_255():
+    with pytest.raises(ValueError, match=r'ignore_index.*\[255, 0\]'):
+        toy_mutual(segmentors=[toy_segmentor(), _changed(ignore_index=0)])
+
+
+def test_no_learner_is_an_error():
+    with pytest.raises(ValueError, match='model.segmentors'):
+        toy_mutual(segmentors=[])
+
+
+@pytest.mark.parametrize('key', ['pretrained', 'init_cfg'])
+def test_weights_belong_to_the_segmentors(key):
+    with pytest.raises(ValueError, match='model.segmentors'):
+        toy_mutual(2, **{key: 'x.pth'})
+
+
+def test_what_stock_tools_set_is_accepted():
+    toy_mutual(2, pretrained=None, train_cfg=None, init_cfg=None)
+
+
+def test_unknown_semi_setting_is_an_error():
+    with pytest.raises(ValueError, match='semi_train_cfg has no setting'):
+        toy_mutual(2, semi_train_cfg=dict(unsup=1))
+
+
+def test_head_without_classifier_needs_no_rectifier():
+    with pytest.raises(ValueError, match='SegmenterMask.*rectifier=None'):
+        toy_mutual(segmentors=[_no_classifier()])
+    model = toy_mutual(segmentors=[_no_classifier()], rectifier=None)
+    assert total(model.loss(*toy_batch())).isfinite()
+
+
+def test_rectifiers_fit_their_classifiers():
+    model = toy_mutual(
+        segmentors=[toy_segmentor(channels=4), toy_segmentor(channels=6)],
+        rectifier=dict(type='PrototypeRectifier', momentum=0.3),
+    )
+    assert [r.channels for r in model.rectifiers] == [4, 6]
+    assert [r.num_classes for r in model.rectifiers] == [3, 3]
+    assert all(isinstance(r, PrototypeRectifier) for r in model.rectifiers)
+    assert all(r.momentum == 0.3 for r in model.rectifiers)
+
+
+def test_without_a_rectifier_there_are_none():
+    assert len(toy_mutual(2, rectifier=None).rectifiers) == 0
+
+
+def test_config_is_left_alone_and_may_be_a_config_dict():
+    segmentor = ConfigDict(toy_segmentor())
+    segmentor.data_preprocessor = dict(type='SegDataPreProcessor')
+    cfg = ConfigDict(
+        type='MutualSemiSegmentor',
+        segmentors=[segmentor, segmentor],
+        rectifier=dict(type='PrototypeRectifier'),
+        semi_train_cfg=dict(self_weight=0.5),
+        test_cfg=dict(predict_on='students.1', score=['teachers.0']),
+        data_preprocessor=dict(type='SemiSegDataPreProcessor'),
+    )
+    before = cfg.to_dict()
+    model = MODELS.build(cfg)
+    assert isinstance(model, MutualSemiSegmentor)
+    assert cfg.to_dict() == before
+    assert model.semi_train_cfg.self_weight == 0.5
+
+
+def test_one_config_serves_as_one_learner():
+    model = toy_mutual(segmentors=toy_segmentor())
+    assert len(model.students) == len(model.teachers) == 1
+
+
+@pytest.mark.parametrize('learners', [1, 2, 3, 5])
+def test_any_number_of_learners(learners):
+    model = toy_mutual(learners)
+    assert total(model.loss(*toy_batch())).isfinite()
+    assert len(model.rectifiers) == learners
+
+
+def test_stock_networks_of_two_kinds_learn_together():
+    norm = dict(type='BN', requires_grad=True)
+    resnet = dict(
+        type='EncoderDecoder',
+        backbone=dict(
+            type='ResNet',
+            depth=18,
+            stem_channels=4,
+            base_channels=4,
+            norm_cfg=norm,
+        ),
+        decode_head=dict(
+            type='FCNHead',
+            in_channels=32,
+            in_index=3,
+            channels=8,
+            num_convs=1,
+            num_classes=3,
+            norm_cfg=norm,
+            align_corners=True,
+        ),
+    )
+    model = toy_mutual(segmentors=[resnet, toy_segmentor()])
+    losses = model.loss(*toy_batch(size=(32, 48)))
+    total(losses).backward()
+    assert total(losses).isfinite()
+    assert model.rectifiers[0].channels == 8
+    assert model.align_corners is True
+    assert all(
+        p.grad is not None and p.grad.isfinite().all()
+        for p in model.students.parameters()
+    )
+
+
+def test_channels_last_changes_no_value():
+    losses = []
+    state = None
+    for flag in (False, True):
+        model = toy_mutual(
+            segmentors=[toy_segmentor(kernel_size=3)] * 2,
+            semi_train_cfg=dict(channels_last=flag),
+        )
+        # The same random numbers fill the two layouts in another order.
+        state = state or model.state_dict()
+        model.load_state_dict(state)
+        losses.append(model.loss(*toy_batch()))
+    weight = model.students[0].backbone.first.weight
+    assert weight.is_contiguous(memory_format=torch.channels_last)
+    for name in losses[0]:
+        torch.testing.assert_close(losses[0][name], losses[1][name])
+
+
+def test_burn_in_learns_from_labelled_images_alone():
+    model = toy_mutual(2)
+    model.burning_in = True
+    inputs, samples = toy_batch()
+    losses = model.loss(dict(labelled=inputs['labelled'], weak=[]), samples)
+    assert [name for name in losses if 'loss' in name] == [
+        'students.0.decode.loss_ce',
+        'students.1.decode.loss_ce',
+    ]
+    for i, student in enumerate(model.students):
+        stock = student.loss(inputs['labelled'], samples['labelled'])
+        assert torch.equal(
+            losses[f'students.{i}.decode.loss_ce'], stock['decode.loss_ce']
+        )
