@@ -2,7 +2,7 @@
 # eight times its rate; iterations by 8, times 2 for the accumulation.
 _base_ = './deeplabv2_deeplabv2_city_1-8.py'
 optim_wrapper = dict(accumulative_counts=2)
-train_cfg = dict(iters_per_stage=22500, val_interval=2500)
+train_cfg = dict(iters_per_stage=22500, burn_in_iters=2500, val_interval=2500)
 # --auto-scale-lr does not know of accumulation: 2 times 2 is 4.
 auto_scale_lr = dict(enable=True, base_batch_size=2)
 # The eighth powers of 0.9999 and 0.999: an eighth of the steps.

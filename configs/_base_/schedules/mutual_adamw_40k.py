@@ -41,6 +41,7 @@ train_cfg = dict(
     type='StagedTrainLoop',
     stages=2,
     iters_per_stage=40000,
+    burn_in_iters=4000,
     val_interval=5000,
 )
 val_cfg = dict(type='ValLoop')
