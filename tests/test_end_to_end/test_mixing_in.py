@@ -18,7 +18,7 @@ def supervised(cfg):
     labelled = cfg.train_dataloader.dataset.labelled
     *steps, pack = labelled.pipeline
     # Two images are mixed, so both must have one size, also small ones.
-    labelled.pipeline = [*steps, dict(type='Pad', size=cfg.crop_size)]
+    labelled.pipeline = [*steps, dict(type='Pad', size=cfg.crop_size[::-1])]
     cfg.model = dict(cfg.cnn, data_preprocessor=preprocessor)
     cfg.model['test_cfg'] = dict(mode='whole')
     cfg.train_dataloader.sampler = dict(type='InfiniteSampler', shuffle=True)

@@ -146,7 +146,13 @@ def predict_inside(
         ExportError: If the checkpoint does not fit the config.
     """
     model = MODELS.build(cfg.model)
-    found = model.load_state_dict(loaded['state_dict'], strict=False)
+    try:
+        found = model.load_state_dict(loaded['state_dict'], strict=False)
+    except RuntimeError as error:
+        raise ExportError(
+            'the checkpoint does not fit the config; give the config of the '
+            f'training: {error}'
+        ) from error
     wrong = [
         key
         for key in (*found.missing_keys, *found.unexpected_keys)
