@@ -1,5 +1,5 @@
 # Figure 4, Mean Teacher: 59.81 mIoU in the paper; with all noises, as IML.
-_base_ = '../rml/deeplabv2_deeplabv2_city_1-8.py'
+_base_ = './_base_/figure_4.py'
 learners = ['students.0', 'teachers.0']
 model = dict(
     segmentors=[_base_.deeplabv2],
@@ -8,4 +8,3 @@ model = dict(
 )
 val_evaluator = dict(learners=learners)
 test_evaluator = dict(learners=learners)
-train_cfg = dict(stages=1)

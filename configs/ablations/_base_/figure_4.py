@@ -1,0 +1,18 @@
+# One stage, and the masks of the unlabelled images for the monitor alone:
+# train/monitor/teachers.0/mIoU is the curve of Figure 4, for direct mutual
+# learning train/monitor/students.0/mIoU.
+_base_ = '../../rml/deeplabv2_deeplabv2_city_1-8.py'
+train_dataloader = dict(
+    dataset=dict(
+        unlabelled=dict(
+            data_prefix=dict(seg_map_path='gtFine/train'),
+            seg_map_suffix='_gtFine_labelTrainIds.png',
+        )
+    )
+)
+train_cfg = dict(stages=1)
+custom_hooks = [
+    *_base_.custom_hooks,
+    # Not in the paper: over the last 100 batches.
+    dict(type='PseudoLabelMonitorHook', interval=50, window=100),
+]
