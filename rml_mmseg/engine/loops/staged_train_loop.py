@@ -40,10 +40,10 @@ class StagedTrainLoop(IterBasedTrainLoop):
         dataloader (DataLoader | dict): Of the training set.
         iters_per_stage (int): Iterations of a stage.
         stages (int): Number of stages. Defaults to 1.
-        burn_in_iters (int): Iterations before the first stage in which the
-            students learn from the labelled images alone, with a schedule
-            of its own, so that the first pseudo labels come from trained
-            networks (section 3 of RML). Defaults to 0.
+        burn_in_iters (int): First iterations of the first stage, in which
+            the students learn from the labelled images alone, so that the
+            first pseudo labels come from trained networks (section 3 of
+            RML). Defaults to 0.
         val_interval (int): Iterations between validations. Defaults to
             1000.
         val_begin (int): First iteration to validate at. Defaults to 1.
@@ -81,10 +81,10 @@ class StagedTrainLoop(IterBasedTrainLoop):
                 raise ValueError(
                     f'train_cfg.{name} must be 1 or more, got {value}'
                 )
-        if burn_in_iters < 0:
+        if not 0 <= burn_in_iters < iters_per_stage:
             raise ValueError(
-                f'train_cfg.burn_in_iters must be 0 or more, got '
-                f'{burn_in_iters}'
+                'train_cfg.burn_in_iters must be 0 or more and less than '
+                f'iters_per_stage={iters_per_stage}, got {burn_in_iters}'
             )
         self.stages = stages
         self.burn_in_iters = burn_in_iters
@@ -95,7 +95,7 @@ class StagedTrainLoop(IterBasedTrainLoop):
         super().__init__(
             runner,
             dataloader,
-            max_iters=burn_in_iters + stages * iters_per_stage,
+            max_iters=stages * iters_per_stage,
             val_begin=val_begin,
             val_interval=val_interval,
         )
@@ -122,22 +122,24 @@ class StagedTrainLoop(IterBasedTrainLoop):
 
     @property
     def stage(self) -> int:
-        """int: The stage of the current iteration, -1 for the burn-in."""
-        done = self._iter - self.burn_in_iters
-        return max(min(done // self.iters_per_stage, self.stages - 1), -1)
+        """int: The stage of the current iteration, from 0."""
+        return min(self._iter // self.iters_per_stage, self.stages - 1)
 
     @property
-    def stage_start(self) -> int:
-        """int: First iteration of the current stage or burn-in."""
-        if self._iter < self.burn_in_iters:
-            return 0
-        return self.burn_in_iters + self.stage * self.iters_per_stage
+    def stage_iter(self) -> int:
+        """int: Iteration within the stage, from 0."""
+        return self._iter - self.stage * self.iters_per_stage
+
+    @property
+    def burn_in(self) -> int:
+        """int: Iterations of the current stage without pseudo labels."""
+        return self.burn_in_iters if self.stage == 0 else 0
 
     @property
     def steps_since_restart(self) -> int:
         """int: Iterations since the students last began from scratch."""
         if self.restart_students and self.stage > 0:
-            return self._iter - self.stage_start
+            return self.stage_iter
         return self._iter
 
     def run(self) -> nn.Module:
@@ -146,8 +148,10 @@ class StagedTrainLoop(IterBasedTrainLoop):
         self.runner.call_hook('before_train_epoch')
         self._resume_within_stage()
         while self._iter < self._max_iters and not self.stop_training:
-            if self._iter == self.stage_start:
+            if self.stage_iter == 0:
                 self._begin_stage()
+            if self.stage_iter == self.burn_in:
+                self._begin_labels()
             self.runner.model.train()
             self.run_iter(next(self.dataloader_iterator))
             self._decide_current_val_interval()
@@ -171,15 +175,14 @@ class StagedTrainLoop(IterBasedTrainLoop):
         )
         model = unwrap(self.runner.model)
         if hasattr(model, 'burning_in'):
-            model.burning_in = self._iter < self.burn_in_iters
+            model.burning_in = self.stage_iter < self.burn_in
         super().run_iter(data_batch)
 
     def _resume_within_stage(self) -> None:
         """Go to the data, and the labels, of a resumed iteration."""
         if not self._iter:
             return
-        within = self._iter > self.stage_start and self.stage >= 0
-        if within and self._stage_files is not None:
+        if self.stage_iter > self.burn_in and self._stage_files is not None:
             self._stage_files.mend(self.stage)
         sampler = self.dataloader.sampler
         if not hasattr(sampler, 'skipped'):
@@ -199,25 +202,22 @@ class StagedTrainLoop(IterBasedTrainLoop):
         """Begin to load the data of the current iteration."""
         loader = self.dataloader
         loader.sampler.skipped = self._iter * loader.batch_size
-        if self._stage_files is not None and self.stage >= 0:
+        if self._stage_files is not None and self.stage_iter >= self.burn_in:
             loader.sampler.soft_labels = self._stage_files.folder(self.stage)
         self.dataloader_iterator = _InfiniteDataloaderIterator(loader)
 
     def _begin_stage(self) -> None:
-        burning_in = self._iter < self.burn_in_iters
-        length = self.burn_in_iters if burning_in else self.iters_per_stage
-        name = (
-            'Burn-in on labelled images'
-            if burning_in
-            else f'Stage {self.stage + 1} of {self.stages}'
-        )
         print_log(
-            f'{name}: iterations {self._iter} to {self._iter + length}',
+            f'Stage {self.stage + 1} of {self.stages}: iterations '
+            f'{self._iter} to {self._iter + self.iters_per_stage}',
             logger='current',
         )
-        self._restart_schedule(length)
+        self._restart_schedule()
+
+    def _begin_labels(self) -> None:
+        """Let the teachers read all images before they teach."""
         model = unwrap(self.runner.model)
-        if burning_in or not hasattr(model, 'rectifiers'):
+        if not hasattr(model, 'rectifiers'):
             return
         if self._stage_files is not None:
             self._stage_files.begin(self.stage, self.initialise)
@@ -229,7 +229,7 @@ class StagedTrainLoop(IterBasedTrainLoop):
         elif self.initialise:
             run_stage_pass(model, self.dataloader.dataset)
 
-    def _restart_schedule(self, length: int) -> None:
+    def _restart_schedule(self) -> None:
         """Put the schedulers back to their start, a stage long."""
         config = self.runner.cfg.get('param_scheduler')
         if config is None:
@@ -238,7 +238,7 @@ class StagedTrainLoop(IterBasedTrainLoop):
             for name in [key for key in group if key.startswith('initial_')]:
                 group[name[len('initial_') :]] = group[name]
         self.runner.param_schedulers = self.runner.build_param_scheduler(
-            with_default_end(config, length)
+            with_default_end(config, self.iters_per_stage)
         )
 
 
