@@ -1,6 +1,7 @@
 # SETR [28] with its naive decoder and auxiliary heads, over ViT-B/16: with the
 # paper's model noise (`setr`) and without (`setr_plain`). The paper names no
-# size; ViT-B with DeiT's ImageNet weights is the SETR that fits its GPUs.
+# size; four ViT-L would hold 1.2 billion weights, so ViT-B, from DeiT's
+# ImageNet weights.
 setr_head = dict(
     type='SETRUPHead',
     in_channels=768,

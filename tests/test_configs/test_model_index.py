@@ -1,0 +1,68 @@
+"""Metafiles, READMEs and docs/paper.md name the configs that are there."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+FAMILIES = ['ablations', 'rml', 'supervised']
+
+
+def leaves(family):
+    return {path.name for path in (ROOT / 'configs' / family).glob('*.py')}
+
+
+def load(path):
+    return yaml.safe_load((ROOT / path).read_text())
+
+
+def test_index_imports_every_family():
+    imports = load('model-index.yml')['Import']
+    assert imports == [f'configs/{name}/metafile.yml' for name in FAMILIES]
+
+
+@pytest.mark.parametrize('family', FAMILIES)
+def test_metafile_lists_every_config_once(family):
+    meta = load(f'configs/{family}/metafile.yml')
+    (collection,) = meta['Collections']
+    assert (ROOT / collection['README']).is_file()
+    configs = [model['Config'] for model in meta['Models']]
+    assert len(set(configs)) == len(configs)
+    assert {Path(path).name for path in configs} == leaves(family)
+    for model in meta['Models']:
+        assert model['Name'] == Path(model['Config']).stem
+        assert model['In Collection'] == collection['Name']
+        # Results are those of runs of this code, never the paper's.
+        assert ('Results' in model) == model['Metadata']['Measured']
+
+
+@pytest.mark.parametrize('family', FAMILIES)
+def test_readme_links_every_config(family):
+    folder = ROOT / 'configs' / family
+    links = re.findall(r'\]\(([^)#]+)\)', (folder / 'README.md').read_text())
+    local = [link for link in links if not link.startswith('http')]
+    assert all((folder / link).exists() for link in local)
+    assert leaves(family) <= set(local)
+
+
+def test_paper_page_names_what_exists():
+    text = (ROOT / 'docs' / 'paper.md').read_text()
+    configs = re.findall(r'\b((?:rml|supervised|ablations)/[\w.-]+\.py)', text)
+    assert len(configs) >= 25
+    for path in configs:
+        assert (ROOT / 'configs' / path).is_file(), path
+    for path in re.findall(
+        r'\b(?:tools|configs)/[\w./-]+\.(?:py|sh|md)', text
+    ):
+        assert (ROOT / path).exists(), path
+    code = '\n'.join(
+        path.read_text() for path in (ROOT / 'rml_mmseg').rglob('*.py')
+    )
+    names = re.findall(r'`(\w+?)(?:\.(\w+))?`', text)
+    for owner, member in names:
+        if owner[0].isupper():
+            assert f'class {owner}' in code, owner
+            if member:
+                assert re.search(rf'\b{member}\b', code), member
