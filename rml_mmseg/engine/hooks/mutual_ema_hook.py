@@ -20,8 +20,10 @@ from ..unwrap import unwrap
 
 
 def is_finite(module: nn.Module) -> bool:
-    """Whether every parameter of a network is finite."""
-    norms = torch._foreach_norm([p.detach() for p in module.parameters()])
+    """Whether parameters and running statistics of a network are finite."""
+    tensors = [p.detach() for p in module.parameters()]
+    tensors += [b for b in module.buffers() if b.is_floating_point()]
+    norms = torch._foreach_norm(tensors)
     return bool(torch.stack(norms).sum().isfinite())
 
 
@@ -32,8 +34,9 @@ class MutualEMAHook(Hook):
     The teachers start as copies of the students, once, unless a checkpoint
     brought teachers. They move only when the optimisers stepped, so not in
     the middle of an accumulated gradient, and are equal in all processes,
-    running statistics included. A student that is not finite stops the run
-    before it reaches its teacher.
+    running statistics included. Where an optimiser left its step out they
+    stay as they are. A student that is not finite stops the run before it
+    reaches its teacher.
 
     Args:
         momentum (float): Share of the teacher that stays, in [0, 1].
@@ -129,6 +132,10 @@ class MutualEMAHook(Hook):
         if not wrapper.should_update():
             return
         model = unwrap(runner.model)
+        if getattr(wrapper, 'last_skipped', ()):
+            for rectifier in model.rectifiers:
+                rectifier.discard()
+            return
         for i, student in enumerate(model.students):
             if not is_finite(student):
                 raise FloatingPointError(

@@ -14,6 +14,20 @@ from torch import Tensor, nn
 NONFINITE_POLICIES = ('stop', 'skip')
 
 
+def has_finite_gradients(wrapper: OptimWrapper) -> bool:
+    """Whether all gradients of an optimiser's parameters are finite."""
+    gradients = [
+        parameter.grad
+        for group in wrapper.optimizer.param_groups
+        for parameter in group['params']
+        if parameter.grad is not None
+    ]
+    if not gradients:
+        return True
+    norms = torch._foreach_norm(gradients)
+    return math.isfinite(float(torch.stack(norms).sum()))
+
+
 @OPTIM_WRAPPERS.register_module()
 class MutualOptimWrapper(OptimWrapperDict):
     """Optimisers of several students, stepped together.
@@ -22,9 +36,11 @@ class MutualOptimWrapper(OptimWrapperDict):
     then each student's optimiser clips and steps by its own rule. Under
     mixed precision all share one gradient scaler.
 
-    A student whose gradients are not finite is not stepped: the run stops,
-    or skips the step and counts it (scalar ``train/skipped_steps``). With a
-    gradient scaler the overflow is the scaler's to handle.
+    Where a student's gradients are not finite, either no student is stepped
+    and the run stops, or that student's step is left out and counted
+    (scalar ``train/skipped_steps``); ``MutualEMAHook`` then leaves teachers
+    and prototypes alone. With a gradient scaler the overflow is the
+    scaler's to handle.
 
     Args:
         on_nonfinite (str): ``'stop'`` or ``'skip'``. Defaults to
@@ -47,6 +63,7 @@ class MutualOptimWrapper(OptimWrapperDict):
             )
         self.on_nonfinite = on_nonfinite
         self.skipped_steps = 0
+        self.last_skipped: list[str] = []
         wrappers = list(optim_wrappers.values())
         self.leader = wrappers[0]
         for setting, values in (
@@ -98,39 +115,37 @@ class MutualOptimWrapper(OptimWrapperDict):
 
     def step(self, **kwargs: Any) -> None:
         """Clip and step every student's optimiser."""
-        for name, wrapper in self.optim_wrappers.items():
-            if self.scaler is None:
-                if self._is_finite(name, wrapper):
+        if self.scaler is None:
+            # All are looked at before the first is stepped.
+            self.last_skipped = self._not_finite()
+            for name, wrapper in self.optim_wrappers.items():
+                if name not in self.last_skipped:
                     wrapper.step(**kwargs)
-                continue
+            return
+        for wrapper in self.optim_wrappers.values():
             if wrapper.clip_grad_kwargs:
                 self.scaler.unscale_(wrapper.optimizer)
                 wrapper._clip_grad()
             self.scaler.step(wrapper.optimizer, **kwargs)
-        if self.scaler is not None:
-            self.scaler.update(self.leader._scale_update_param)
+        self.scaler.update(self.leader._scale_update_param)
 
-    def _is_finite(self, name: str, wrapper: OptimWrapper) -> bool:
-        """Whether a student may be stepped; stops the run if it says so."""
-        gradients = [
-            parameter.grad
-            for group in wrapper.optimizer.param_groups
-            for parameter in group['params']
-            if parameter.grad is not None
+    def _not_finite(self) -> list[str]:
+        """Students that must not be stepped; stops the run if told to."""
+        names = [
+            name
+            for name, wrapper in self.optim_wrappers.items()
+            if not has_finite_gradients(wrapper)
         ]
-        if not gradients:
-            return True
-        norms = torch._foreach_norm(gradients)
-        if math.isfinite(float(torch.stack(norms).sum())):
-            return True
-        message = f'{name}: the gradients are not finite'
+        if not names:
+            return names
+        message = f'the gradients of {names} are not finite'
         if self.on_nonfinite == 'stop':
             raise FloatingPointError(
                 f'{message}; nothing was updated. Look at the learning rate '
                 'and clip_grad, or set optim_wrapper.on_nonfinite="skip" to '
                 'leave such steps out'
             )
-        self.skipped_steps += 1
+        self.skipped_steps += len(names)
         print_log(
             f'{message}, step left out ({self.skipped_steps} so far)',
             logger='current',
@@ -138,7 +153,7 @@ class MutualOptimWrapper(OptimWrapperDict):
         MessageHub.get_current_instance().update_scalar(
             'train/skipped_steps', self.skipped_steps
         )
-        return False
+        return names
 
     def update_params(
         self,

@@ -128,7 +128,9 @@ class PrototypeRectifier(nn.Module):
         if packed is None:
             return None
         all_reduce(packed)
-        return packed[:, :-1], packed[:, -1]
+        sums, counts = packed[:, :-1], packed[:, -1]
+        # A class with a feature that is not finite counts as absent.
+        return sums, torch.where(sums.isfinite().all(1), counts, 0.0)
 
     @torch.no_grad()
     def update(
