@@ -78,7 +78,7 @@ class StageFiles:
             )
 
     def restart_students(self) -> None:
-        """Give the students the weights they had before the first stage."""
+        """Give the students the weights of the first labels' time."""
         path = osp.join(self.root, 'initial_students.pth')
         self.model.students.load_state_dict(self._load(path))
         self.model.sync_teachers()

@@ -50,9 +50,10 @@ class StagedTrainLoop(IterBasedTrainLoop):
         initialise (bool): Whether the prototypes are computed over all
             images at the start of a stage; otherwise the first batches
             make them. Defaults to True.
-        restart_students (bool): Whether a stage's students start again
-            from the weights they had before the first stage, taught by
-            the teachers they had. Defaults to False: they go on.
+        restart_students (bool): Whether a later stage's students start
+            again from the weights they had when the first labels were
+            made, taught by labels of the teachers they had. Defaults to
+            False: they go on.
 
     Raises:
         ValueError: If a length is below 1.

@@ -14,14 +14,13 @@ from torch import Tensor, nn
 from ..utils.cutmix import apply_mask
 from ..utils.ema import ema_update
 from ..utils.learner_cfg import learner_cfg, without_weights
+from ..utils.learners import build_rectifiers, check_learners
 from ..utils.mixing import mix_masks
 from ..utils.monitored import monitored
 from ..utils.plain_checkpoint import fan_out
 from ..utils.pseudo_labels import PseudoLabeller
 from ..utils.segmentor_forward import (
     channels_last,
-    classifier_of,
-    final_head,
     resize_logits,
     student_forward,
 )
@@ -101,8 +100,8 @@ class MutualSemiSegmentor(BaseSegmentor):
             MODELS.build(without_weights(c)) for c in configs
         )
         self.teachers.requires_grad_(False).eval()
-        self._check_learners()
-        self.rectifiers = self._build_rectifiers(rectifier)
+        check_learners(self.students)
+        self.rectifiers = build_rectifiers(self.students, rectifier)
         cfg = SemiTrainCfg.build(semi_train_cfg, len(self.students))
         self.semi_train_cfg = cfg
         self.pseudo_label_loss = MODELS.build(dict(cfg.loss))
@@ -119,54 +118,6 @@ class MutualSemiSegmentor(BaseSegmentor):
         self.ema_attached = False
         self.teachers_loaded = False
         self.record: Optional[dict[str, Any]] = None
-
-    def _check_learners(self) -> None:
-        for setting in ('num_classes', 'out_channels'):
-            found = [getattr(student, setting) for student in self.students]
-            if len(set(found)) > 1:
-                raise ValueError(
-                    'model.segmentors must agree in decode_head.'
-                    f'{setting}, found {found}'
-                )
-        if self.out_channels != self.num_classes:
-            raise ValueError(
-                'decode_head.out_channels must equal num_classes='
-                f'{self.num_classes}, found {self.out_channels}: pseudo '
-                'labels need one output a class, also for two classes'
-            )
-        ignored = [
-            getattr(final_head(student), 'ignore_index', 255)
-            for student in self.students
-        ]
-        if set(ignored) != {255}:
-            raise ValueError(
-                'decode_head.ignore_index must be 255 in all of '
-                f'model.segmentors, found {ignored}'
-            )
-
-    def _build_rectifiers(self, cfg: Optional[dict]) -> nn.ModuleList:
-        if cfg is None:
-            return nn.ModuleList()
-        rectifiers = []
-        for i, student in enumerate(self.students):
-            classifier = classifier_of(student)
-            if classifier is None:
-                raise ValueError(
-                    f'model.rectifier needs the classifier `conv_seg` of '
-                    f'model.segmentors[{i}].decode_head, and '
-                    f'{type(student.decode_head).__name__} has none; set '
-                    'rectifier=None or take another head'
-                )
-            rectifiers.append(
-                MODELS.build(
-                    dict(cfg),
-                    default_args=dict(
-                        num_classes=self.num_classes,
-                        channels=classifier.in_channels,
-                    ),
-                )
-            )
-        return nn.ModuleList(rectifiers)
 
     @property
     def _first(self) -> Any:

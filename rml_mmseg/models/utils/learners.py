@@ -1,0 +1,75 @@
+"""Checks of the learners, and what is built for each."""
+
+from typing import Any, Optional
+
+from mmseg.registry import MODELS
+from torch import nn
+
+from .segmentor_forward import classifier_of, final_head
+
+IGNORE_INDEX = 255
+
+
+def check_learners(students: Any) -> None:
+    """Refuse learners that cannot teach each other.
+
+    Args:
+        students (nn.ModuleList): Stock segmentors.
+
+    Raises:
+        ValueError: If they differ in classes, have not one output a class,
+            or ignore another label than 255.
+    """
+    for setting in ('num_classes', 'out_channels'):
+        found = [getattr(student, setting) for student in students]
+        if len(set(found)) > 1:
+            raise ValueError(
+                f'model.segmentors must agree in decode_head.{setting}, '
+                f'found {found}'
+            )
+    classes, outputs = students[0].num_classes, students[0].out_channels
+    if outputs != classes:
+        raise ValueError(
+            f'decode_head.out_channels must equal num_classes={classes}, '
+            f'found {outputs}: pseudo labels need one output a class, also '
+            'for two classes'
+        )
+    ignored = [
+        getattr(final_head(student), 'ignore_index', IGNORE_INDEX)
+        for student in students
+    ]
+    if set(ignored) != {IGNORE_INDEX}:
+        raise ValueError(
+            f'decode_head.ignore_index must be {IGNORE_INDEX} in all of '
+            f'model.segmentors, found {ignored}'
+        )
+
+
+def build_rectifiers(students: Any, cfg: Optional[dict]) -> nn.ModuleList:
+    """A rectifier for every learner, or none.
+
+    Args:
+        students (nn.ModuleList): Stock segmentors.
+        cfg (dict, optional): Config of a rectifier.
+
+    Returns:
+        nn.ModuleList: Empty where ``cfg`` is None.
+
+    Raises:
+        ValueError: If a learner has no classifier to take features from.
+    """
+    rectifiers = nn.ModuleList()
+    for i, student in enumerate(students if cfg is not None else ()):
+        classifier = classifier_of(student)
+        if classifier is None:
+            raise ValueError(
+                'model.rectifier needs the classifier `conv_seg` of '
+                f'model.segmentors[{i}].decode_head, and '
+                f'{type(student.decode_head).__name__} has none; set '
+                'rectifier=None or take another head'
+            )
+        settings = dict(
+            num_classes=student.num_classes, channels=classifier.in_channels
+        )
+        rectifiers.append(MODELS.build(dict(cfg or {}), default_args=settings))
+    return rectifiers
