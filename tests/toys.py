@@ -1,12 +1,15 @@
 """Small data sets, networks and batches that several tests share."""
 
+import itertools
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
+from mmengine.config import Config
 from mmengine.model import BaseModule
 from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
@@ -17,6 +20,7 @@ import rml_mmseg  # noqa: F401  (registers the package)
 # As `default_scope` of every config does.
 init_default_scope('mmseg')
 
+RUNS = itertools.count()
 CLASSES = ('road', 'tree', 'sky')
 PALETTE = [[0, 0, 0], [0, 255, 0], [0, 0, 255]]
 METAINFO = dict(classes=CLASSES, palette=PALETTE)
@@ -36,8 +40,10 @@ def write_images(folder: Path, count: int, size=(8, 10), seed=0) -> None:
         cv2.imwrite(str(folder / 'ann' / f'{i}.png'), image[..., 0] % 3)
 
 
-def labelled_cfg(root: Path, steps=(), **kwargs) -> dict:
+def labelled_cfg(root: Path, steps=(), serialize_data=False) -> dict:
+    # Serialising collects the garbage of the whole process each time.
     return dict(
+        serialize_data=serialize_data,
         type='BaseSegDataset',
         data_root=str(root),
         data_prefix=dict(img_path='img', seg_map_path='ann'),
@@ -49,7 +55,6 @@ def labelled_cfg(root: Path, steps=(), **kwargs) -> dict:
             *steps,
             dict(type='PackSegInputs'),
         ],
-        **kwargs,
     )
 
 
@@ -59,6 +64,7 @@ def unlabelled_cfg(root: Path, steps=(), masks=False, views=None) -> dict:
         prefix['seg_map_path'] = 'ann'
     return dict(
         type='UnlabelledSegDataset',
+        serialize_data=False,
         data_root=str(root),
         data_prefix=prefix,
         pipeline=[
@@ -174,6 +180,75 @@ def toy_batch(
         unlabelled=[SegDataSample() for _ in range(unlabelled)],
     )
     return inputs, samples
+
+
+def toy_model_cfg(learners=2, rectifier=True, segmentors=None, **kwargs):
+    """Config of a wrapper around small networks."""
+    cfg = dict(
+        type='MutualSemiSegmentor',
+        segmentors=segmentors or [toy_segmentor() for _ in range(learners)],
+        data_preprocessor=dict(
+            type='SemiSegDataPreProcessor', mean=[128.0] * 3, std=[64.0] * 3
+        ),
+        **kwargs,
+    )
+    if rectifier:
+        cfg['rectifier'] = dict(type='PrototypeRectifier', momentum=0.5)
+    return cfg
+
+
+def toy_runner(folder: Path, hooks=(), masks=False, **settings) -> Runner:
+    """A real Runner over 3 labelled, 5 unlabelled and 2 other images."""
+    for name, count in (('labelled', 3), ('unlabelled', 5), ('val', 2)):
+        if not (folder / name).exists():
+            write_images(folder / name, count, seed=count)
+    sampler = dict(type='SemiSegSampler')
+    cfg = dict(
+        default_scope='mmseg',
+        work_dir=str(folder / 'work'),
+        experiment_name=f'toy_{next(RUNS)}',
+        model=toy_model_cfg(),
+        train_dataloader=dict(
+            batch_size=2,
+            num_workers=0,
+            sampler=sampler,
+            dataset=dict(
+                type='SemiSegDataset',
+                labelled=labelled_cfg(folder / 'labelled'),
+                unlabelled=unlabelled_cfg(folder / 'unlabelled', (), masks),
+            ),
+        ),
+        train_cfg=dict(
+            type='StagedTrainLoop', iters_per_stage=4, val_interval=100
+        ),
+        optim_wrapper=dict(
+            constructor='MutualOptimWrapperConstructor',
+            optimizer=dict(type='SGD', lr=0.1),
+        ),
+        custom_hooks=[dict(type='MutualEMAHook', momentum=0.9)],
+        default_hooks=dict(logger=None, checkpoint=None, timer=None),
+        randomness=dict(seed=0),
+        log_level='ERROR',
+    )
+    cfg.update(settings)
+    runner = Runner.from_cfg(Config(cfg))
+    for hook in hooks:
+        runner.register_hook(hook, priority='LOWEST')
+    return runner
+
+
+def val_settings(folder: Path) -> dict:
+    """Settings of ``toy_runner`` for validation."""
+    return dict(
+        val_dataloader=dict(
+            batch_size=1,
+            num_workers=0,
+            sampler=dict(type='DefaultSampler', shuffle=False),
+            dataset=labelled_cfg(folder / 'val'),
+        ),
+        val_cfg=dict(type='ValLoop'),
+        val_evaluator=dict(type='LearnersIoUMetric'),
+    )
 
 
 def total(losses) -> torch.Tensor:

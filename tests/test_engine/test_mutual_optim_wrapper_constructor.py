@@ -1,0 +1,115 @@
+import copy
+
+import pytest
+import torch
+from mmengine.optim import build_optim_wrapper
+from torch import nn
+
+from rml_mmseg.engine import MutualOptimWrapper
+from tests.toys import toy_mutual, toy_segmentor
+
+CONSTRUCTOR = dict(constructor='MutualOptimWrapperConstructor')
+SGD = dict(type='SGD', lr=0.1, momentum=0.9)
+
+
+def _model(**backbone):
+    segmentor = toy_segmentor(**backbone)
+    return toy_mutual(segmentors=[segmentor, segmentor])
+
+
+def _build(model, **cfg):
+    return build_optim_wrapper(model, dict(CONSTRUCTOR, **cfg))
+
+
+def test_one_rule_for_all():
+    model = _model()
+    wrapper = _build(model, optimizer=SGD)
+    assert isinstance(wrapper, MutualOptimWrapper)
+    assert list(wrapper.keys()) == ['students.0', 'students.1']
+    for i, part in enumerate(wrapper.values()):
+        assert isinstance(part.optimizer, torch.optim.SGD)
+        held = {id(p) for g in part.param_groups for p in g['params']}
+        assert held == {id(p) for p in model.students[i].parameters()}
+    assert wrapper.on_nonfinite == 'stop'
+
+
+def test_each_by_its_own_rule():
+    wrapper = _build(
+        _model(),
+        accumulative_counts=2,
+        on_nonfinite='skip',
+        students=[
+            dict(optimizer=SGD),
+            dict(
+                optimizer=dict(type='AdamW', lr=0.01),
+                clip_grad=dict(max_norm=1.0),
+            ),
+        ],
+    )
+    first, second = wrapper.values()
+    assert isinstance(first.optimizer, torch.optim.SGD)
+    assert isinstance(second.optimizer, torch.optim.AdamW)
+    assert first.clip_grad_kwargs is None
+    assert second.clip_grad_kwargs == dict(max_norm=1.0)
+    assert first._accumulative_counts == second._accumulative_counts == 2
+    assert wrapper.on_nonfinite == 'skip'
+
+
+def test_own_settings_come_before_the_common_ones():
+    wrapper = _build(
+        _model(),
+        optimizer=SGD,
+        students=[{}, dict(optimizer=dict(type='SGD', lr=0.5))],
+    )
+    rates = wrapper.get_lr()
+    assert set(rates['students.0.lr']) == {0.1}
+    assert set(rates['students.1.lr']) == {0.5}
+
+
+def test_parameter_rules_of_all_and_of_one():
+    optimizer = dict(SGD, weight_decay=0.1)
+    no_decay = dict(norm_decay_mult=0.0)
+    backbone = dict(custom_keys=dict(backbone=dict(lr_mult=0.1)))
+    model = _model(norm=True)
+    wrapper = _build(
+        model,
+        optimizer=optimizer,
+        paramwise_cfg=no_decay,
+        students=[{}, dict(paramwise_cfg=backbone)],
+    )
+    first, second = wrapper.values()
+    norm = {id(p) for p in model.students[0].backbone.norm.parameters()}
+    for group in first.param_groups:
+        ids = {id(p) for p in group['params']}
+        assert group['weight_decay'] == (0.0 if ids <= norm else 0.1)
+        assert group['lr'] == 0.1
+    stem = {id(p) for p in model.students[1].backbone.parameters()}
+    for group in second.param_groups:
+        ids = {id(p) for p in group['params']}
+        assert group['weight_decay'] == 0.1
+        assert group['lr'] == pytest.approx(0.01 if ids <= stem else 0.1)
+
+
+def test_config_is_left_alone():
+    cfg = dict(
+        CONSTRUCTOR, optimizer=SGD, students=[dict(), dict(optimizer=SGD)]
+    )
+    before = copy.deepcopy(cfg)
+    build_optim_wrapper(_model(), cfg)
+    assert cfg == before
+
+
+@pytest.mark.parametrize('entries', [1, 3])
+def test_number_of_entries_must_fit(entries):
+    with pytest.raises(ValueError, match=f'{entries} entries for 2'):
+        _build(_model(), students=[dict(optimizer=SGD)] * entries)
+
+
+def test_student_without_optimiser_is_an_error():
+    with pytest.raises(ValueError, match=r'no `optimizer`.*students\[1\]'):
+        _build(_model(), students=[dict(optimizer=SGD), dict()])
+
+
+def test_plain_model_is_an_error():
+    with pytest.raises(ValueError, match='MutualSemiSegmentor, got Linear'):
+        _build(nn.Linear(2, 2), optimizer=SGD)

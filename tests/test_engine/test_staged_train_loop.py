@@ -1,0 +1,333 @@
+import cv2
+import pytest
+import torch
+from mmengine.hooks import Hook
+
+from rml_mmseg.datasets.seeding import derive_seed
+from rml_mmseg.engine.loops.staged_train_loop import with_default_end
+from tests.toys import toy_model_cfg, toy_runner, toy_segmentor, val_settings
+
+
+class Watch(Hook):
+    """Keeps what is asked for at the start of every iteration."""
+
+    priority = 'LOWEST'
+
+    def __init__(self, look):
+        self.look, self.seen = look, []
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        self.seen.append(self.look(runner, data_batch))
+
+
+def _seen(tmp_path, look, train_cfg=None, **settings):
+    watch = Watch(look)
+    train_cfg = dict(
+        dict(type='StagedTrainLoop', iters_per_stage=3, val_interval=100),
+        **(train_cfg or {}),
+    )
+    runner = toy_runner(tmp_path, [watch], train_cfg=train_cfg, **settings)
+    runner.train()
+    return watch.seen
+
+
+def _rates(runner, _):
+    return [
+        round(rate[0], 9) for rate in runner.optim_wrapper.get_lr().values()
+    ]
+
+
+# In mmengine a polynomial is at its end in the last iteration.
+POLY = dict(type='PolyLR', power=1.0, eta_min=0.0, by_epoch=False)
+
+
+class TestSchedule:
+    def test_starts_again_with_every_stage(self, tmp_path):
+        seen = _seen(tmp_path, _rates, dict(stages=2), param_scheduler=[POLY])
+        stage = [0.1, 0.05, 0.0]
+        assert [rate for rate, _ in seen] == pytest.approx(stage * 2)
+        assert all(first == second for first, second in seen)
+
+    def test_warm_up_starts_again_too(self, tmp_path):
+        linear = dict(type='LinearLR', start_factor=0.5, end=2, by_epoch=False)
+        seen = _seen(
+            tmp_path, _rates, dict(stages=2), param_scheduler=[linear]
+        )
+        assert [rate for rate, _ in seen] == pytest.approx(
+            [0.05, 0.1, 0.1] * 2
+        )
+
+    def test_every_student_has_its_own(self, tmp_path):
+        seen = _seen(
+            tmp_path,
+            _rates,
+            dict(stages=2),
+            param_scheduler={
+                'students.0': [POLY],
+                'students.1': [dict(POLY, eta_min=0.1)],
+            },
+        )
+        assert [rates[0] for rates in seen] == pytest.approx(
+            [0.1, 0.05, 0.0] * 2
+        )
+        assert [rates[1] for rates in seen] == pytest.approx([0.1] * 6)
+
+    def test_without_one_the_rate_stays(self, tmp_path):
+        assert _seen(tmp_path, _rates, dict(stages=2)) == [[0.1, 0.1]] * 6
+
+    def test_burn_in_shares_the_first_stage_s(self, tmp_path):
+        seen = _seen(
+            tmp_path,
+            _rates,
+            dict(burn_in_iters=1, stages=2),
+            param_scheduler=[POLY],
+        )
+        assert [rate for rate, _ in seen] == pytest.approx(
+            [0.1, 0.05, 0.0] * 2
+        )
+
+    def test_end_of_a_stage_is_the_default_end(self):
+        config = {
+            'students.0': [dict(type='PolyLR', by_epoch=False)],
+            'students.1': dict(type='PolyLR', by_epoch=False, end=5),
+        }
+        expected = {
+            'students.0': [dict(type='PolyLR', by_epoch=False, end=9)],
+            'students.1': dict(type='PolyLR', by_epoch=False, end=5),
+        }
+        assert with_default_end(config, 9) == expected
+        assert 'end' not in config['students.0'][0]
+        by_epoch = dict(type='PolyLR')
+        assert with_default_end(by_epoch, 9) == by_epoch
+
+
+def _direct_means(folder, teacher):
+    """Mean feature and pixels of every class over all eight images."""
+    sums, counts = torch.zeros(3, 4), torch.zeros(3)
+    for path in [
+        *sorted((folder / 'labelled' / 'img').iterdir()),
+        *sorted((folder / 'unlabelled' / 'img').iterdir()),
+    ]:
+        image = torch.from_numpy(cv2.imread(str(path))).permute(2, 0, 1)
+        image = (image[None].float() - 128.0) / 64.0
+        features = teacher.backbone(image)[0]
+        says = teacher.decode_head.conv_seg(features).argmax(1)
+        for pixel, k in zip(
+            features.permute(0, 2, 3, 1).flatten(0, 2), says.flatten()
+        ):
+            sums[k] += pixel
+            counts[k] += 1
+    return sums / counts.clamp(min=1)[:, None], counts
+
+
+class TestPrototypes:
+    @pytest.mark.parametrize('stride', [1, 2])
+    def test_are_the_mean_over_all_images_when_a_stage_begins(
+        self, tmp_path, stride
+    ):
+        def look(runner, _):
+            model = runner.model
+            with torch.no_grad():
+                direct = [_direct_means(tmp_path, t) for t in model.teachers]
+            return [
+                (r.prototypes.clone(), r.counts.clone(), means, counts)
+                for r, (means, counts) in zip(model.rectifiers, direct)
+            ]
+
+        seen = _seen(
+            tmp_path,
+            look,
+            dict(stages=2, iters_per_stage=2),
+            model=toy_model_cfg(segmentors=[toy_segmentor(stride=stride)] * 2),
+        )
+        for iteration in (0, 2):
+            for prototypes, counts, means, expected in seen[iteration]:
+                assert int(expected.sum()) == 8 * (80 // stride**2)
+                # A class that the teacher gives no pixel keeps what it has.
+                known = expected > 0
+                assert torch.equal(counts[known].float(), expected[known])
+                torch.testing.assert_close(prototypes[known], means[known])
+        # In between they are a moving average.
+        prototypes, counts, _, expected = seen[1][0]
+        assert int(counts.sum()) > int(expected.sum())
+
+    def test_may_be_left_to_the_first_batches(self, tmp_path):
+        seen = _seen(
+            tmp_path,
+            lambda runner, _: int(runner.model.rectifiers[0].counts.sum()),
+            dict(initialise=False),
+        )
+        assert seen == [0, 160, 320]
+
+    def test_without_rectifiers_nothing_is_read(self, tmp_path, monkeypatch):
+        read = []
+        monkeypatch.setattr(
+            'rml_mmseg.datasets.SemiSegDataset.load_image',
+            lambda self, path: read.append(path),
+        )
+        _seen(
+            tmp_path,
+            lambda *_: None,
+            model=toy_model_cfg(rectifier=False),
+        )
+        assert read == []
+
+
+class TestRandomness:
+    def test_every_iteration_has_a_seed_of_its_own(self, tmp_path):
+        seen = _seen(tmp_path, lambda *_: torch.initial_seed())
+        assert seen == [derive_seed(0, 0, i) for i in range(3)]
+
+    def test_same_seed_same_weights_and_others_otherwise(self, tmp_path):
+        def weights(seed):
+            runner = toy_runner(
+                tmp_path,
+                randomness=dict(seed=seed),
+                model=toy_model_cfg(segmentors=[toy_segmentor(dropout=0.5)]),
+            )
+            return runner.train().state_dict()
+
+        first, second, other = weights(0), weights(0), weights(1)
+        assert all(torch.equal(first[key], second[key]) for key in first)
+        assert not all(torch.equal(first[key], other[key]) for key in first)
+
+    def test_monitoring_masks_change_no_bit(self, tmp_path):
+        def weights(masks):
+            runner = toy_runner(tmp_path, masks=masks)
+            state = runner.train().state_dict()
+            sample = runner.train_dataloader.dataset[0]['unlabelled'][0]
+            assert ('gt_sem_seg' in sample['data_samples']) == masks
+            return state
+
+        plain = weights(False)
+        for path in (tmp_path / 'unlabelled' / 'ann').iterdir():
+            cv2.imwrite(str(path), cv2.imread(str(path), 0) * 0 + 200)
+        garbage = weights(True)
+        assert all(torch.equal(plain[key], garbage[key]) for key in plain)
+
+
+class TestModes:
+    def test_students_train_and_teachers_never(self, tmp_path):
+        def look(runner, _):
+            model = runner.model
+            return (
+                all(m.training for m in model.students.modules()),
+                any(m.training for m in model.teachers.modules()),
+            )
+
+        seen = _seen(
+            tmp_path,
+            look,
+            dict(val_interval=1, stages=2),
+            **val_settings(tmp_path),
+        )
+        assert seen == [(True, False)] * 6
+
+    def test_burn_in_learns_from_labelled_images_alone(self, tmp_path):
+        seen = _seen(
+            tmp_path,
+            lambda runner, _: (
+                runner.model.burning_in,
+                runner.train_loop.stage,
+                int(runner.model.rectifiers[0].counts.sum()) > 0,
+            ),
+            dict(burn_in_iters=2, iters_per_stage=3, stages=2),
+        )
+        assert seen == [
+            (True, 0, False),
+            (True, 0, False),
+            (False, 0, True),
+            (False, 1, True),
+            (False, 1, True),
+            (False, 1, True),
+        ]
+
+
+class TestData:
+    def test_batches_are_the_sampler_s_in_order(self, tmp_path):
+        def look(runner, batch):
+            return [s.img_path for s in batch['unlabelled'][0]['data_samples']]
+
+        seen = _seen(tmp_path, look, dict(iters_per_stage=5))
+        names = [path for batch in seen for path in batch]
+        assert len(set(names[:5])) == len(set(names[5:])) == 5
+        again = _seen(tmp_path, look, dict(iters_per_stage=5))
+        assert again == seen
+
+
+class TestValidation:
+    @pytest.mark.parametrize(
+        ('settings', 'expected'),
+        [
+            (dict(val_interval=2), [2, 4, 5]),
+            (dict(val_interval=2, val_begin=3), [4, 5]),
+            (dict(val_interval=100), [5]),
+            (dict(val_interval=1), [1, 2, 3, 4, 5]),
+        ],
+    )
+    def test_happens_at_its_interval_and_at_the_end(
+        self, tmp_path, settings, expected
+    ):
+        seen = []
+
+        class Count(Hook):
+            def before_val(self, runner):
+                seen.append(runner.iter)
+
+        toy_runner(
+            tmp_path,
+            [Count()],
+            train_cfg=dict(
+                type='StagedTrainLoop', iters_per_stage=5, **settings
+            ),
+            **val_settings(tmp_path),
+        ).train()
+        assert seen == expected
+
+
+@pytest.mark.parametrize(
+    ('setting', 'value'),
+    [
+        ('stages', 0),
+        ('iters_per_stage', 0),
+        ('val_interval', -1),
+        ('burn_in_iters', -1),
+        ('burn_in_iters', 2),
+    ],
+)
+def test_length_out_of_range_is_an_error(tmp_path, setting, value):
+    runner = toy_runner(
+        tmp_path,
+        train_cfg={
+            'type': 'StagedTrainLoop',
+            'iters_per_stage': 2,
+            setting: value,
+        },
+    )
+    with pytest.raises(ValueError, match=f'train_cfg.{setting}.*{value}'):
+        runner.train()
+
+
+def test_restarting_students_needs_labels_of_the_stage(tmp_path):
+    runner = toy_runner(
+        tmp_path,
+        train_cfg=dict(
+            type='StagedTrainLoop', iters_per_stage=2, restart_students=True
+        ),
+    )
+    with pytest.raises(ValueError, match="restart_students.*p0='stage'"):
+        runner.train()
+
+
+def test_length_of_the_run_is_that_of_all_stages(tmp_path):
+    runner = toy_runner(
+        tmp_path,
+        train_cfg=dict(
+            type='StagedTrainLoop',
+            iters_per_stage=2,
+            stages=3,
+            burn_in_iters=1,
+        ),
+    )
+    runner.train()
+    assert runner.iter == 6
