@@ -76,6 +76,20 @@ def test_hostile_pickle_is_refused_and_not_run(tmp_path, protocol):
         assert not Path(target).exists()
 
 
+class Huge:
+    """A pickle of an array whose memory is asked for before its content."""
+
+    def __reduce__(self):
+        return np.ndarray(0).__reduce__()[0], (np.ndarray, (1 << 20,), b'b')
+
+
+def test_array_that_begins_with_a_size_is_refused(tmp_path):
+    path = tmp_path / 'split_0.pkl'
+    path.write_bytes(pickle.dumps(Huge()))
+    with pytest.raises(ValueError, match='not the beginning'):
+        split_readers.read_permutation(path)
+
+
 @pytest.mark.parametrize(
     'content',
     [

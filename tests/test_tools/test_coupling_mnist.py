@@ -134,6 +134,16 @@ def test_perturbed_stays_within_its_settings():
     assert jittered.abs().max() <= 0.4 and jittered.abs().max() > 0.1
 
 
+def test_noisy_mode_without_noise_is_the_indirect_one(data):
+    quiet = replace(SETTINGS, pixel_noise=0.0, jitter=0.0, dropout=0.0)
+    values = [row[3:] for row in tool.run('indirect', 0, data, quiet)]
+    noisy = [row[3:] for row in tool.run('indirect_noise', 0, data, quiet)]
+    assert noisy == values
+    dropout = replace(quiet, dropout=0.5)
+    noisy = [row[3:] for row in tool.run('indirect_noise', 0, data, dropout)]
+    assert noisy[0] == values[0] and noisy[-1] != values[-1]
+
+
 def test_unknown_mode_is_named(data):
     with pytest.raises(ValueError, match="direct.*got 'mutual'"):
         tool.run('mutual', 0, data, SETTINGS)
