@@ -13,7 +13,7 @@ unlabelled_pipeline = [
     dict(type='RandomFlip', prob=0.5),
     dict(
         type='WeakStrongViews',
-        strong=[dict(type='PhotometricRandAugment')],
+        strong=[dict(type='PhotometricRandAugment', magnitude_level=5)],
         num_strong=2,
     ),
     dict(type='CutMix'),

@@ -50,8 +50,8 @@ model = dict(
         type='SemiSegDataPreProcessor', **_base_.preprocessor
     ),
     segmentors=[_base_.resnet, vit],
-    rectifier=dict(type='PrototypeRectifier', momentum=0.99),
-    semi_train_cfg=dict(ramp_up_iters=200),
+    rectifier=dict(type='PrototypeRectifier', momentum=0.95),
+    semi_train_cfg=dict(channels_last=True),
     test_cfg=dict(
         mode='whole',
         predict_on='teachers.0',

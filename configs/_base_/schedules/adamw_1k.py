@@ -1,7 +1,10 @@
+# Not in the paper: fine-tuning small pretrained networks in 1,000 steps.
+# With a quarter of this rate the baseline had not converged (38.8 mIoU on
+# the validation set instead of 48.8).
 optim_wrapper = dict(
     type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=5e-4, weight_decay=0.01),
-    paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.2))),
+    optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.01),
+    paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.25))),
 )
 param_scheduler = [
     dict(type='PolyLR', eta_min=0.0, power=0.9, begin=0, by_epoch=False)
