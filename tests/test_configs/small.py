@@ -120,12 +120,11 @@ def shrink_pixels(cfg: Config, divisor: int) -> None:
 
 
 def shrink_run(cfg: Config, iterations: int) -> None:
-    """Two or three iterations in this process, in place."""
+    """A few iterations a stage in this process, in place."""
     for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         cfg[name].update(num_workers=0, persistent_workers=False)
     loop = cfg.train_cfg
-    stages = loop.get('stages', 1)
-    loop.iters_per_stage = max(iterations // stages, 1)
+    loop.iters_per_stage = iterations
     if loop.get('burn_in_iters'):
         loop.burn_in_iters = 1
     loop.val_interval = 100
