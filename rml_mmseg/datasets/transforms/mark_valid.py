@@ -58,6 +58,7 @@ class MarkValid(LoadAnnotations):
     def transform(self, results: dict) -> dict:
         """Add the numbers."""
         shape = results['img'].shape[:2]
+        results.setdefault('seg_fields', [])
         if results.get('seg_map_path'):
             results.setdefault('label_map', None)
             results.setdefault('reduce_zero_label', False)
@@ -70,7 +71,7 @@ class MarkValid(LoadAnnotations):
                 )
             results['monitor_mask'] = mask
         else:
-            results.setdefault('seg_fields', []).append('gt_seg_map')
+            results['seg_fields'].append('gt_seg_map')
         results['gt_seg_map'] = source_indices(*shape)
         results['source_shape'] = shape
         return results
