@@ -7,6 +7,7 @@ from mmcv.transforms import Compose
 from mmseg.registry import TRANSFORMS
 
 from rml_mmseg.datasets import MarkValid
+from rml_mmseg.datasets.transforms.mark_valid import source_indices
 
 SIZE = 12
 PAD = dict(type='Pad', size=(16, 16), pad_val=dict(img=0, seg=255))
@@ -57,7 +58,7 @@ def _class_of(image):
     return np.where(classes == 6, 255, classes)
 
 
-def _packed(steps, mask_path=None, seed=0):
+def _packed(steps, mask_path=None, seed=0, **more):
     pipeline = Compose(
         [
             TRANSFORMS.build(step)
@@ -70,7 +71,7 @@ def _packed(steps, mask_path=None, seed=0):
         ]
     )
     results = dict(
-        img=_image(), img_shape=(SIZE, SIZE), ori_shape=(SIZE, SIZE)
+        img=_image(), img_shape=(SIZE, SIZE), ori_shape=(SIZE, SIZE), **more
     )
     if mask_path:
         results['seg_map_path'] = str(mask_path)
@@ -114,21 +115,44 @@ def test_padding_exists_in_these_cases(name):
     assert valid.sum() < valid.numel()
 
 
-def test_map_before_geometry():
-    results = MarkValid()(dict(img=_image()))
-    assert results['monitored'] is False
+@pytest.mark.parametrize('name', GEOMETRY)
+@pytest.mark.parametrize('seed', range(3))
+def test_places_tell_where_a_pixel_came_from(name, seed):
+    inputs = _packed(GEOMETRY[name], seed=seed, keep_places=True)['inputs']
+    valid = inputs['valid'][0].bool()
+    rows, columns, _ = inputs['weak'][:, valid]
+    x, y = inputs['places'][valid].unbind(1)
+    # The image counts from 1, and a pixel is in the middle of its place.
+    np.testing.assert_allclose(x * SIZE + 0.5, columns, atol=1e-4)
+    np.testing.assert_allclose(y * SIZE + 0.5, rows, atol=1e-4)
+
+
+def test_places_are_left_out_unless_asked_for():
+    assert 'places' not in _packed([])['inputs']
+
+
+def test_numbers_before_geometry():
+    results = MarkValid()(dict(img=np.zeros((2, 3, 3), np.uint8)))
     assert results['seg_fields'] == ['gt_seg_map']
-    assert results['gt_seg_map'].dtype == np.uint16
-    assert not results['gt_seg_map'].any()
+    assert results['gt_seg_map'].tolist() == [[256, 257, 258], [259, 260, 261]]
+    assert results['source_shape'] == (2, 3)
+    assert 'monitor_mask' not in results
 
 
-def test_ignored_pixels_of_a_mask_become_256(mask_path):
+@pytest.mark.parametrize('size', [(3000, 4000), (5000, 4000)])
+def test_numbers_of_large_images_are_exact(size):
+    numbers = source_indices(*size)
+    assert numbers[0, 0] == 256
+    assert numbers[-1, -1] == 255 + size[0] * size[1]
+    assert (np.diff(numbers[-1]) == 1).all()
+
+
+def test_mask_for_monitoring_stays_behind(mask_path):
     results = MarkValid()(dict(img=_image(), seg_map_path=str(mask_path)))
     expected = _class_of(_image().transpose(2, 0, 1))
-    expected[expected == 255] = 256
-    assert results['monitored'] is True
-    assert np.array_equal(results['gt_seg_map'], expected)
+    assert np.array_equal(results['monitor_mask'], expected)
     assert results['seg_fields'] == ['gt_seg_map']
+    assert results['gt_seg_map'][0, 0] == 256
 
 
 def test_label_map_and_zero_label_are_obeyed(tmp_path):
@@ -138,11 +162,11 @@ def test_label_map_and_zero_label_are_obeyed(tmp_path):
     shifted = MarkValid()(
         dict(img=image, seg_map_path=str(path), reduce_zero_label=True)
     )
-    assert shifted['gt_seg_map'].tolist() == [[256, 0], [1, 0]]
+    assert shifted['monitor_mask'].tolist() == [[255, 0], [1, 0]]
     mapped = MarkValid()(
         dict(img=image, seg_map_path=str(path), label_map={1: 5})
     )
-    assert mapped['gt_seg_map'].tolist() == [[0, 5], [2, 5]]
+    assert mapped['monitor_mask'].tolist() == [[0, 5], [2, 5]]
 
 
 def test_mask_of_another_size_is_an_error(mask_path):

@@ -12,8 +12,8 @@ def _results(**kwargs):
     return dict(
         weak=views[0],
         strong=[views[1], views[2]],
-        gt_seg_map=np.array([[0, 1, 255], [256, 255, 2]], np.uint16),
-        monitored=False,
+        gt_seg_map=np.array([[257, 258, 255], [260, 255, 256]], np.float32),
+        source_shape=(2, 3),
         img_path='a.png',
         ori_shape=(4, 6),
         flip=True,
@@ -41,11 +41,24 @@ def test_valid_is_all_but_padding():
     assert 'gt_sem_seg' not in packed['data_samples']
 
 
-def test_monitored_mask_gets_its_ignored_pixels_back():
-    packed = PackSemiSegInputs()(dict(_results(), monitored=True))
-    mask = packed['data_samples'].gt_sem_seg.data
-    assert mask.tolist() == [[[0, 1, 255], [255, 255, 2]]]
+def test_monitoring_mask_is_looked_up_where_pixels_came_from():
+    mask = np.array([[10, 11, 12], [13, 255, 15]], np.uint8)
+    packed = PackSemiSegInputs()(_results(monitor_mask=mask))
+    found = packed['data_samples'].gt_sem_seg.data
+    assert found.tolist() == [[[11, 12, 255], [255, 255, 10]]]
     assert packed['inputs']['valid'].tolist() == [[[1, 1, 0], [1, 0, 1]]]
+
+
+def test_places_by_hand():
+    places = PackSemiSegInputs()(_results(keep_places=True))['inputs'][
+        'places'
+    ]
+    assert places.shape == (2, 3, 2)
+    assert places.dtype == torch.float32
+    # Number 258 is the third of the first row, 260 the second of the next.
+    assert places[0, 1].tolist() == pytest.approx([2.5 / 3, 0.25])
+    assert places[1, 0].tolist() == pytest.approx([1.5 / 3, 0.75])
+    assert 'places' not in PackSemiSegInputs()(_results())['inputs']
 
 
 def test_meta_information_is_kept_where_it_is_there():
@@ -74,7 +87,7 @@ def test_what_the_mixing_needs_is_kept():
 
 @pytest.mark.parametrize(
     ('key', 'needed'),
-    [('weak', 'WeakStrongViews'), ('monitored', 'MarkValid')],
+    [('weak', 'WeakStrongViews'), ('source_shape', 'MarkValid')],
 )
 def test_missing_step_is_an_error_that_names_it(key, needed):
     results = _results()

@@ -156,6 +156,25 @@ def test_boxes_and_class_orders_are_stacked():
     assert inputs['mix_classes'][1].eq(1).all()
 
 
+def test_soft_labels_are_kept_by_teacher_and_image():
+    def item(n, size):
+        soft = [torch.full((3, 1, 1), 10.0 * n + t) for t in range(2)]
+        places = torch.full((*size, 2), float(n))
+        return _unlabelled(0, size, soft_labels=soft, places=places)
+
+    items = [
+        dict(labelled=_labelled(0), unlabelled=[item(n, (2, 3 + n))])
+        for n in range(3)
+    ]
+    inputs = _process(items)['inputs']
+    values = [[int(s[0, 0, 0]) for s in own] for own in inputs['soft_labels']]
+    assert values == [[0, 10, 20], [1, 11, 21]]
+    for n, places in enumerate(inputs['places']):
+        assert places.shape == (2, 2, 5)
+        assert (places[:, :, : 3 + n] == n).all()
+        assert (places[:, :, 3 + n :] == 0.5).all()
+
+
 @pytest.mark.parametrize('training', [True, False])
 def test_plain_batch_is_treated_as_by_mmseg(training):
     settings = dict(mean=[1.0] * 3, std=[2.0] * 3, size=(4, 4))

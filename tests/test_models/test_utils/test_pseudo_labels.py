@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from rml_mmseg.models.utils import prototype_weights, rectify
+from rml_mmseg.models.utils.pseudo_labels import sample_logits
 from tests.toys import toy_batch, toy_mutual, toy_segmentor
 
 
@@ -191,6 +192,54 @@ def test_labels_of_the_stage_s_start_must_be_in_the_batch():
     model = _model(1, p0='stage')
     with pytest.raises(RuntimeError, match=r"p0='stage'.*StagedTrainLoop"):
         model.pseudo_labeller(model, toy_batch()[0])
+
+
+def _whole_image_places(size, count):
+    height, width = size
+    y, x = torch.meshgrid(
+        (torch.arange(height) + 0.5) / height,
+        (torch.arange(width) + 0.5) / width,
+        indexing='ij',
+    )
+    return [torch.stack([x, y])] * count
+
+
+def test_labels_of_the_stage_s_start_replace_today_s_probabilities():
+    model = _model(2, rectifier=True, p0='stage')
+    inputs, _ = toy_batch()
+    stored = torch.randn(2, 2, 3, 3, 4)
+    inputs['soft_labels'] = [list(own) for own in stored]
+    inputs['places'] = _whole_image_places((6, 8), 2)
+    first, _ = _targets(model, inputs)
+    for name, i in (('self', 0), ('peer1', 1)):
+        probs = F.interpolate(stored[i], (6, 8), mode='bilinear').softmax(1)
+        features = model.teachers[i].backbone(inputs['weak'])[0]
+        weights = prototype_weights(features, model.rectifiers[i].prototypes)
+        assert torch.equal(first[name][0], rectify(probs, weights))
+
+
+class TestSampleLogits:
+    def test_whole_image_is_as_if_resized(self):
+        logits = torch.randn(3, 4, 5)
+        places = _whole_image_places((9, 7), 1)[0]
+        expected = F.interpolate(
+            logits[None], (9, 7), mode='bilinear', align_corners=False
+        )
+        torch.testing.assert_close(sample_logits(logits, places), expected[0])
+
+    def test_crop_and_flip_take_their_part(self):
+        logits = torch.randn(3, 4, 5)
+        places = _whole_image_places((9, 7), 1)[0]
+        whole = sample_logits(logits, places)
+        part = sample_logits(logits, places[:, 2:6, 1:4].flip(-1))
+        assert torch.equal(part, whole[:, 2:6, 1:4].flip(-1))
+
+    def test_low_precision_is_enlarged_in_float32(self):
+        places = _whole_image_places((2, 2), 1)[0]
+        logits = torch.randn(3, 2, 2).half()
+        sampled = sample_logits(logits, places)
+        assert sampled.dtype == torch.float32
+        torch.testing.assert_close(sampled, logits.float())
 
 
 def test_record_keeps_what_monitors_ask_for():
