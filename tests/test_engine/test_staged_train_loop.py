@@ -1,9 +1,12 @@
+import copy
+
 import cv2
 import pytest
 import torch
 from mmengine.hooks import Hook
 
 from rml_mmseg.datasets.seeding import derive_seed
+from rml_mmseg.datasets.soft_labels import STEP, decode, encode
 from rml_mmseg.engine.loops.staged_train_loop import with_default_end
 from tests.toys import toy_model_cfg, toy_runner, toy_segmentor, val_settings
 
@@ -171,6 +174,97 @@ class TestPrototypes:
             model=toy_model_cfg(rectifier=False),
         )
         assert read == []
+
+
+class TestStageLabels:
+    """``p0='stage'``: labels by the teachers as a stage began."""
+
+    def _seen(self, tmp_path, look, **train_cfg):
+        return _seen(
+            tmp_path,
+            look,
+            dict(stages=2, iters_per_stage=2, **train_cfg),
+            model=toy_model_cfg(semi_train_cfg=dict(p0='stage')),
+            optim_wrapper=dict(
+                constructor='MutualOptimWrapperConstructor',
+                optimizer=dict(type='SGD', lr=0.1, momentum=0.9),
+            ),
+        )
+
+    def test_batches_hold_the_labels_of_the_stage_s_start(self, tmp_path):
+        began = {}
+
+        def look(runner, batch):
+            model = runner.model
+            if runner.iter % 2 == 0:
+                began['teachers'] = copy.deepcopy(model.teachers)
+            part = batch['unlabelled'][0]
+            differences = []
+            for t, teacher in enumerate(began['teachers']):
+                for n, sample in enumerate(part['data_samples']):
+                    image = cv2.imread(sample.img_path)
+                    image = torch.from_numpy(image).permute(2, 0, 1)
+                    image = (image[None].float() - 128.0) / 64.0
+                    with torch.no_grad():
+                        logits = teacher._forward(image)[0]
+                    expected = decode(encode(logits)).float()
+                    found = part['inputs']['soft_labels'][t][n].float()
+                    differences.append(float((found - expected).abs().max()))
+            return max(differences)
+
+        # A step of the coding where a logit lies between two of them.
+        assert max(self._seen(tmp_path, look)) <= STEP + 0.02
+
+    def test_students_may_start_again(self, tmp_path):
+        def look(runner, _):
+            model = runner.model
+            states = [
+                copy.deepcopy(part.state_dict())
+                for part in (model.students, model.teachers)
+            ]
+            momenta = [
+                len(wrapper.optimizer.state)
+                for wrapper in runner.optim_wrapper.values()
+            ]
+            return (*states, momenta)
+
+        seen = self._seen(tmp_path, look, restart_students=True)
+        first, second, third, _ = seen
+        assert all(
+            torch.equal(first[0][k], third[0][k])
+            and torch.equal(first[1][k], third[1][k])
+            for k in first[0]
+        )
+        assert not all(
+            torch.equal(first[0][k], second[0][k]) for k in first[0]
+        )
+        assert [momenta for _, _, momenta in seen] == [
+            [0, 0],
+            [6, 6],
+            [0, 0],
+            [6, 6],
+        ]
+
+    def test_labels_outlive_the_teachers_that_made_them(self, tmp_path):
+        """Restarted students learn from what their predecessors said."""
+
+        def look(runner, batch):
+            soft = batch['unlabelled'][0]['inputs']['soft_labels']
+            return [s.clone() for own in soft for s in own], [
+                s.img_path for s in batch['unlabelled'][0]['data_samples']
+            ]
+
+        seen = self._seen(tmp_path, look, restart_students=True)
+        by_path = [{}, {}]
+        for iteration, (soft, paths) in enumerate(seen):
+            for path, labels in zip(paths, soft[:2]):
+                by_path[iteration // 2].setdefault(path, labels)
+        both = set(by_path[0]) & set(by_path[1])
+        assert both
+        assert any(
+            not torch.equal(by_path[0][path], by_path[1][path])
+            for path in both
+        )
 
 
 class TestRandomness:
