@@ -1,0 +1,33 @@
+"""Suites: grids of runs whose scores end in one table."""
+
+from .job import Job, shown_command
+from .options import cfg_options
+from .plan import find_targets, load_suite, plan_runs, recorded_seeds
+from .progress import (
+    Progress,
+    last_iteration,
+    remaining_seconds,
+    training_logs,
+)
+from .results import collect_results, read_scores, to_markdown
+from .suite_run import SuiteRun
+from .suite_scheduler import SuiteScheduler
+
+__all__ = [
+    'Job',
+    'Progress',
+    'SuiteRun',
+    'SuiteScheduler',
+    'cfg_options',
+    'collect_results',
+    'find_targets',
+    'last_iteration',
+    'load_suite',
+    'plan_runs',
+    'read_scores',
+    'recorded_seeds',
+    'remaining_seconds',
+    'shown_command',
+    'to_markdown',
+    'training_logs',
+]

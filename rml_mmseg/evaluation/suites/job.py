@@ -1,0 +1,96 @@
+"""The training or test of a run at work."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from .progress import Progress, last_iteration, training_logs
+from .suite_run import SuiteRun
+
+
+class Job:
+    """A process that trains or tests a run, begun at once.
+
+    It leads a process group of its own, so that signals also reach the
+    workers of its data loaders. Its output is appended to `train.log` or
+    `test.log` in the run's folder.
+
+    Args:
+        run (SuiteRun): The run.
+        part (str): 'train' or 'test'.
+        command (Sequence[str]): What to run.
+        environment (dict[str, str]): Variables to set.
+        keep_open (Sequence[int]): File descriptors to inherit.
+    """
+
+    def __init__(
+        self,
+        run: SuiteRun,
+        part: str,
+        command: Sequence[str],
+        environment: dict[str, str],
+        keep_open: Sequence[int] = (),
+    ) -> None:
+        self.run = run
+        self.part = part
+        self.log = run.folder / f'{part}.log'
+        self._began = time.monotonic()
+        self._seconds_before = run.record.get('seconds', 0.0)
+        self._iterations_before = run.saved_iteration
+        self._logs_before = training_logs(run.folder)
+        with self.log.open('ab') as log:
+            self.process = subprocess.Popen(
+                [sys.executable, '-u', *command],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=os.environ | environment,
+                pass_fds=tuple(keep_open),
+                start_new_session=True,
+            )
+
+    def save_time(self) -> None:
+        """Note in the run how long it has trained by now."""
+        if self.part == 'train':
+            spent = time.monotonic() - self._began
+            self.run.save(seconds=self._seconds_before + spent)
+
+    @property
+    def progress(self) -> Progress:
+        """Progress: How far a training is, and how fast."""
+        begun = training_logs(self.run.folder) - self._logs_before
+        done = max(last_iteration(begun), self._iterations_before)
+        return Progress(
+            method=self.run.method,
+            target=self.run.target,
+            done=done,
+            measured=done - self._iterations_before,
+            seconds=time.monotonic() - self._began,
+        )
+
+    def send(self, number: int) -> None:
+        """Send a signal to what is left of the process group."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, number)
+
+
+def shown_command(
+    script: Path, arguments: Sequence[str], environment: dict[str, str]
+) -> str:
+    """A command as one types it in the current folder.
+
+    Args:
+        script (Path): Python script.
+        arguments (Sequence[str]): Its arguments.
+        environment (dict[str, str]): Variables to set.
+    """
+    variables = [f'{key}={shlex.quote(v)}' for key, v in environment.items()]
+    words = ['python', os.path.relpath(script), *arguments]
+    return ' '.join([*variables, shlex.join(words)])

@@ -1,0 +1,88 @@
+"""How far runs are, and how long they will take."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Progress(NamedTuple):
+    """How far a run is.
+
+    Args:
+        method (str): Name of its method.
+        target (int, optional): Iterations to train for, if known.
+        done (int): Iterations done.
+        measured (int): Iterations whose time is known.
+        seconds (float): Time that these took.
+    """
+
+    method: str
+    target: int | None
+    done: int = 0
+    measured: int = 0
+    seconds: float = 0.0
+
+
+def training_logs(folder: Path) -> set[Path]:
+    """Logs of mmengine in a work folder, one a start of the training.
+
+    Args:
+        folder (Path): Work folder.
+    """
+    return set(folder.glob('*/vis_data/scalars.json'))
+
+
+def last_iteration(logs: Iterable[Path]) -> int:
+    """The last iteration that some logs tell.
+
+    Args:
+        logs (Iterable[Path]): Logs of :func:`training_logs`.
+
+    Returns:
+        int: Iterations done, 0 where none tells.
+    """
+    last = 0
+    for path in logs:
+        for line in path.read_text('utf-8').splitlines():
+            try:
+                scalars = json.loads(line)
+            except json.JSONDecodeError:
+                continue  # cut off by a kill, or being written
+            last = max(last, scalars.get('iter', 0), scalars.get('step', 0))
+    return last
+
+
+def remaining_seconds(progress: Sequence[Progress], jobs: int) -> float | None:
+    """Time until all runs have trained.
+
+    Iterations take as long as those of the run did, or of its method, or of
+    all, whichever is known first.
+
+    Args:
+        progress (Sequence[Progress]): All runs, finished ones too.
+        jobs (int): Number of runs at a time.
+
+    Returns:
+        float | None: Seconds, None where nothing is known yet.
+    """
+    rest = []
+    for run in progress:
+        if run.target is not None and run.done >= run.target:
+            continue
+        same = (other for other in progress if other.method == run.method)
+        pace = _pace([run]) or _pace(same) or _pace(progress)
+        if run.target is None or pace is None:
+            return None
+        rest.append((run.target - run.done) * pace)
+    return max(sum(rest) / jobs, max(rest)) if rest else 0.0
+
+
+def _pace(progress: Iterable[Progress]) -> float | None:
+    """Seconds of an iteration."""
+    known = [run for run in progress if run.measured > 0]
+    if not known:
+        return None
+    return sum(run.seconds for run in known) / sum(r.measured for r in known)

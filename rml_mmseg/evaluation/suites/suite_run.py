@@ -1,0 +1,144 @@
+"""A run of a suite, and what is known about it on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .options import cfg_options
+from .progress import Progress
+
+
+@dataclass(frozen=True)
+class SuiteRun:
+    """A method with a config and a seed, trained and tested once.
+
+    All that is known about it is in the file `run.json` of its folder; its
+    `status` is 'begun', 'trained' or 'finished'.
+
+    Args:
+        method (str): Name of the method.
+        title (str): What the table calls the method.
+        split (str): Name of the split, empty where there is one only.
+        seed (int): Seed of the run.
+        config (str): Config file.
+        options (dict): Settings of the config to override, with dots in
+            the keys, the seed among them.
+        folder (Path): Work folder.
+        target (int, optional): Iterations to train for, if known.
+    """
+
+    method: str
+    title: str
+    split: str
+    seed: int
+    config: str
+    options: dict[str, Any]
+    folder: Path
+    target: int | None = None
+
+    @property
+    def name(self) -> str:
+        """str: Name that no other run of the suite has."""
+        parts = (self.method, self.split, f'seed_{self.seed}')
+        return '/'.join(part for part in parts if part)
+
+    @property
+    def settings(self) -> dict:
+        """dict: What the run is made of, as JSON gives it back."""
+        return json.loads(
+            json.dumps(dict(config=self.config, options=self.options))
+        )
+
+    @property
+    def record(self) -> dict:
+        """dict: Content of `run.json`, empty before the run has begun."""
+        path = self.folder / 'run.json'
+        return json.loads(path.read_text('utf-8')) if path.exists() else {}
+
+    def save(self, **changes: Any) -> None:
+        """Change entries of `run.json`.
+
+        The file is whole at any time, so a kill cannot lose it.
+        """
+        identity = dict(method=self.method, split=self.split, seed=self.seed)
+        record = identity | self.settings | self.record | changes
+        self.folder.mkdir(parents=True, exist_ok=True)
+        draft = self.folder / 'run.json.tmp'
+        draft.write_text(json.dumps(record, indent=1) + '\n', 'utf-8')
+        os.replace(draft, self.folder / 'run.json')
+
+    @property
+    def status(self) -> str | None:
+        """str: How far the run is, None before it has begun."""
+        return self.record.get('status')
+
+    @property
+    def checkpoint(self) -> str | None:
+        """str: The last checkpoint, None where there is none yet."""
+        # Written by mmengine's CheckpointHook once a checkpoint is whole.
+        pointer = self.folder / 'last_checkpoint'
+        if not pointer.exists():
+            return None
+        path = pointer.read_text('utf-8').strip()
+        # An absolute path, which is no longer true in a folder that was
+        # moved, and says nothing to those who read the commands elsewhere.
+        here = self.folder / Path(path).name
+        return str(here) if here.exists() else path
+
+    @property
+    def saved_iteration(self) -> int:
+        """int: Iteration of the last checkpoint, 0 where there is none."""
+        found = re.search(r'iter_(\d+)\.pth$', self.checkpoint or '')
+        return int(found.group(1)) if found else 0
+
+    @property
+    def progress(self) -> Progress:
+        """Progress: How far the run is, with no process at work on it."""
+        record = self.record
+        if 'iterations' not in record:
+            return Progress(self.method, self.target, self.saved_iteration)
+        # Nothing is left to train, whatever the target was taken to be.
+        done = record['iterations']
+        return Progress(self.method, done, done, done, record['seconds'])
+
+    def check_settings(self) -> None:
+        """Make sure that what is on disk belongs to this run.
+
+        Raises:
+            ValueError: If it was begun with another config or options.
+        """
+        record = self.record
+        found = {key: record.get(key) for key in self.settings}
+        if record and found != self.settings:
+            raise ValueError(
+                f'{self.folder} was begun with {found}, but the suite says '
+                f'{self.settings}: choose another --out, or delete the folder'
+            )
+
+    def train_arguments(self) -> list[str]:
+        """Arguments for tools/train.py, to begin or to go on.
+
+        Raises:
+            ValueError: If an option cannot be given on a command line.
+        """
+        arguments = [self.config, '--work-dir', str(self.folder)]
+        if self.checkpoint is not None:
+            arguments += ['--resume', self.checkpoint]
+        return arguments + ['--cfg-options', *cfg_options(self.options)]
+
+    def test_arguments(self) -> list[str]:
+        """Arguments for tools/test.py with the last checkpoint.
+
+        Raises:
+            ValueError: If an option cannot be given on a command line.
+        """
+        return [
+            *(self.config, self.checkpoint or 'CHECKPOINT'),
+            *('--work-dir', str(self.folder / 'test')),
+            *('--cfg-options', *cfg_options(self.options)),
+        ]

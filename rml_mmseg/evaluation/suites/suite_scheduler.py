@@ -1,0 +1,265 @@
+"""Runs a suite, some runs at a time."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Callable
+
+from .job import Job, shown_command
+from .progress import (
+    last_iteration,
+    remaining_seconds,
+    training_logs,
+)
+from .results import METRIC, read_scores
+from .suite_run import SuiteRun
+
+
+class SuiteScheduler:
+    """Trains and tests runs, one process a slot.
+
+    A finished run is skipped, one with a checkpoint goes on from there, and
+    one that fails does not stop the others. SIGINT, SIGTERM and SIGHUP end
+    the processes of all slots before :meth:`run` returns; a second signal
+    does not wait for them.
+
+    Args:
+        runs (Sequence[SuiteRun]): The runs, in order.
+        tools (Path): Folder of train.py and test.py.
+        slots (Sequence[dict[str, str]]): Environment variables of each slot.
+        commit (str): Git commit to note with what it made.
+        on_result (Callable): Called after each run that ends.
+        keep_open (Sequence[int]): File descriptors that all processes
+            inherit. Defaults to none.
+        report_every (float): Seconds between two lines of progress.
+            Defaults to 30.
+        poll (float): Seconds between two looks at the processes. Defaults
+            to 0.2.
+        grace (float): Seconds that processes have to end after SIGTERM.
+            Defaults to 10.
+
+    Attributes:
+        failures (dict): Reason and, where there is one, log of each run that
+            failed, by its name.
+        signals (list[int]): Signals that were caught.
+    """
+
+    def __init__(
+        self,
+        runs: Sequence[SuiteRun],
+        tools: Path,
+        slots: Sequence[dict[str, str]],
+        commit: str,
+        on_result: Callable[[], Any],
+        keep_open: Sequence[int] = (),
+        report_every: float = 30.0,
+        poll: float = 0.2,
+        grace: float = 10.0,
+    ) -> None:
+        self.runs = runs
+        self.tools = tools
+        self.slots = slots
+        self.commit = commit
+        self.on_result = on_result
+        self.keep_open = keep_open
+        self.report_every = report_every
+        self.poll = poll
+        self.grace = grace
+        self.signals: list[int] = []
+        self.failures: dict[str, tuple[str, Path | None]] = {}
+        self._waiting = deque(runs)
+        self._active: dict[int, Job] = {}
+
+    def run(self) -> None:
+        """Run all, until they have ended or a signal comes."""
+        reported = time.monotonic()
+        with self._catch_signals():
+            try:
+                while (self._waiting or self._active) and not self.signals:
+                    self._fill_slots()
+                    self._collect()
+                    if time.monotonic() - reported >= self.report_every:
+                        reported = time.monotonic()
+                        self._report()
+                    if self._active:
+                        time.sleep(self.poll)
+            finally:
+                self._end_processes()
+
+    @contextmanager
+    def _catch_signals(self) -> Iterator[None]:
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        # Ignored under nohup, and to be ignored still.
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+            numbers.append(signal.SIGHUP)
+        before = {
+            number: signal.signal(number, lambda n, _: self.signals.append(n))
+            for number in numbers
+        }
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _fill_slots(self) -> None:
+        for slot in range(len(self.slots)):
+            while self._waiting and slot not in self._active:
+                self._begin(slot, self._waiting.popleft())
+
+    def _begin(self, slot: int, run: SuiteRun) -> None:
+        try:
+            run.check_settings()
+        except ValueError as error:
+            self._fail(run, str(error))
+            return
+        if run.status == 'finished':
+            say(f'skip {run.name}: finished before')
+        else:
+            trained = run.status == 'trained'
+            self._launch(slot, run, 'test' if trained else 'train')
+
+    def _launch(self, slot: int, run: SuiteRun, part: str) -> None:
+        """Start a training or test in a slot."""
+        if part == 'train':
+            arguments = run.train_arguments()
+        else:
+            arguments = run.test_arguments()
+            # The folder shall hold the scores of one checkpoint only.
+            shutil.rmtree(run.folder / 'test', ignore_errors=True)
+        script = self.tools / f'{part}.py'
+        record = run.record
+        command = shown_command(script, arguments, self.slots[slot])
+        commits = [c for c in record.get('commits', []) if c != self.commit]
+        run.save(
+            status=record.get('status', 'begun'),
+            commands=[*record.get('commands', []), command],
+            commits=[*commits, self.commit],
+        )
+        verb = 'resume' if '--resume' in arguments else part
+        say(f'{verb} {run.name} in slot {slot}')
+        self._active[slot] = Job(
+            run,
+            part,
+            command=[str(script), *arguments],
+            environment=self.slots[slot],
+            keep_open=self.keep_open,
+        )
+
+    def _collect(self) -> None:
+        """Go on in the slots whose process has ended."""
+        for slot, job in list(self._active.items()):
+            code = job.process.poll()
+            if code is None:
+                continue
+            del self._active[slot]
+            job.save_time()
+            if code:
+                end = f'signal {-code}' if code < 0 else f'exit code {code}'
+                self._fail(job.run, f'{job.part}.py: {end}', job.log)
+            elif job.part == 'train':
+                self._finish_training(slot, job)
+            else:
+                self._finish_test(job)
+
+    def _finish_training(self, slot: int, job: Job) -> None:
+        run = job.run
+        if run.checkpoint is None:
+            reason = f'train.py left no last_checkpoint in {run.folder}'
+            self._fail(run, reason, job.log)
+            return
+        run.save(
+            status='trained',
+            iterations=max(
+                # Epochs name other checkpoints; logs can leave the end out.
+                run.saved_iteration,
+                last_iteration(training_logs(run.folder)),
+            ),
+            checkpoint=run.checkpoint,
+        )
+        self._launch(slot, run, 'test')
+
+    def _finish_test(self, job: Job) -> None:
+        try:
+            scores = read_scores(job.run.folder / 'test')
+        except ValueError as error:
+            self._fail(job.run, str(error), job.log)
+            return
+        job.run.save(status='finished', scores=scores)
+        trained = clock(job.run.record['seconds'])
+        say(
+            f'finished {job.run.name}: {METRIC} {scores[METRIC]:.2f}, '
+            f'trained in {trained}'
+        )
+        self.on_result()
+
+    def _fail(
+        self, run: SuiteRun, reason: str, log: Path | None = None
+    ) -> None:
+        self.failures[run.name] = (reason, log)
+        say(f'failed {run.name}: {reason}')
+        self.on_result()
+
+    def _report(self) -> None:
+        """Say how far the suite is, and save the time it took."""
+        states = {
+            run.name: run.progress
+            for run in self.runs
+            if run.name not in self.failures
+        }
+        work = []
+        for job in self._active.values():
+            job.save_time()
+            name = job.run.name
+            if job.part == 'train':
+                states[name] = job.progress
+                target = job.run.target or '?'
+                work.append(f'{name} {states[name].done}/{target}')
+            else:
+                work.append(f'{name} test')
+        rest = remaining_seconds(list(states.values()), len(self.slots))
+        done = sum(run.status == 'finished' for run in self.runs)
+        say(
+            f'{done}/{len(self.runs)} finished, {len(self.failures)} failed, '
+            f'ETA {"unknown" if rest is None else clock(rest)} | '
+            f'{", ".join(work)}'
+        )
+
+    def _end_processes(self) -> None:
+        """End what still runs, asking for it before forcing it."""
+        if not self._active:
+            return
+        jobs = list(self._active.values())
+        names = [signal.Signals(number).name for number in self.signals[:1]]
+        say(f'{"".join(names) or "error"}: ending {len(jobs)} processes')
+        known = len(self.signals)
+        for job in jobs:
+            job.send(signal.SIGTERM)
+        deadline = time.monotonic() + self.grace
+        while time.monotonic() < deadline and len(self.signals) == known:
+            if all(job.process.poll() is not None for job in jobs):
+                break
+            time.sleep(self.poll)
+        for job in jobs:
+            # Also where the leader has ended: its workers may be left.
+            job.send(signal.SIGKILL)
+            job.process.wait()
+            job.save_time()
+        self._active.clear()
+
+
+def say(text: str) -> None:
+    """Print a line with the time of day."""
+    print(time.strftime('%H:%M:%S'), text, flush=True)
+
+
+def clock(seconds: float) -> str:
+    """Seconds as hours, minutes and seconds."""
+    return str(timedelta(seconds=round(seconds)))

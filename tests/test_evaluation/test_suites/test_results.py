@@ -1,0 +1,149 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from rml_mmseg.evaluation.suites.results import (
+    collect_results,
+    read_scores,
+    summarise,
+    to_markdown,
+)
+from rml_mmseg.evaluation.suites.suite_run import SuiteRun
+
+
+def write_scores(folder, stamp, **scores):
+    path = folder / stamp / f'{stamp}.json'
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(scores))
+
+
+def make_run(tmp_path, method='x', seed=0, split='', **changes):
+    settings = dict(
+        method=method,
+        title=method.upper(),
+        split=split,
+        seed=seed,
+        config='c.py',
+        options={'randomness.seed': seed, 'pair': (1, 2)},
+        folder=tmp_path / method / split / f'seed_{seed}',
+    )
+    return SuiteRun(**(settings | changes))
+
+
+def finish(run, seconds=60.0, iterations=10, **scores):
+    run.save(
+        status='finished',
+        scores={k.replace('_', '/'): v for k, v in scores.items()},
+        seconds=seconds,
+        iterations=iterations,
+        commands=[f'train {run.name}'],
+        commits=['c1'],
+    )
+    return run
+
+
+def test_read_scores_takes_the_latest(tmp_path):
+    write_scores(tmp_path, '20260101_000000', mIoU=1.0)
+    write_scores(tmp_path, '20260102_000000', mIoU=2.0, aAcc=3.0)
+    (tmp_path / '20260103_000000').mkdir()
+    (tmp_path / '20260103_000000' / 'other.json').write_text('{"mIoU": 9}')
+    assert read_scores(tmp_path) == dict(mIoU=2.0, aAcc=3.0)
+
+
+def test_read_scores_needs_a_file(tmp_path):
+    with pytest.raises(ValueError, match='default_hooks.logger'):
+        read_scores(tmp_path)
+
+
+def test_read_scores_needs_the_deployed_learner(tmp_path):
+    write_scores(tmp_path, 't', **{'val/mIoU': 1.0})
+    with pytest.raises(ValueError, match='no mIoU.*only val/mIoU.*prefix'):
+        read_scores(tmp_path)
+
+
+def test_summarise():
+    # Deviations of -3, 0 and 3: the variance is 18 / 2.
+    assert summarise([40, 43, 46]) == dict(mean=43, std=3, count=3)
+    assert summarise([40]) == dict(mean=40, std=None, count=1)
+
+
+def test_rows(tmp_path):
+    runs = [
+        finish(make_run(tmp_path, seed=0), mIoU=40.0, mAcc=9.0),
+        finish(make_run(tmp_path, seed=1), mIoU=44.0, mAcc=9.0),
+        make_run(tmp_path, seed=2),
+        finish(make_run(tmp_path, 'y'), seconds=90.0, mIoU=50.0, b_mIoU=51.0),
+    ]
+    first, second = collect_results(runs)
+    assert first['summary']['mIoU']['mean'] == 42.0
+    assert set(first['summary']) == {'mIoU', 'iterations', 'seconds'}
+    assert [r['status'] for r in first['runs']] == ['finished'] * 2 + [None]
+    assert first['runs'][2]['options']['randomness.seed'] == 2
+    assert second['summary']['b/mIoU']['count'] == 1
+    lines = to_markdown('grid', [first, second]).splitlines()
+    head = lines.index(
+        '| Method | mIoU | b | Iterations | Time (min) | Seeds |'
+    )
+    assert lines[0] == '# grid'
+    assert lines[head + 2 : head + 4] == [
+        '| X | 42.00 ± 2.83 | – | 10 | 1.0 ± 0.0 | 2 of 3 |',
+        '| Y | 50.00 | 51.00 | 10 | 1.5 | 1 |',
+    ]
+
+
+def test_commands_and_commits(tmp_path):
+    run = finish(make_run(tmp_path), mIoU=1.0)
+    run.save(commands=['train', 'test'], commits=['c1', 'c2'])
+    table = to_markdown('grid', collect_results([run]))
+    assert table.endswith('Git commits: c1, c2\n\n```sh\ntrain\ntest\n```\n')
+
+
+def test_splits_have_rows_and_a_column(tmp_path):
+    runs = [
+        finish(make_run(tmp_path, split=split), mIoU=score)
+        for split, score in (('1-8', 1.0), ('1-4', 2.0))
+    ]
+    table = to_markdown('grid', collect_results(runs))
+    assert '| Method | Split | mIoU | Iterations |' in table
+    assert '| X | 1-8 | 1.00 | 10 |' in table
+    assert '| X | 1-4 | 2.00 | 10 |' in table
+
+
+def test_learners_come_in_the_order_of_the_longest_row(tmp_path):
+    runs = [
+        finish(make_run(tmp_path, 'x'), mIoU=1, a_mIoU=1, c_mIoU=1),
+        finish(make_run(tmp_path, 'y'), mIoU=1, a_mIoU=1, b_mIoU=1, c_mIoU=1),
+    ]
+    table = to_markdown('grid', collect_results(runs))
+    assert '| Method | mIoU | a | b | c | Iterations |' in table
+
+
+def test_other_settings_are_another_run(tmp_path):
+    run = finish(make_run(tmp_path), mIoU=1.0)
+    run.check_settings()
+    other = make_run(tmp_path, config='d.py')
+    with pytest.raises(ValueError, match=r'c\.py.*but the suite says.*d\.py'):
+        other.check_settings()
+    row = collect_results([other])[0]
+    assert row['summary'] == {}
+    assert row['runs'][0]['status'] is None
+
+
+@pytest.mark.parametrize(
+    ('checkpoint', 'iteration'),
+    [('w/iter_120.pth', 120), ('w/epoch_3.pth', 0), (None, 0)],
+)
+def test_saved_iteration(tmp_path, checkpoint, iteration):
+    run = make_run(tmp_path)
+    run.folder.mkdir(parents=True)
+    if checkpoint:
+        Path(run.folder, 'last_checkpoint').write_text(f'{checkpoint}\n')
+    assert run.checkpoint == checkpoint
+    assert run.saved_iteration == iteration
+    if checkpoint:
+        # One that is in the folder is found there, wherever it was before.
+        here = run.folder / Path(checkpoint).name
+        here.touch()
+        assert run.checkpoint == str(here)
+    assert ('--resume' in run.train_arguments()) == (checkpoint is not None)

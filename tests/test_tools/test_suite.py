@@ -1,0 +1,368 @@
+"""tools/benchmarks/suite.py, with a trainer that trains nothing."""
+
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import threading
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from rml_mmseg.evaluation.suites import (
+    SuiteScheduler,
+    cfg_options,
+    find_targets,
+    load_suite,
+    plan_runs,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+OUT = Path('work_dirs/suites/grid')
+
+
+def load_tool():
+    path = ROOT / 'tools' / 'benchmarks' / 'suite.py'
+    spec = importlib.util.spec_from_file_location('suite', path)
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    return tool
+
+
+suite = load_tool()
+
+
+@pytest.fixture
+def run_suite(tmp_path, monkeypatch):
+    """Function that runs a suite whose methods have configs of their name."""
+    monkeypatch.chdir(tmp_path)
+    tools = tmp_path / 'tools'
+    tools.mkdir()
+    for part in ('train', 'test'):
+        source = Path(__file__).with_name('suite_trainer.py')
+        shutil.copy(source, tools / f'{part}.py')
+    monkeypatch.setattr(suite, 'TOOLS', tools)
+    monkeypatch.setattr(suite, 'git_commit', lambda: 'c0ffee')
+    monkeypatch.setattr(suite.torch.cuda, 'device_count', lambda: 0)
+    quick = partial(SuiteScheduler, poll=0.01, grace=0.2)
+    monkeypatch.setattr(suite, 'SuiteScheduler', quick)
+
+    def run(methods, *arguments, options=None):
+        grid = {}
+        for name in methods:
+            Path(f'{name}.py').write_text('train_cfg = dict(max_iters=4)')
+            grid[name] = dict(config=f'{name}.py')
+        text = f'methods = {grid!r}\noptions = {options or {}!r}'
+        Path('grid.py').write_text(text)
+        args = suite.parse_args(['grid.py', *map(str, arguments)])
+        return suite.run_suite(args)
+
+    return run
+
+
+def calls():
+    path = Path('calls.txt')
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def record(name, seed=0):
+    return json.loads((OUT / name / f'seed_{seed}/run.json').read_text())
+
+
+def test_grid_ends_in_a_table(run_suite, capsys):
+    assert run_suite(['plain', 'mutual'], '--seeds', 0, 1) == 0
+
+    assert calls() == [
+        f'{part} {method} {seed} 1'
+        for seed in (0, 1)
+        for method in ('plain', 'mutual')
+        for part in ('train', 'test')
+    ]
+    rows = json.loads((OUT / 'results.json').read_text())['rows']
+    assert [row['method'] for row in rows] == ['plain', 'mutual']
+    summary = rows[1]['summary']
+    # 40 and 42: the mean is 41, the variance (1 + 1) / (2 - 1).
+    assert summary['mIoU'] == dict(
+        mean=41.0, std=pytest.approx(2**0.5), count=2
+    )
+    assert summary['students.0/mIoU']['mean'] == 30.5
+    assert summary['iterations'] == dict(mean=4.0, std=0.0, count=2)
+    assert rows[1]['runs'][1]['scores']['mAcc'] == 50.0
+    table = (OUT / 'results.md').read_text()
+    assert '| mutual | 41.00 ± 1.41 | 30.50 ± 0.71 | 4 |' in table
+    assert '| plain | 41.00 ± 1.41 | – | 4 |' in table
+    assert 'Git commits: c0ffee\n' in table
+    assert (
+        'OMP_NUM_THREADS=1 python tools/test.py mutual.py '
+        f'{OUT}/mutual/seed_1/iter_4.pth '
+        f'--work-dir {OUT}/mutual/seed_1/test '
+        '--cfg-options randomness.seed=1\n'
+    ) in table
+    assert table in capsys.readouterr().out
+
+
+def test_finished_runs_are_skipped(run_suite, capsys):
+    run_suite(['plain'])
+    before = record('plain')
+    assert run_suite(['plain', 'mutual'], '--seeds', 0, 1) == 0
+    assert [c for c in calls() if c.startswith('train plain 0')] == [
+        'train plain 0 1'
+    ]
+    assert len(calls()) == 2 * 4
+    assert record('plain') == before
+    assert 'skip plain/seed_0: finished before' in capsys.readouterr().out
+
+
+def test_failure_stops_no_other_run(run_suite, capsys):
+    assert run_suite(['fails', 'plain']) == 1
+    assert calls() == ['train fails 0 1', 'train plain 0 1', 'test plain 0 1']
+    assert record('fails')['status'] == 'begun'
+    assert record('plain')['status'] == 'finished'
+    error = capsys.readouterr().err
+    assert 'fails/seed_0 failed: train.py: exit code 3\n' in error
+    assert error.endswith('seed_0/train.log:\nline 1\nno such luck\n')
+    assert '| fails | – | – | – | 0 of 1 |' in (OUT / 'results.md').read_text()
+
+
+def test_only_the_end_of_a_log_is_told(run_suite, capsys):
+    log = OUT / 'fails/seed_0/train.log'
+    log.parent.mkdir(parents=True)
+    log.write_text(''.join(f'old {i}\n' for i in range(30)))
+    run_suite(['fails'])
+    lines = capsys.readouterr().err.splitlines()
+    # 20 lines: 18 of the log before, two of this run.
+    assert lines[-20] == 'old 12'
+    assert 'old 11' not in lines
+
+
+def test_run_with_a_checkpoint_is_resumed(run_suite):
+    assert run_suite(['crashes_once']) == 1
+    spent = record('crashes_once')['seconds']
+    assert run_suite(['crashes_once']) == 0
+    assert calls() == [
+        'train crashes_once 0 1',
+        'train crashes_once 0 resumed 1',
+        'test crashes_once 0 1',
+    ]
+    end = record('crashes_once')
+    assert end['seconds'] > spent > 0
+    assert end['iterations'] == 4
+    checkpoint = OUT / 'crashes_once/seed_0/iter_2.pth'
+    resumes = [f'--resume {checkpoint} ' in c for c in end['commands']]
+    assert resumes == [False, True, False]
+
+
+def test_trained_run_is_only_tested(run_suite):
+    assert run_suite(['fails_test_once']) == 1
+    assert record('fails_test_once')['status'] == 'trained'
+    assert run_suite(['fails_test_once']) == 0
+    assert [c.split()[0] for c in calls()] == ['train', 'test', 'test']
+
+
+@pytest.mark.parametrize(
+    ('config', 'reason'),
+    [('logs_nothing', 'LoggerHook'), ('saves_nothing', 'last_checkpoint')],
+)
+def test_run_without_output_failed(run_suite, capsys, config, reason):
+    assert run_suite([config]) == 1
+    assert reason in capsys.readouterr().err
+    assert record(config)['status'] != 'finished'
+
+
+def test_scores_of_other_settings_are_not_taken(run_suite, capsys):
+    run_suite(['plain'], options={'model.a': 1})
+    assert run_suite(['plain'], options={'model.a': 2}) == 1
+    assert len(calls()) == 2
+    assert 'choose another --out' in capsys.readouterr().err
+    assert '| plain | – | – | – | 0 of 1 |' in (OUT / 'results.md').read_text()
+
+
+def test_as_many_runs_at_a_time_as_jobs(run_suite):
+    # Each of the two waits until the other is there.
+    assert run_suite(['meets'], '--seeds', 0, 1, '--jobs', 2) == 0
+
+
+def test_gpus_are_shared_out(monkeypatch):
+    monkeypatch.setattr(suite.torch.cuda, 'device_count', lambda: 2)
+    monkeypatch.delenv('CUDA_VISIBLE_DEVICES', raising=False)
+    devices = [slot['CUDA_VISIBLE_DEVICES'] for slot in suite.make_slots(3)]
+    assert devices == ['0', '1', '0']
+    monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '5,7')
+    assert suite.make_slots(None) == [
+        {'CUDA_VISIBLE_DEVICES': '5'},
+        {'CUDA_VISIBLE_DEVICES': '7'},
+    ]
+
+
+def gone(pid):
+    # A process whose parent has died may wait as a zombie for init.
+    try:
+        return ') Z ' in Path(f'/proc/{pid}/stat').read_text()
+    except FileNotFoundError:
+        return True
+
+
+def signal_when(path, *numbers):
+    """Thread that sends signals to this process once a file is there."""
+
+    def wait_and_send():
+        deadline = time.monotonic() + 20
+        while not path.exists() and time.monotonic() < deadline:
+            time.sleep(0.005)
+        for number in numbers:
+            os.kill(os.getpid(), number)
+            time.sleep(0.1)
+
+    thread = threading.Thread(target=wait_and_send)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_signal_ends_all_processes(run_suite, tmp_path, capsys, number):
+    before = signal.getsignal(number)
+    thread = signal_when(tmp_path / 'pids', number)
+    code = run_suite(['hangs', 'plain'])
+    thread.join()
+    assert code == 128 + number
+    assert signal.getsignal(number) is before
+    pids = (tmp_path / 'pids').read_text().split()
+    assert len(pids) == 2
+    deadline = time.monotonic() + 5
+    while not all(map(gone, pids)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert all(map(gone, pids))
+    assert calls() == ['train hangs 0 1']
+    assert record('hangs')['seconds'] > 0
+    captured = capsys.readouterr()
+    assert f'{number.name}: ending 1 processes' in captured.out
+    assert 'failed' not in captured.err
+
+    assert run_suite(['hangs', 'plain']) == 0
+    assert calls()[1] == 'train hangs 0 resumed 1'
+
+
+@pytest.mark.parametrize(('signals', 'grace'), [(1, 0.2), (2, 60)])
+def test_process_that_stays_is_killed(
+    run_suite, tmp_path, monkeypatch, signals, grace
+):
+    quick = partial(SuiteScheduler, poll=0.01, grace=grace)
+    monkeypatch.setattr(suite, 'SuiteScheduler', quick)
+    thread = signal_when(tmp_path / 'pids', *[signal.SIGINT] * signals)
+    began = time.monotonic()
+    assert run_suite(['stubborn']) == 130
+    thread.join()
+    assert time.monotonic() - began < 20
+    assert gone((tmp_path / 'pids').read_text())
+
+
+def test_progress_is_told(run_suite, capsys, monkeypatch):
+    lines = []
+
+    def say(text):
+        lines.append(text)
+        if 'watched/seed_0 2/4' in text:
+            Path('seen').touch()
+
+    monkeypatch.setattr('rml_mmseg.evaluation.suites.suite_scheduler.say', say)
+    run_suite(['watched'], '--seeds', 0, 1, '--report-every', 0)
+    lines = [line for line in lines if 'watched/seed_0 2/4' in line]
+    assert lines[0].startswith('0/2 finished, 0 failed, ETA 0:00:0')
+
+
+def test_folder_in_use_is_refused(run_suite, capsys):
+    with suite.lock(OUT):
+        assert run_suite(['plain']) == 2
+    assert 'another suite' in capsys.readouterr().err
+    assert calls() == []
+    assert run_suite(['plain']) == 0
+
+
+def test_runs_hold_the_lock(run_suite, monkeypatch):
+    """Runs of a suite that was killed by force are not begun again."""
+    refused = []
+
+    def say(text):
+        if 'watched/seed_0 2/4' in text and not refused:
+            held.close()  # as the death of the suite would
+            with pytest.raises(RuntimeError, match='run of a killed one'):
+                suite.lock(OUT)
+            refused.append(True)
+            Path('seen').touch()
+
+    monkeypatch.setattr('rml_mmseg.evaluation.suites.suite_scheduler.say', say)
+    run_suite(['watched'], '--dry-run')
+    runs = find_targets(plan_runs(load_suite('grid.py'), OUT))
+    held = suite.lock(OUT)
+    scheduler = suite.SuiteScheduler(
+        runs,
+        tools=suite.TOOLS,
+        slots=[{'OMP_NUM_THREADS': '1'}],
+        commit='c0ffee',
+        on_result=lambda: None,
+        keep_open=[held.fileno()],
+        report_every=0,
+    )
+    # Descriptors are passed on when a job begins: only training has begun.
+    scheduler._finish_training = lambda slot, job: None
+    scheduler.run()
+    assert refused
+    suite.lock(OUT).close()
+
+
+def test_dry_run_touches_nothing(run_suite, capsys):
+    assert run_suite(['plain'], '--dry-run') == 0
+    assert not OUT.exists()
+    assert capsys.readouterr().out.splitlines() == [
+        '# train plain/seed_0: 4 iterations',
+        'OMP_NUM_THREADS=1 python tools/train.py plain.py '
+        f'--work-dir {OUT}/plain/seed_0 --cfg-options randomness.seed=0',
+        'OMP_NUM_THREADS=1 python tools/test.py plain.py CHECKPOINT '
+        f'--work-dir {OUT}/plain/seed_0/test --cfg-options randomness.seed=0',
+    ]
+
+
+@pytest.mark.parametrize(
+    ('pattern', 'trained'),
+    [
+        ('plain', ['plain 0', 'plain 1']),
+        ('*/seed_1', ['plain 1', 'mutual 1']),
+        ('m*', ['mutual 0', 'mutual 1']),
+    ],
+)
+def test_only(run_suite, pattern, trained):
+    methods = ['plain', 'mutual']
+    run_suite(methods, '--seeds', 0, 1, '--only', pattern)
+    found = [c.split() for c in calls() if c.startswith('train')]
+    assert [f'{c[1]} {c[2]}' for c in found] == trained
+
+
+def test_only_must_match(run_suite, capsys):
+    assert run_suite(['plain'], '--only', 'palin') == 2
+    error = capsys.readouterr().err
+    assert error == 'error: --only palin matches none of plain/seed_0\n'
+
+
+def test_option_that_no_command_line_can_give(run_suite, capsys):
+    assert run_suite(['plain'], options={'model.a': 'b c'}) == 2
+    assert "option model.a='b c'" in capsys.readouterr().err
+
+
+def test_commit_is_one_of_git():
+    commit = suite.git_commit()
+    assert commit == 'unknown' or len(commit.split('-')[0]) == 40
+
+
+def test_camvid_ladder(monkeypatch, tmp_path):
+    monkeypatch.chdir(ROOT)
+    path = ROOT / 'tools/benchmarks/suites/camvid_ladder.py'
+    runs = find_targets(plan_runs(load_suite(path), tmp_path))
+    assert [run.title for run in runs] == [
+        *('Supervised', 'Mean teacher', 'Direct mutual learning', 'IML'),
+        *('IML + noise', 'RML', 'RML, two stages'),
+    ]
+    assert all(run.target for run in runs)
+    assert cfg_options(runs[0].options) == ['randomness.seed=0']

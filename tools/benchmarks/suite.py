@@ -1,0 +1,268 @@
+"""Train and test a grid of methods and seeds, and put it in a table.
+
+Run again with the same arguments, it goes on where it was stopped. The
+results are in OUT/results.md and OUT/results.json::
+
+    python tools/benchmarks/suite.py tools/benchmarks/suites/camvid_ladder.py \
+        --seeds 0 1 2 --jobs 2
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import IO
+
+import torch
+
+from rml_mmseg.evaluation.suites import (
+    SuiteRun,
+    SuiteScheduler,
+    cfg_options,
+    collect_results,
+    find_targets,
+    load_suite,
+    plan_runs,
+    recorded_seeds,
+    shown_command,
+    to_markdown,
+)
+
+TOOLS = Path(__file__).resolve().parents[1]
+TAIL_LINES = 20
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('suite', type=Path, help='suite file')
+    parser.add_argument(
+        '--out',
+        type=Path,
+        help='folder for runs and results; by default '
+        'work_dirs/suites/NAME_OF_THE_SUITE',
+    )
+    parser.add_argument(
+        '--jobs',
+        type=int,
+        help='runs at a time; by default one a GPU, or one without GPUs',
+    )
+    parser.add_argument(
+        '--seeds', type=int, nargs='+', help="instead of the suite's"
+    )
+    parser.add_argument(
+        '--only',
+        nargs='+',
+        metavar='PATTERN',
+        help='run only these methods, or METHOD/seed_N, * standing for '
+        'anything',
+    )
+    parser.add_argument(
+        '--dry-run',
+        action='store_true',
+        help='print what would be run, and do nothing',
+    )
+    parser.add_argument(
+        '--report-every',
+        type=float,
+        default=30.0,
+        help='seconds between lines of progress; default: %(default)s',
+    )
+    args = parser.parse_args(argv)
+    if args.jobs is not None and args.jobs < 1:
+        parser.error(f'--jobs must be 1 or more, got {args.jobs}')
+    if args.out is None:
+        args.out = Path('work_dirs', 'suites', args.suite.stem)
+    return args
+
+
+def choose_runs(
+    runs: Sequence[SuiteRun], patterns: Sequence[str] | None
+) -> list[SuiteRun]:
+    """Runs whose name or method matches one of some patterns.
+
+    Raises:
+        ValueError: If a pattern matches none.
+    """
+    if patterns is None:
+        return list(runs)
+    for pattern in patterns:
+        if not any(matches(run, pattern) for run in runs):
+            raise ValueError(
+                f'--only {pattern} matches none of '
+                f'{", ".join(run.name for run in runs)}'
+            )
+    return [run for run in runs if any(matches(run, p) for p in patterns)]
+
+
+def matches(run: SuiteRun, pattern: str) -> bool:
+    """Whether a pattern means a run."""
+    return any(fnmatchcase(name, pattern) for name in (run.name, run.method))
+
+
+def make_slots(jobs: int | None) -> list[dict[str, str]]:
+    """Environment variables of each run at a time.
+
+    Args:
+        jobs (int, optional): Number of runs at a time; by default one a
+            GPU, or one without GPUs.
+    """
+    count = torch.cuda.device_count()
+    if count == 0:
+        # Several runs on a CPU must not share all of its cores each.
+        return [{'OMP_NUM_THREADS': '1'} for _ in range(jobs or 1)]
+    visible = os.environ.get('CUDA_VISIBLE_DEVICES')
+    gpus = visible.split(',') if visible else [str(i) for i in range(count)]
+    return [
+        {'CUDA_VISIBLE_DEVICES': gpus[i % count]} for i in range(jobs or count)
+    ]
+
+
+def git_commit() -> str:
+    """Commit of the checkout, ending in -dirty if it was changed."""
+    command = ['git', 'describe', '--always', '--dirty', '--abbrev=40']
+    try:
+        done = subprocess.run(
+            [*command, '--exclude=*'],
+            cwd=TOOLS,
+            capture_output=True,
+            text=True,
+        )
+    except FileNotFoundError:
+        return 'unknown'
+    return done.stdout.strip() or 'unknown'
+
+
+def lock(folder: Path) -> IO[str]:
+    """Make sure that one suite at a time works in a folder.
+
+    The processes of the runs inherit the lock, so that runs whose suite was
+    killed are not started a second time beside them.
+
+    Raises:
+        RuntimeError: If another one does.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    file = (folder / '.lock').open('w')
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise RuntimeError(
+            f'another suite, or a run of a killed one, is at work in '
+            f'{folder}: wait for it, or choose another --out'
+        ) from None
+    return file
+
+
+def write_results(args: argparse.Namespace, suite: dict) -> str:
+    """Write results.json and results.md of all runs in the folder.
+
+    Returns:
+        str: Content of results.md.
+    """
+    seeds = {*recorded_seeds(suite, args.out), *(args.seeds or [])}
+    planned = set(suite['seeds'] if args.seeds is None else args.seeds)
+    runs = [
+        run
+        for run in plan_runs(suite, args.out, sorted(seeds))
+        if run.seed in planned or run.record
+    ]
+    rows = collect_results(runs)
+    content = dict(suite=str(args.suite), rows=rows)
+    table = to_markdown(args.suite.stem, rows)
+    for name, text in (
+        ('results.json', json.dumps(content, indent=1) + '\n'),
+        ('results.md', table),
+    ):
+        draft = args.out / f'{name}.tmp'
+        draft.write_text(text, 'utf-8')
+        os.replace(draft, args.out / name)
+    return table
+
+
+def print_plan(
+    runs: Sequence[SuiteRun], slots: Sequence[dict[str, str]]
+) -> None:
+    """Print the state and the commands of runs."""
+    for run in runs:
+        run.check_settings()
+        resumes = 'resume' if run.checkpoint else 'train'
+        state = {'finished': 'skip', 'trained': 'test'}.get(
+            str(run.status), resumes
+        )
+        print(f'# {state} {run.name}: {run.target or "?"} iterations')
+        parts = {'skip': [], 'test': ['test']}.get(state, ['train', 'test'])
+        for part in parts:
+            arguments = getattr(run, f'{part}_arguments')()
+            script = TOOLS / f'{part}.py'
+            print(shown_command(script, arguments, slots[0]))
+
+
+def print_failures(scheduler: SuiteScheduler) -> None:
+    """Print why runs failed, with the ends of their logs."""
+    for name, (reason, log) in scheduler.failures.items():
+        print(f'\n{name} failed: {reason}', file=sys.stderr)
+        if log is not None:
+            lines = log.read_text('utf-8', errors='replace').splitlines()
+            print(f'the end of {log}:', file=sys.stderr)
+            print(*lines[-TAIL_LINES:], sep='\n', file=sys.stderr)
+
+
+def run_suite(args: argparse.Namespace) -> int:
+    """Run a suite as the arguments say.
+
+    Returns:
+        int: Exit code: 0, 1 if a run failed, 2 if nothing could be run, 128
+        plus the number of the signal that stopped the suite.
+    """
+    slots = make_slots(args.jobs)
+    try:
+        suite = load_suite(args.suite)
+        runs = choose_runs(plan_runs(suite, args.out, args.seeds), args.only)
+        runs = find_targets(runs)
+        for run in runs:
+            cfg_options(run.options)
+        if args.dry_run:
+            print_plan(runs, slots)
+            return 0
+        held = lock(args.out)
+    except (FileNotFoundError, RuntimeError, ValueError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    with held:
+        scheduler = SuiteScheduler(
+            runs,
+            tools=TOOLS,
+            slots=slots,
+            commit=git_commit(),
+            on_result=lambda: write_results(args, suite),
+            keep_open=[held.fileno()],
+            report_every=args.report_every,
+        )
+        scheduler.run()
+        print(f'\n{write_results(args, suite)}')
+    print_failures(scheduler)
+    if scheduler.signals:
+        print('stopped; run it again to go on', file=sys.stderr)
+        return 128 + scheduler.signals[0]
+    return 1 if scheduler.failures else 0
+
+
+def main() -> None:
+    """Run the tool."""
+    sys.exit(run_suite(parse_args()))
+
+
+if __name__ == '__main__':
+    main()
