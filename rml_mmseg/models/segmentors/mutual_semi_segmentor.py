@@ -222,6 +222,7 @@ class MutualSemiSegmentor(BaseSegmentor):
                 data_samples['labelled'],
                 view,
                 self.semi_train_cfg.joint_forward,
+                self.semi_train_cfg.unlabelled_statistics,
             )
             logits = resize_logits(student, logits, view.shape[-2:])
             costs = self.pseudo_label_loss(

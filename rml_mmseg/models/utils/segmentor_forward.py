@@ -1,5 +1,7 @@
 """Forward passes of a stock segmentor that RML needs."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Optional
 
 import torch
@@ -9,6 +11,7 @@ from mmseg.models.utils import resize
 from mmseg.structures import SegDataSample
 from mmseg.utils import add_prefix
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 
 def final_head(segmentor: Any) -> Any:
@@ -83,6 +86,24 @@ def channels_last(inputs: dict[str, Any]) -> dict[str, Any]:
     return dict(images, strong=views)
 
 
+@contextmanager
+def kept_statistics(network: nn.Module, kept: bool = True) -> Iterator[None]:
+    """Normalise by batch statistics without moving the running ones."""
+    norms = [
+        module
+        for module in network.modules()
+        if kept and isinstance(module, _BatchNorm)
+    ]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    try:
+        yield
+    finally:
+        for norm, momentum in zip(norms, momenta):
+            norm.momentum = momentum
+
+
 def can_join(segmentor: Any, labelled: Tensor, unlabelled: Tensor) -> bool:
     """Whether labelled and unlabelled images can share one forward pass.
 
@@ -104,6 +125,7 @@ def student_forward(
     samples: list[SegDataSample],
     unlabelled: Tensor,
     join: bool = True,
+    statistics: bool = True,
 ) -> tuple[dict[str, Tensor], Tensor]:
     """Supervised losses (Eq. 1) and the logits of unlabelled images.
 
@@ -113,15 +135,18 @@ def student_forward(
         samples (list[SegDataSample]): Their ground truth.
         unlabelled (Tensor): (M, 3, H', W').
         join (bool): Whether to use one forward pass where it is possible.
+        statistics (bool): Whether unlabelled images move the running
+            statistics of batch normalisation; False takes two passes.
 
     Returns:
         tuple: Losses named as by the stock segmentor, and unscaled logits
         (M, K, h, w).
     """
-    if not (join and can_join(segmentor, labelled, unlabelled)):
-        return segmentor.loss(labelled, samples), segmentor._forward(
-            unlabelled
-        )
+    joined = join and statistics
+    if not (joined and can_join(segmentor, labelled, unlabelled)):
+        losses = segmentor.loss(labelled, samples)
+        with kept_statistics(segmentor, not statistics):
+            return losses, segmentor._forward(unlabelled)
     count = len(labelled)
     features = segmentor.extract_feat(torch.cat([labelled, unlabelled]))
     logits = segmentor.decode_head.forward(features)

@@ -63,6 +63,10 @@ class SemiTrainCfg:
             ``exp(-5 (1 - t)^2)`` (Tarvainen and Valpola, 2017).
         joint_forward: Whether labelled and unlabelled images share one
             forward pass and so their batch statistics.
+        unlabelled_statistics: Whether strong views move the running
+            statistics of batch normalisation, which weak views and tests
+            are normalised by; if not, they have a forward pass of their
+            own.
         channels_last: Whether networks and images are kept channels last,
             which is faster on most devices.
         loss: Config of the loss on pseudo labels.
@@ -76,6 +80,7 @@ class SemiTrainCfg:
     confidence: Optional[float] = None
     ramp_up_iters: int = 0
     joint_forward: bool = True
+    unlabelled_statistics: bool = True
     channels_last: bool = False
     loss: Mapping = field(default_factory=lambda: {'type': 'PseudoLabelLoss'})
 
