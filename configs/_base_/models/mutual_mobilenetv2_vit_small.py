@@ -53,7 +53,8 @@ model = dict(
     # 0.9999 in the paper, for 90k steps. In 1,000 the features outrun such
     # prototypes, and what is stale makes labels worse instead of better.
     rectifier=dict(type='PrototypeRectifier', momentum=0.95),
-    semi_train_cfg=dict(channels_last=True),
+    # Both teachers' labels together weigh as much as the ground truth.
+    semi_train_cfg=dict(unsup_weight=0.5, channels_last=True),
     test_cfg=dict(
         mode='whole',
         predict_on='teachers.0',

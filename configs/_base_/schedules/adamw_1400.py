@@ -6,6 +6,8 @@ optim_wrapper = dict(
 param_scheduler = [
     dict(type='PolyLR', eta_min=0.0, power=0.9, begin=0, by_epoch=False)
 ]
-train_cfg = dict(type='StagedTrainLoop', iters_per_stage=800, val_interval=400)
+train_cfg = dict(
+    type='StagedTrainLoop', iters_per_stage=1400, val_interval=1400
+)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
