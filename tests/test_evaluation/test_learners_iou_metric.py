@@ -94,10 +94,11 @@ def test_a_second_evaluation_starts_from_nothing():
     assert metric.evaluate(3) == _together([_samples(1)])
 
 
-def test_prefix_is_kept_for_the_deployed():
+def test_prefix_is_kept_for_all():
     scores = _together([_samples(0)], prefix='val')
     assert 'val/mIoU' in scores
-    assert 'students.0/mIoU' in scores
+    assert 'val/students.0/mIoU' in scores
+    assert all(name.startswith('val/') for name in scores)
 
 
 def test_learner_without_prediction_is_an_error():

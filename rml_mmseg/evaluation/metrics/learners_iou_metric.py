@@ -34,7 +34,7 @@ class LearnersIoUMetric(BaseMetric):
             prefix=kwargs.get('prefix'),
         )
         self.deployed = IoUMetric(**kwargs)
-        kwargs.update(output_dir=None, prefix=None)
+        kwargs.update(output_dir=None)
         self.others = {name: IoUMetric(**kwargs) for name in learners}
 
     @property
@@ -81,11 +81,13 @@ class LearnersIoUMetric(BaseMetric):
             size (int): Number of images in the data set.
 
         Returns:
-            dict: The deployed learner's scores, then ``{name}/mIoU``.
+            dict: The deployed learner's scores, then ``{name}/mIoU``, all
+            behind the prefix, if there is one.
         """
         scores = self.deployed.evaluate(size)
         for name, metric in self.others.items():
             print_log(f'{name}:', logger='current')
             for key, value in metric.evaluate(size).items():
-                scores[f'{name}/{key}'] = value
+                *prefix, score = key.rsplit('/', 1)
+                scores['/'.join([*prefix, name, score])] = value
         return scores

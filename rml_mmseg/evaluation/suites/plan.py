@@ -160,6 +160,5 @@ def target_iterations(config: str, options: dict) -> int | None:
     cfg.merge_from_dict(options)
     loop = cfg.get('train_cfg') or {}
     if 'iters_per_stage' in loop:
-        stages = loop.get('stages', 1) * loop['iters_per_stage']
-        return loop.get('burn_in_iters', 0) + stages
+        return loop.get('stages', 1) * loop['iters_per_stage']
     return loop.get('max_iters')

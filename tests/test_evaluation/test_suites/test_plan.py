@@ -64,7 +64,7 @@ def test_recorded_seeds(load):
     ('loop', 'target'),
     [
         ('dict(max_iters=8)', 8),
-        ('dict(iters_per_stage=10, stages=3, burn_in_iters=5)', 35),
+        ('dict(iters_per_stage=10, stages=3, burn_in_iters=5)', 30),
         ('dict(iters_per_stage=10)', 10),
         ('dict(max_epochs=2)', None),
     ],
