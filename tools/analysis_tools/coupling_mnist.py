@@ -287,9 +287,9 @@ def main(argv: Optional[list[str]] = None) -> int:
         for mode in MODES:
             begin = time.perf_counter()
             rows += run(mode, seed, data, settings)
+            write_csv(rows, args.out / 'coupling_mnist.csv')
             seconds = time.perf_counter() - begin
             print(f'{mode}, seed {seed}: {rows[-1][3]:.4f} ({seconds:.0f} s)')
-    write_csv(rows, args.out / 'coupling_mnist.csv')
     plot(rows, args.out / 'coupling_mnist.png', settings)
     print(settings)
     print_table(rows)
