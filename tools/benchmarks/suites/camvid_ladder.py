@@ -22,11 +22,11 @@ methods = dict(
         config=f'{configs}/rml_two-stage_camvid_1-8.py',
     ),
 )
-# Short enough that two cores climb it in an hour; half of the first stage is
+# Short enough that one core climbs it in half an hour; half of the first stage is
 # the burn-in on labels alone, the same for all.
 options = {
-    'train_cfg.iters_per_stage': 600,
-    'train_cfg.burn_in_iters': 300,
-    'train_cfg.val_interval': 600,
+    'train_cfg.iters_per_stage': 400,
+    'train_cfg.burn_in_iters': 200,
+    'train_cfg.val_interval': 400,
 }
 seeds = [0]
