@@ -39,6 +39,10 @@ TWO_OPTIMISERS = dict(
         ],
     },
 )
+STAGED = {
+    'model.semi_train_cfg': dict(p0='stage'),
+    'train_cfg.restart_students': True,
+}
 
 
 class Stop(Hook):
@@ -89,13 +93,19 @@ def differences(a, b, place=''):
     return [found for pair in pairs for found in differences(*pair)]
 
 
-@pytest.mark.parametrize(('workers', 'stops'), [(0, range(1, 6)), (2, (2, 5))])
-@pytest.mark.parametrize('own', [{}, TWO_OPTIMISERS], ids=['one', 'two'])
-def test_resumed_runs_are_bit_identical(tiny_config, own, workers, stops):
+@pytest.mark.parametrize(('workers', 'stops'), [(0, range(1, 6)), (2, [5])])
+@pytest.mark.parametrize(
+    ('options', 'own'),
+    [({}, {}), ({}, TWO_OPTIMISERS), (STAGED, {})],
+    ids=['one', 'two', 'stages'],
+)
+def test_resumed_runs_are_bit_identical(
+    tiny_config, options, own, workers, stops
+):
+    loader = {'train_dataloader.num_workers': workers}
+
     def config():
-        cfg = tiny_config(
-            CHECKPOINTS | {'train_dataloader.num_workers': workers}
-        )
+        cfg = tiny_config(CHECKPOINTS | loader | options)
         cfg.update(copy.deepcopy(own))
         return cfg
 
