@@ -74,6 +74,21 @@ class TestUpdate:
         assert torch.equal(a.prototypes, b.prototypes)
         assert torch.equal(a.counts, b.counts)
 
+    @pytest.mark.parametrize('method', ['update', 'initialise'])
+    @pytest.mark.parametrize('poison', [float('nan'), float('inf')])
+    def test_feature_that_is_not_finite_poisons_no_prototype(
+        self, method, poison
+    ):
+        rectifier = _rectifier(momentum=0.5)
+        rectifier.update(FEATURES, LABELS)
+        features = torch.tensor([[[[poison, 4.0]]]])
+        rectifier.accumulate(features, torch.tensor([[[0, 2]]]))
+        getattr(rectifier, method)()
+        assert rectifier.prototypes.isfinite().all()
+        assert rectifier.prototypes[:2].flatten().tolist() == [2.0, 10.0]
+        rectifier.update(FEATURES, LABELS)
+        assert rectifier.prototypes.isfinite().all()
+
     def test_nothing_accumulated_or_nothing_labelled_moves_nothing(self):
         rectifier = _rectifier(momentum=0.0)
         rectifier.update(FEATURES, LABELS)
