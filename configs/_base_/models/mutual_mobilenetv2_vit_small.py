@@ -53,8 +53,9 @@ model = dict(
     # 0.9999 in the paper, for 90k steps. In 1,000 the features outrun such
     # prototypes, and what is stale makes labels worse instead of better.
     rectifier=dict(type='PrototypeRectifier', momentum=0.95),
-    # Both teachers' labels together weigh as much as the ground truth.
-    semi_train_cfg=dict(unsup_weight=0.5, channels_last=True),
+    # 1 and 1 in Eq. 5. The transformer, from random weights, is the weaker
+    # teacher by far, and so short a run needs the ground truth more.
+    semi_train_cfg=dict(unsup_weight=0.5, peer_weight=0.5, channels_last=True),
     test_cfg=dict(
         mode='whole',
         predict_on='teachers.0',
