@@ -70,6 +70,13 @@ class SemiSegDataset:
         self.unlabelled: BaseDataset = DATASETS.build(
             dict(unlabelled, lazy_init=True)
         )
+        for name in ('labelled', 'unlabelled'):
+            if not isinstance(getattr(self, name), BaseDataset):
+                raise TypeError(
+                    f'dataset.{name} must be a single data set, got '
+                    f'{type(getattr(self, name)).__name__}; put several '
+                    'folders into one list file, or under one folder'
+                )
         self._fully_initialized = False
         if not lazy_init:
             self.full_init()

@@ -6,10 +6,14 @@ from typing import Any, Optional
 import torch
 from mmengine.dist import barrier, get_dist_info, is_main_process
 from mmengine.utils import ProgressBar
+from torch import Tensor
 
 from rml_mmseg.datasets import SemiSegDataset
 from rml_mmseg.datasets.soft_labels import SoftLabelStore
-from rml_mmseg.models.utils.segmentor_forward import logits_of
+from rml_mmseg.models.utils.segmentor_forward import (
+    feature_labels,
+    logits_of,
+)
 
 
 def image_paths(
@@ -49,11 +53,24 @@ def with_progress(paths: list, title: str) -> Iterator[Any]:
 
 def whole_image(
     model: Any, dataset: SemiSegDataset, path: str
-) -> torch.Tensor:
-    """A preprocessed image (1, 3, H, W) as the teachers see it whole."""
+) -> tuple[Tensor, Tensor]:
+    """A whole image as the teachers see it.
+
+    Returns:
+        tuple[Tensor, Tensor]: The image (1, 3, H, W), and where it is not
+        padding (1, H, W).
+    """
     item = dataset.load_image(path)
     batch = dict(inputs=[item['inputs']], data_samples=[item['data_samples']])
-    return model.data_preprocessor(batch, training=False)['inputs']
+    done = model.data_preprocessor(batch, training=False)
+    images = done['inputs']
+    height, width = images.shape[-2:]
+    meta = done['data_samples'][0].metainfo
+    padding = meta.get('img_padding_size', meta.get('padding_size', (0,) * 4))
+    left, right, top, bottom = padding
+    valid = torch.zeros(1, height, width, dtype=torch.bool)
+    valid[:, top : height - bottom, left : width - right] = True
+    return images, valid.to(images.device)
 
 
 @torch.no_grad()
@@ -82,12 +99,14 @@ def run_stage_pass(
         writes = store is not None and unlabelled and not store.holds(path)
         if not (prototypes or writes):
             continue
-        images = whole_image(model, dataset, path)
+        images, valid = whole_image(model, dataset, path)
         outputs = []
         for i, teacher in enumerate(model.teachers):
             logits, features = logits_of(teacher, images, prototypes)
-            if prototypes:
-                model.rectifiers[i].accumulate(features, logits.argmax(1))
+            if features is not None:
+                model.rectifiers[i].accumulate(
+                    features, feature_labels(logits, features, valid)
+                )
             outputs.append(logits[0])
         if store is not None and writes:
             store.write(path, outputs)
@@ -122,7 +141,7 @@ def mend_store(
         today = {k: v.clone() for k, v in model.teachers.state_dict().items()}
         model.teachers.load_state_dict(snapshot)
         for path in with_progress(lacking, 'Making soft pseudo labels again'):
-            images = whole_image(model, dataset, path)
+            images, _ = whole_image(model, dataset, path)
             logits = [logits_of(t, images)[0][0] for t in model.teachers]
             store.write(path, logits)
         model.teachers.load_state_dict(today)

@@ -3,7 +3,7 @@
 from typing import Optional
 
 import torch
-from mmengine.dist import all_reduce
+from mmengine.dist import all_reduce, get_world_size
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
@@ -126,7 +126,12 @@ class PrototypeRectifier(nn.Module):
         """Sums (K, C) and counts (K,) over all processes."""
         packed, self._pending = self._pending, None
         if packed is None:
-            return None
+            if get_world_size() == 1:
+                return None
+            # The others wait for this process in the collective.
+            packed = self.prototypes.new_zeros(
+                self.num_classes, self.channels + 1
+            )
         all_reduce(packed)
         sums, counts = packed[:, :-1], packed[:, -1]
         # A class with a feature that is not finite counts as absent.

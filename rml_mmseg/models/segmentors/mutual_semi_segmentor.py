@@ -264,18 +264,41 @@ class MutualSemiSegmentor(BaseSegmentor):
             )
 
     def predict_logits(
-        self, name: str, inputs: Tensor, batch_img_metas: list[dict]
+        self,
+        name: str,
+        inputs: Tensor,
+        batch_img_metas: list[dict],
+        known: Optional[dict[str, Tensor]] = None,
     ) -> Tensor:
-        """Logits (N, K, H, W) of one learner or of the ensemble."""
-        if name != ENSEMBLE:
-            return self.learner(name).inference(inputs, batch_img_metas)
-        teachers: Any = self.teachers
-        probs = [
-            teacher.inference(inputs, batch_img_metas).float().softmax(1)
-            for teacher in teachers
-        ]
-        # The softmax of these is the mean of the probabilities.
-        return torch.stack(probs).mean(0).clamp(min=1e-12).log()
+        """Logits of one learner or of the ensemble.
+
+        Args:
+            name (str): Which.
+            inputs (Tensor): (N, 3, H, W).
+            batch_img_metas (list[dict]): Meta information of the images.
+            known (dict[str, Tensor], optional): Logits computed so far, by
+                name; what is missing is added.
+
+        Returns:
+            Tensor: (N, K, H, W).
+        """
+        known = {} if known is None else known
+        if name not in known and name != ENSEMBLE:
+            # Sliding windows write into the meta information.
+            metas = [dict(meta) for meta in batch_img_metas]
+            known[name] = self.learner(name).inference(inputs, metas)
+        elif name not in known:
+            probs = [
+                self.predict_logits(
+                    f'teachers.{i}', inputs, batch_img_metas, known
+                )
+                .float()
+                .softmax(1)
+                for i in range(len(self.teachers))
+            ]
+            # The softmax of these is the mean of the probabilities.
+            known[name] = torch.stack(probs).mean(0).clamp(min=1e-12).log()
+        return known[name]
 
     def predict(
         self,
@@ -305,12 +328,15 @@ class MutualSemiSegmentor(BaseSegmentor):
             metas = [dict(meta) for _ in inputs]
         else:
             metas = [dict(sample.metainfo) for sample in data_samples]
+        known: dict[str, Tensor] = {}
+        logits = self.predict_logits(self.predict_on, inputs, metas, known)
         others = {
-            name: self._predictions(name, inputs, metas, data_samples)
+            name: self._label_maps(
+                self.predict_logits(name, inputs, metas, known), data_samples
+            )
             for name in self.score
             if name != self.predict_on
         }
-        logits = self.predict_logits(self.predict_on, inputs, metas)
         results = self.postprocess_result(logits, data_samples)
         if self.predict_on in self.score:
             others[self.predict_on] = [r.pred_sem_seg for r in results]
@@ -319,15 +345,10 @@ class MutualSemiSegmentor(BaseSegmentor):
                 result.set_data({prediction_key(name): prediction})
         return results
 
-    def _predictions(
-        self,
-        name: str,
-        inputs: Tensor,
-        metas: list[dict],
-        data_samples: Optional[list[SegDataSample]],
+    def _label_maps(
+        self, logits: Tensor, data_samples: Optional[list[SegDataSample]]
     ) -> list[PixelData]:
-        """Label maps of one learner at the original size."""
-        logits = self.predict_logits(name, inputs, [dict(m) for m in metas])
+        """Label maps at the original size."""
         blank = data_samples and [
             SegDataSample(metainfo=sample.metainfo) for sample in data_samples
         ]

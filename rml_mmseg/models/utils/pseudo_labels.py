@@ -6,7 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .segmentor_forward import final_head, logits_of, resize_logits
+from .segmentor_forward import (
+    feature_labels,
+    final_head,
+    logits_of,
+    resize_logits,
+)
 from .settings import SemiTrainCfg
 
 if TYPE_CHECKING:
@@ -78,12 +83,9 @@ class PseudoLabeller:
         labels = None
         if rectifier is not None and features is not None:
             labels = rectifier(probs, features)
-            coarse = logits.argmax(1)
-            outside = ~_shrink(inputs['valid'], coarse.shape[-2:])
-            if coarse.shape[-2:] == features.shape[-2:]:
-                rectifier.accumulate(
-                    features, coarse.masked_fill(outside, 255)
-                )
+            rectifier.accumulate(
+                features, feature_labels(logits, features, inputs['valid'])
+            )
         return self._finish(model, f'teachers.{i}', probs, labels)
 
     def _student_labels(
@@ -157,9 +159,3 @@ def sample_logits(
         padding_mode='border',
         align_corners=align_corners,
     )[0]
-
-
-def _shrink(valid: Tensor, size: torch.Size) -> Tensor:
-    """Valid map (M, H, W) at the size of the features."""
-    small = F.interpolate(valid[:, None].float(), size=tuple(size))
-    return small[:, 0] > 0.5

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any, Optional
 
 import torch
+import torch.nn.functional as F
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.models.utils import resize
@@ -59,6 +60,29 @@ def logits_of(
     finally:
         handle.remove()
     return logits, caught[-1]
+
+
+def feature_labels(
+    logits: Tensor, features: Tensor, valid: Tensor, ignore_index: int = 255
+) -> Tensor:
+    """The class that a network gives each of its features (Eq. 10).
+
+    Args:
+        logits (Tensor): Unscaled, (N, K, h', w').
+        features (Tensor): Input of the classifier, (N, C, h, w).
+        valid (Tensor): (N, H, W) bool, False on padding.
+        ignore_index (int): Label of a feature that any padding lies under.
+
+    Returns:
+        Tensor: Class ids (N, h, w).
+    """
+    size = features.shape[-2:]
+    if logits.shape[-2:] != size:
+        logits = F.interpolate(
+            logits.float(), size=size, mode='bilinear', align_corners=False
+        )
+    covered = F.interpolate(valid[:, None].float(), size=size, mode='area')
+    return logits.argmax(1).masked_fill(covered[:, 0] < 1, ignore_index)
 
 
 def resize_logits(segmentor: Any, logits: Tensor, size: torch.Size) -> Tensor:

@@ -22,7 +22,7 @@ methods = dict(
         config=f'{configs}/rml_two-stage_camvid_1-8.py',
     ),
 )
-# Short enough that one core climbs it in half an hour; half of the first stage is
+# One core climbs it in half an hour. Half of the first stage is
 # the burn-in on labels alone, the same for all.
 options = {
     'train_cfg.iters_per_stage': 400,
