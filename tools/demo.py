@@ -218,18 +218,18 @@ def draw(
     """Image, ground truth, baseline and RML side by side."""
     colours = np.array(palette, dtype=np.uint8)
     names = ('image', 'ground truth', 'supervised baseline', title)
-    figure = Figure(figsize=(9, 2.3 * len(rows) + 0.3))
+    figure = Figure(figsize=(8, 2.05 * len(rows) + 0.3))
     axes = figure.subplots(len(rows), 4, squeeze=False)
-    for axis, (image, truth, found) in zip(axes, rows):
+    for row, (image, truth, found) in enumerate(rows):
         maps = (truth, found['baseline'], found[deployed])
         pictures = [image, *(colours[labels.numpy()] for labels in maps)]
-        for place, picture, name in zip(axis, pictures, names):
+        for place, picture, name in zip(axes[row], pictures, names):
             place.imshow(picture)
             place.set_axis_off()
-            if axis is axes[0]:
+            if row == 0:
                 place.set_title(name, fontsize=10)
     figure.tight_layout()
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=90)
 
 
 def main() -> None:
