@@ -218,10 +218,15 @@ def wrap_on_cpu() -> None:
     """Let mmengine wrap a model on the CPU for distributed training.
 
     Runner passes `device_ids=[LOCAL_RANK]` whatever the device is, which
-    torch refuses for parameters on the CPU. Can be removed when Runner leaves
-    the argument out there.
+    torch refuses for parameters on the CPU, as it does synchronised batch
+    normalisation (`sync_bn` of a config). Without processes Runner goes back
+    to the plain kind by itself; here it does with them, too. Can be removed
+    when Runner does both.
     """
-    from mmengine.model import MMDistributedDataParallel
+    from mmengine.model import (
+        MMDistributedDataParallel,
+        revert_sync_batchnorm,
+    )
 
     original = MMDistributedDataParallel.__init__
 
@@ -231,6 +236,7 @@ def wrap_on_cpu() -> None:
     ) -> None:
         if all(p.device.type == 'cpu' for p in module.parameters()):
             kwargs.pop('device_ids', None)
+            module = revert_sync_batchnorm(module)
         original(self, module, *args, **kwargs)
 
     MMDistributedDataParallel.__init__ = init

@@ -112,3 +112,23 @@ class TestOnCPU:
                 wrapper, module=module, device_ids=[1]
             )
         assert seen == [None, [1]]
+
+    def test_synchronised_norms_become_plain_on_the_cpu(self, monkeypatch):
+        seen = []
+        monkeypatch.setattr(
+            torch.nn.parallel.DistributedDataParallel,
+            '__init__',
+            lambda self, module, **kwargs: seen.append(module),
+        )
+        norm = torch.nn.SyncBatchNorm(2).eval()
+        norm.weight.requires_grad_(False)
+        norm.running_mean.fill_(3.0)
+        wrapper = MMDistributedDataParallel.__new__(MMDistributedDataParallel)
+        object.__setattr__(wrapper, 'detect_anomalous_params', False)
+        MMDistributedDataParallel.__init__(
+            wrapper, module=torch.nn.Sequential(norm), device_ids=[0]
+        )
+        plain = seen[0][0]
+        assert not isinstance(plain, torch.nn.SyncBatchNorm)
+        assert not plain.training and not plain.weight.requires_grad
+        assert plain.running_mean.tolist() == [3.0, 3.0]

@@ -94,6 +94,8 @@ def run_stage_pass(
     prototypes = len(model.rectifiers) > 0
     if not prototypes and store is None:
         return
+    # Synchronising batch normalisation loses the mode of the teachers.
+    model.teachers.eval()
     paths = image_paths(dataset, labelled=prototypes)
     for path, unlabelled in with_progress(paths, 'Teachers read all images'):
         writes = store is not None and unlabelled and not store.holds(path)
@@ -139,7 +141,7 @@ def mend_store(
     ]
     if lacking:
         today = {k: v.clone() for k, v in model.teachers.state_dict().items()}
-        model.teachers.load_state_dict(snapshot)
+        model.teachers.eval().load_state_dict(snapshot)
         for path in with_progress(lacking, 'Making soft pseudo labels again'):
             images, _ = whole_image(model, dataset, path)
             logits = [logits_of(t, images)[0][0] for t in model.teachers]
