@@ -1,5 +1,7 @@
 PYTHON ?= python3
 VENV ?= .venv
+# Small networks on few cores: a thread a process is the fastest.
+export OMP_NUM_THREADS ?= 1
 MMCV_WHEEL ?=
 BIN := $(VENV)/bin
 FULL := .venv-full-mmcv

@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from mmengine.config import Config
 
 import rml_mmseg  # noqa: F401  (registers what the config names)
@@ -16,6 +17,9 @@ import rml_mmseg  # noqa: F401  (registers what the config names)
 ROOT = Path(__file__).resolve().parents[1]
 COLOURS = np.array([[250, 90, 60], [60, 60, 170], [90, 90, 90], [40, 160, 40]])
 RUNS = itertools.count()
+# The networks are tiny, and a forked process cannot use the threads of its
+# parent's pool.
+torch.set_num_threads(1)
 
 
 def write_scene(folder, split, name, generator, size=(48, 64)):

@@ -81,6 +81,7 @@ def train(cfg):
 
 
 def trapped(cfg, trap, argument):
+    torch.set_num_threads(1)
     trap(argument)
     train(cfg)
 
