@@ -5,12 +5,10 @@ _base_ = [
     '../_base_/runtime/default.py',
 ]
 optim_wrapper = dict(constructor='MutualOptimWrapperConstructor')
-# Half of the run on labels alone (section 3 of the paper gives no length):
-# in so few steps labels of a poor teacher cost more than they give.
+# Half of the run on labels alone; section 3 of the paper gives no length.
 train_cfg = dict(burn_in_iters=1000)
 custom_hooks = [dict(type='MutualEMAHook', momentum=0.99)]
 val_evaluator = dict(
-    type='LearnersIoUMetric',
-    learners=_base_.model.test_cfg.score,
+    type='LearnersIoUMetric', learners=_base_.model.test_cfg.score
 )
 test_evaluator = val_evaluator
