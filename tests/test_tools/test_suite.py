@@ -365,4 +365,10 @@ def test_camvid_ladder(monkeypatch, tmp_path):
         *('IML + noise', 'RML', 'RML, two stages'),
     ]
     assert all(run.target for run in runs)
-    assert cfg_options(runs[0].options) == ['randomness.seed=0']
+    assert [run.target for run in runs] == [400] * 6 + [800]
+    assert cfg_options(runs[0].options) == [
+        'train_cfg.iters_per_stage=400',
+        'train_cfg.burn_in_iters=200',
+        'train_cfg.val_interval=400',
+        'randomness.seed=0',
+    ]
