@@ -6,7 +6,6 @@ from typing import Optional
 from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
 from mmseg.registry import (
     OPTIM_WRAPPER_CONSTRUCTORS,
-    OPTIM_WRAPPERS,
 )
 from torch import nn
 
@@ -97,5 +96,4 @@ class MutualOptimWrapperConstructor:
                 f'students[{index}]'
             )
         cfg.setdefault('type', 'OptimWrapper')
-        OPTIM_WRAPPERS.get(cfg['type'])
         return DefaultOptimWrapperConstructor(cfg, paramwise)(student)

@@ -24,9 +24,7 @@ def check_choice(setting: str, value: Any, known: list[str]) -> None:
     if value not in known:
         hint = did_you_mean(str(value), known)
         raise ValueError(
-            f'{setting}={value!r} is unknown{hint} Known: {known}'
-            if hint
-            else f'{setting}={value!r} is unknown. Known: {known}'
+            f'{setting}={value!r} is unknown{hint or "."} Known: {known}'
         )
 
 
