@@ -4,16 +4,12 @@ from collections.abc import Sequence
 from typing import Any, Optional, Union
 
 import torch
-from mmengine.structures import PixelData
-from mmseg.models.segmentors import BaseSegmentor
 from mmseg.registry import MODELS
-from mmseg.structures import SegDataSample
 from mmseg.utils import add_prefix
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..utils.cutmix import apply_mask
 from ..utils.ema import ema_update
-from ..utils.learner_cfg import learner_cfg, without_weights
 from ..utils.learners import build_rectifiers, check_learners
 from ..utils.mixing import mix_masks
 from ..utils.monitored import monitored
@@ -24,17 +20,12 @@ from ..utils.segmentor_forward import (
     resize_logits,
     student_forward,
 )
-from ..utils.settings import (
-    ENSEMBLE,
-    SemiTrainCfg,
-    check_choice,
-    learner_names,
-    prediction_key,
-)
+from ..utils.settings import SemiTrainCfg
+from .learners_segmentor import LearnersSegmentor
 
 
 @MODELS.register_module()
-class MutualSemiSegmentor(BaseSegmentor):
+class MutualSemiSegmentor(LearnersSegmentor):
     """Robust Mutual Learning over any stock segmentors (arXiv 2106.00609).
 
     Every learner is a student, trained by gradients, and a teacher, its
@@ -81,36 +72,18 @@ class MutualSemiSegmentor(BaseSegmentor):
         train_cfg: Optional[dict] = None,
         init_cfg: Optional[dict] = None,
     ) -> None:
-        super().__init__(data_preprocessor=data_preprocessor)
         if pretrained is not None or init_cfg is not None:
             raise ValueError(
                 'pretrained and init_cfg belong into the configs of '
                 '`model.segmentors`, not into the wrapper'
             )
-        if isinstance(segmentors, dict):
-            segmentors = [segmentors]
-        if not segmentors:
-            raise ValueError('model.segmentors must name at least one')
-        test_cfg = dict(test_cfg or {})
-        predict_on = test_cfg.pop('predict_on', 'teachers.0')
-        score = test_cfg.pop('score', ())
-        configs = [learner_cfg(cfg, test_cfg) for cfg in segmentors]
-        self.students = nn.ModuleList(MODELS.build(c) for c in configs)
-        self.teachers = nn.ModuleList(
-            MODELS.build(without_weights(c)) for c in configs
-        )
-        self.teachers.requires_grad_(False).eval()
+        super().__init__(segmentors, test_cfg, data_preprocessor)
         check_learners(self.students)
         self.rectifiers = build_rectifiers(self.students, rectifier)
         cfg = SemiTrainCfg.build(semi_train_cfg, len(self.students))
         self.semi_train_cfg = cfg
         self.pseudo_label_loss = MODELS.build(dict(cfg.loss))
         self.pseudo_labeller = PseudoLabeller(cfg, self.num_classes)
-        names = learner_names(len(self.students))
-        check_choice('model.test_cfg.predict_on', predict_on, names)
-        for name in score:
-            check_choice('model.test_cfg.score', name, names)
-        self.predict_on, self.score = predict_on, tuple(score)
         if cfg.channels_last:
             self.to(memory_format=torch.channels_last)
         self.iteration = 0
@@ -118,37 +91,6 @@ class MutualSemiSegmentor(BaseSegmentor):
         self.ema_attached = False
         self.teachers_loaded = False
         self.record: Optional[dict[str, Any]] = None
-
-    @property
-    def _first(self) -> Any:
-        return self.students[0]
-
-    @property
-    def num_classes(self) -> int:
-        """int: Number of classes K."""
-        return self._first.num_classes
-
-    @property
-    def out_channels(self) -> int:
-        """int: Channels of the prediction."""
-        return self._first.out_channels
-
-    @property
-    def align_corners(self) -> bool:
-        """bool: As of the deployed learner's head."""
-        return self.learner(self.predict_on).align_corners
-
-    @property
-    def decode_head(self) -> nn.Module:
-        """nn.Module: The deployed learner's head, for stock TTA."""
-        return self.learner(self.predict_on).decode_head
-
-    def learner(self, name: str) -> Any:
-        """The network of a name, the first teacher for the ensemble."""
-        if name == ENSEMBLE:
-            return self.teachers[0]
-        group, index = name.split('.')
-        return getattr(self, group)[int(index)]
 
     def init_weights(self) -> None:
         """Initialise the students and copy them to the teachers."""
@@ -165,12 +107,6 @@ class MutualSemiSegmentor(BaseSegmentor):
         """Move every teacher towards its student."""
         for teacher, student in zip(self.teachers, self.students):
             ema_update(teacher, student, momentum, buffers)
-
-    def train(self, mode: bool = True) -> 'MutualSemiSegmentor':
-        """Set the students' mode; teachers always stay in eval mode."""
-        super().train(mode)
-        self.teachers.eval()
-        return self
 
     def _load_from_state_dict(
         self, state_dict: dict, prefix: str, *args: Any
@@ -262,111 +198,3 @@ class MutualSemiSegmentor(BaseSegmentor):
                 'one: set batch_size or dataset.k to 2 or more, or take '
                 'CutMix out of the pipeline'
             )
-
-    def predict_logits(
-        self,
-        name: str,
-        inputs: Tensor,
-        batch_img_metas: list[dict],
-        known: Optional[dict[str, Tensor]] = None,
-    ) -> Tensor:
-        """Logits of one learner or of the ensemble.
-
-        Args:
-            name (str): Which.
-            inputs (Tensor): (N, 3, H, W).
-            batch_img_metas (list[dict]): Meta information of the images.
-            known (dict[str, Tensor], optional): Logits computed so far, by
-                name; what is missing is added.
-
-        Returns:
-            Tensor: (N, K, H, W).
-        """
-        known = {} if known is None else known
-        if name not in known and name != ENSEMBLE:
-            # Sliding windows write into the meta information.
-            metas = [dict(meta) for meta in batch_img_metas]
-            known[name] = self.learner(name).inference(inputs, metas)
-        elif name not in known:
-            probs = [
-                self.predict_logits(
-                    f'teachers.{i}', inputs, batch_img_metas, known
-                )
-                .float()
-                .softmax(1)
-                for i in range(len(self.teachers))
-            ]
-            # The softmax of these is the mean of the probabilities.
-            known[name] = torch.stack(probs).mean(0).clamp(min=1e-12).log()
-        return known[name]
-
-    def predict(
-        self,
-        inputs: Tensor,
-        data_samples: Optional[list[SegDataSample]] = None,
-    ) -> list[SegDataSample]:
-        """Predict with the deployed learner and all that are scored.
-
-        Args:
-            inputs (Tensor): (N, 3, H, W).
-            data_samples (list[SegDataSample], optional): Their meta
-                information.
-
-        Returns:
-            list[SegDataSample]: With ``pred_sem_seg`` and ``seg_logits``
-            of the deployed learner, and ``pred_{name}`` of each other one
-            in ``test_cfg.score``.
-        """
-        if data_samples is None:
-            size = tuple(inputs.shape[2:])
-            meta = dict(
-                ori_shape=size,
-                img_shape=size,
-                pad_shape=size,
-                padding_size=[0, 0, 0, 0],
-            )
-            metas = [dict(meta) for _ in inputs]
-        else:
-            metas = [dict(sample.metainfo) for sample in data_samples]
-        known: dict[str, Tensor] = {}
-        logits = self.predict_logits(self.predict_on, inputs, metas, known)
-        others = {
-            name: self._label_maps(
-                self.predict_logits(name, inputs, metas, known), data_samples
-            )
-            for name in self.score
-            if name != self.predict_on
-        }
-        results = self.postprocess_result(logits, data_samples)
-        if self.predict_on in self.score:
-            others[self.predict_on] = [r.pred_sem_seg for r in results]
-        for name, predictions in others.items():
-            for result, prediction in zip(results, predictions):
-                result.set_data({prediction_key(name): prediction})
-        return results
-
-    def _label_maps(
-        self, logits: Tensor, data_samples: Optional[list[SegDataSample]]
-    ) -> list[PixelData]:
-        """Label maps at the original size."""
-        blank = data_samples and [
-            SegDataSample(metainfo=sample.metainfo) for sample in data_samples
-        ]
-        results = self.postprocess_result(logits, blank)
-        return [result.pred_sem_seg for result in results]
-
-    def extract_feat(self, inputs: Tensor) -> Any:
-        """Features of the deployed learner."""
-        return self.learner(self.predict_on).extract_feat(inputs)
-
-    def encode_decode(self, inputs: Tensor, batch_img_metas: list) -> Tensor:
-        """Logits (N, K, H, W) of the deployed learner."""
-        return self.predict_logits(self.predict_on, inputs, batch_img_metas)
-
-    def _forward(
-        self,
-        inputs: Tensor,
-        data_samples: Optional[list[SegDataSample]] = None,
-    ) -> Tensor:
-        """Unscaled output of the deployed learner."""
-        return self.learner(self.predict_on)._forward(inputs, data_samples)

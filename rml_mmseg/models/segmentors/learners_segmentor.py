@@ -1,0 +1,208 @@
+"""Several learners of one task, any of which can predict."""
+
+from collections.abc import Sequence
+from typing import Any, Optional, Union
+
+import torch
+from mmengine.structures import PixelData
+from mmseg.models.segmentors import BaseSegmentor
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+from torch import Tensor, nn
+
+from ..utils.learner_cfg import learner_cfg, without_weights
+from ..utils.settings import (
+    ENSEMBLE,
+    check_choice,
+    learner_names,
+    prediction_key,
+)
+
+
+class LearnersSegmentor(BaseSegmentor):
+    """Students and teachers, seen from outside as one stock segmentor.
+
+    What stock tools call on a segmentor is answered by the deployed learner,
+    ``predict_on``; one pass over an image also gives the predictions of all
+    that ``score`` names. How learners learn is up to the subclass.
+
+    Args:
+        segmentors (list[dict] | dict): Configs of stock segmentors.
+        test_cfg (dict, optional): Stock settings for every learner, and
+            ``predict_on`` and ``score``.
+        data_preprocessor (dict, optional): Config of the preprocessor.
+
+    Raises:
+        ValueError: If there is no segmentor, or no learner of a name.
+    """
+
+    def __init__(
+        self,
+        segmentors: Union[dict, Sequence[dict]],
+        test_cfg: Optional[dict] = None,
+        data_preprocessor: Optional[dict] = None,
+    ) -> None:
+        super().__init__(data_preprocessor=data_preprocessor)
+        if isinstance(segmentors, dict):
+            segmentors = [segmentors]
+        if not segmentors:
+            raise ValueError('model.segmentors must name at least one')
+        test_cfg = dict(test_cfg or {})
+        predict_on = test_cfg.pop('predict_on', 'teachers.0')
+        score = test_cfg.pop('score', ())
+        configs = [learner_cfg(cfg, test_cfg) for cfg in segmentors]
+        self.students = nn.ModuleList(MODELS.build(c) for c in configs)
+        self.teachers = nn.ModuleList(
+            MODELS.build(without_weights(c)) for c in configs
+        )
+        self.teachers.requires_grad_(False).eval()
+        names = learner_names(len(self.students))
+        check_choice('model.test_cfg.predict_on', predict_on, names)
+        for name in score:
+            check_choice('model.test_cfg.score', name, names)
+        self.predict_on, self.score = predict_on, tuple(score)
+
+    @property
+    def _first(self) -> Any:
+        return self.students[0]
+
+    @property
+    def num_classes(self) -> int:
+        """int: Number of classes K."""
+        return self._first.num_classes
+
+    @property
+    def out_channels(self) -> int:
+        """int: Channels of the prediction."""
+        return self._first.out_channels
+
+    @property
+    def align_corners(self) -> bool:
+        """bool: As of the deployed learner's head."""
+        return self.learner(self.predict_on).align_corners
+
+    @property
+    def decode_head(self) -> nn.Module:
+        """nn.Module: The deployed learner's head, for stock TTA."""
+        return self.learner(self.predict_on).decode_head
+
+    def learner(self, name: str) -> Any:
+        """The network of a name, the first teacher for the ensemble."""
+        if name == ENSEMBLE:
+            return self.teachers[0]
+        group, index = name.split('.')
+        return getattr(self, group)[int(index)]
+
+    def train(self, mode: bool = True) -> 'LearnersSegmentor':
+        """Set the students' mode; teachers always stay in eval mode."""
+        super().train(mode)
+        self.teachers.eval()
+        return self
+
+    def predict_logits(
+        self,
+        name: str,
+        inputs: Tensor,
+        batch_img_metas: list[dict],
+        known: Optional[dict[str, Tensor]] = None,
+    ) -> Tensor:
+        """Logits of one learner or of the ensemble.
+
+        Args:
+            name (str): Which.
+            inputs (Tensor): (N, 3, H, W).
+            batch_img_metas (list[dict]): Meta information of the images.
+            known (dict[str, Tensor], optional): Logits computed so far, by
+                name; what is missing is added.
+
+        Returns:
+            Tensor: (N, K, H, W).
+        """
+        known = {} if known is None else known
+        if name not in known and name != ENSEMBLE:
+            # Sliding windows write into the meta information.
+            metas = [dict(meta) for meta in batch_img_metas]
+            known[name] = self.learner(name).inference(inputs, metas)
+        elif name not in known:
+            probs = [
+                self.predict_logits(
+                    f'teachers.{i}', inputs, batch_img_metas, known
+                )
+                .float()
+                .softmax(1)
+                for i in range(len(self.teachers))
+            ]
+            # The softmax of these is the mean of the probabilities.
+            known[name] = torch.stack(probs).mean(0).clamp(min=1e-12).log()
+        return known[name]
+
+    def predict(
+        self,
+        inputs: Tensor,
+        data_samples: Optional[list[SegDataSample]] = None,
+    ) -> list[SegDataSample]:
+        """Predict with the deployed learner and all that are scored.
+
+        Args:
+            inputs (Tensor): (N, 3, H, W).
+            data_samples (list[SegDataSample], optional): Their meta
+                information.
+
+        Returns:
+            list[SegDataSample]: With ``pred_sem_seg`` and ``seg_logits``
+            of the deployed learner, and ``pred_{name}`` of each other one
+            in ``test_cfg.score``.
+        """
+        if data_samples is None:
+            size = tuple(inputs.shape[2:])
+            meta = dict(
+                ori_shape=size,
+                img_shape=size,
+                pad_shape=size,
+                padding_size=[0, 0, 0, 0],
+            )
+            metas = [dict(meta) for _ in inputs]
+        else:
+            metas = [dict(sample.metainfo) for sample in data_samples]
+        known: dict[str, Tensor] = {}
+        logits = self.predict_logits(self.predict_on, inputs, metas, known)
+        others = {
+            name: self._label_maps(
+                self.predict_logits(name, inputs, metas, known), data_samples
+            )
+            for name in self.score
+            if name != self.predict_on
+        }
+        results = self.postprocess_result(logits, data_samples)
+        if self.predict_on in self.score:
+            others[self.predict_on] = [r.pred_sem_seg for r in results]
+        for name, predictions in others.items():
+            for result, prediction in zip(results, predictions):
+                result.set_data({prediction_key(name): prediction})
+        return results
+
+    def _label_maps(
+        self, logits: Tensor, data_samples: Optional[list[SegDataSample]]
+    ) -> list[PixelData]:
+        """Label maps at the original size."""
+        blank = data_samples and [
+            SegDataSample(metainfo=sample.metainfo) for sample in data_samples
+        ]
+        results = self.postprocess_result(logits, blank)
+        return [result.pred_sem_seg for result in results]
+
+    def extract_feat(self, inputs: Tensor) -> Any:
+        """Features of the deployed learner."""
+        return self.learner(self.predict_on).extract_feat(inputs)
+
+    def encode_decode(self, inputs: Tensor, batch_img_metas: list) -> Tensor:
+        """Logits (N, K, H, W) of the deployed learner."""
+        return self.predict_logits(self.predict_on, inputs, batch_img_metas)
+
+    def _forward(
+        self,
+        inputs: Tensor,
+        data_samples: Optional[list[SegDataSample]] = None,
+    ) -> Tensor:
+        """Unscaled output of the deployed learner."""
+        return self.learner(self.predict_on)._forward(inputs, data_samples)
