@@ -91,7 +91,11 @@ def run_command(tmp_path):
             text=True,
         )
         if check:
-            assert done.returncode == 0, done.stdout + done.stderr
+            # The end first: reports of long output are cut.
+            printed = done.stdout + done.stderr
+            assert done.returncode == 0, '\n'.join(
+                [f'exit code {done.returncode}', printed[-4000:]]
+            )
         return done
 
     return run
