@@ -242,6 +242,28 @@ def wrap_on_cpu() -> None:
     MMDistributedDataParallel.__init__ = init
 
 
+def name_mlflow_images() -> None:
+    """Let mmengine send images to MLflow.
+
+    MLflow tells the format from the suffix of the name, which neither
+    mmengine nor the hooks of mmseg give, and one name is one file: a later
+    step would replace it. Can be removed when mmengine names the file.
+    """
+    from mmengine.visualization import MLflowVisBackend
+
+    original = MLflowVisBackend.add_image
+
+    @functools.wraps(original)
+    def add_image(
+        self: Any, name: str, image: np.ndarray, step: int = 0, **kwargs: Any
+    ) -> None:
+        if not name.endswith(('.png', '.jpg', '.jpeg')):
+            name = f'{name}_{step}.png'
+        original(self, name, image, step, **kwargs)
+
+    MLflowVisBackend.add_image = add_image
+
+
 def _has_accelerator() -> bool:
     """Whether one of the devices that mmengine's launchers know is there."""
     from mmengine.device import get_device
@@ -257,6 +279,7 @@ def apply() -> None:
     allow_checkpoint_types()
     launch_on_cpu()
     wrap_on_cpu()
+    name_mlflow_images()
 
 
 apply()

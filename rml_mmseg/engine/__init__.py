@@ -1,6 +1,10 @@
 """Hooks, loops and optimiser set-up."""
 
-from .hooks import MutualEMAHook, PseudoLabelMonitorHook
+from .hooks import (
+    MutualEMAHook,
+    PseudoLabelMonitorHook,
+    SemiSegVisualizationHook,
+)
 from .loops import StagedTrainLoop
 from .optimizers import MutualOptimWrapper, MutualOptimWrapperConstructor
 
@@ -9,5 +13,6 @@ __all__ = [
     'MutualOptimWrapper',
     'MutualOptimWrapperConstructor',
     'PseudoLabelMonitorHook',
+    'SemiSegVisualizationHook',
     'StagedTrainLoop',
 ]

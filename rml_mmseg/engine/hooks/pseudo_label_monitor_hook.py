@@ -10,7 +10,11 @@ from torch import Tensor
 
 from rml_mmseg.models.utils.coupling import agreement, total_variation
 
+from ..recording import close_record, open_record
 from ..unwrap import unwrap
+
+STARVED = 0.1
+"""Share of its labelled frequency below which a class counts as starved."""
 
 
 @HOOKS.register_module()
@@ -18,26 +22,31 @@ class PseudoLabelMonitorHook(Hook):
     """Looks at the pseudo labels of one iteration in ``interval``.
 
     Nothing it does reaches a weight or a random number. All scalars are
-    under ``train/monitor/``; shares are in [0, 1], T is a teacher:
+    under ``train/monitor/``; shares are in [0, 1], T is a teacher (a
+    student, where students make the labels):
 
     - ``total_variation``, ``agreement``: of the first two teachers'
       probabilities and of their most probable classes on the weak views;
       a total variation near 0 is the coupling of Figure 2 of RML.
     - ``T/confidence``: mean largest probability.
+    - ``T/kept``: pixels that pass ``semi_train_cfg.confidence``, where a
+      threshold is set.
     - ``T/changed``: pixels whose label the rectifier changed.
     - ``T/accuracy``, ``T/mIoU``, and ``T/accuracy_raw``, ``T/mIoU_raw``
       before rectification: against the masks of unlabelled images, where
-      the dataset has them (``unlabelled.data_prefix.seg_map_path``); from
-      the iterations looked at in the last ``window``.
+      the dataset has them (``unlabelled.data_prefix.seg_map_path``); over
+      the last ``window`` looks.
     - ``T/prior_gap``: total variation between the classes' frequencies in
-      the pseudo labels and in the ground truth of the labelled images.
+      the pseudo labels of the last ``window`` looks and in all labelled
+      images seen; ``T/starved_classes``: classes that have less than a
+      tenth of their labelled frequency there.
     - ``T/prototype_drift``: mean distance a prototype moved since the last
       look; ``T/nearest_prototypes``: smallest distance of two prototypes.
 
     Args:
         interval (int): Iterations from look to look. Defaults to 50.
-        window (int): Looks that accuracy and mIoU are taken over. Defaults
-            to 10.
+        window (int): Looks that accuracy, mIoU and class frequencies are
+            taken over. Defaults to 10.
 
     Raises:
         ValueError: If a setting is below 1.
@@ -55,7 +64,7 @@ class PseudoLabelMonitorHook(Hook):
                 )
         self.interval = interval
         self.window = window
-        self._matrices: dict[str, list[Tensor]] = {}
+        self._windows: dict[str, list[Tensor]] = {}
         self._prototypes: dict[int, Tensor] = {}
         self._prior: Optional[Tensor] = None
 
@@ -63,9 +72,8 @@ class PseudoLabelMonitorHook(Hook):
         self, runner: Runner, batch_idx: int, data_batch: Any = None
     ) -> None:
         """Ask the model to keep what it makes."""
-        model = unwrap(runner.model)
-        looks = (runner.iter + 1) % self.interval == 0
-        model.record = {} if looks else None
+        if self.every_n_train_iters(runner, self.interval):
+            open_record(unwrap(runner.model))
 
     @torch.no_grad()
     def after_train_iter(
@@ -76,11 +84,14 @@ class PseudoLabelMonitorHook(Hook):
         outputs: Optional[dict] = None,
     ) -> None:
         """Compute the scalars."""
+        if not self.every_n_train_iters(runner, self.interval):
+            return
         model = unwrap(runner.model)
-        record, model.record = model.record, None
-        if not record or 'sources' not in record:
+        record = close_record(model)
+        if 'sources' not in record:
             return
         scalars = self._couple(record)
+        self._count_labelled(record['labelled'], model.num_classes)
         for name, source in record['sources'].items():
             for key, value in self._look(name, source, record, model).items():
                 scalars[f'{name}/{key}'] = value
@@ -108,57 +119,80 @@ class PseudoLabelMonitorHook(Hook):
             agreement=agreement(probs[0], probs[1], valid),
         )
 
+    def _count_labelled(self, truth: Tensor, classes: int) -> None:
+        """Add a batch to the classes' frequencies in labelled images.
+
+        All that were seen count: one batch lacks rare classes.
+        """
+        known = torch.bincount(truth[truth < classes], minlength=classes)
+        self._prior = known if self._prior is None else self._prior + known
+
+    def _sum_of_window(self, key: str, value: Tensor) -> Tensor:
+        """Sum over the last looks, this one included."""
+        window = self._windows.setdefault(key, [])
+        window.append(value)
+        del window[: -self.window]
+        return torch.stack(window).sum(0)
+
     def _look(
         self, name: str, source: dict, record: dict, model: Any
     ) -> dict[str, Tensor]:
         """Scalars of one source of labels."""
         valid, classes = record['valid'], model.num_classes
         count = valid.sum().clamp(min=1)
-        changed = (source['labels'] != source['plain']) & valid
-        scalars = dict(
-            confidence=source['probs'].amax(1)[valid].sum() / count,
-            changed=changed.sum() / count,
-        )
-        found = torch.bincount(source['labels'][valid], minlength=classes)
-        truth = record['labelled']
-        known = torch.bincount(truth[truth < classes], minlength=classes)
-        # All labelled images seen so far: one batch lacks rare classes.
-        if self._prior is None:
-            self._prior = torch.zeros_like(known)
-        if name == next(iter(record['sources'])):
-            self._prior = self._prior + known
-        prior = self._prior / self._prior.sum().clamp(min=1)
-        gap = (found[:classes] / found.sum().clamp(min=1) - prior).abs()
-        scalars['prior_gap'] = gap.sum() / 2
+        confidence = source['probs'].amax(1)[valid]
+        scalars = dict(confidence=confidence.sum() / count)
+        threshold = model.semi_train_cfg.confidence
+        if threshold is not None:
+            scalars['kept'] = (confidence >= threshold).sum() / count
+        rectified = len(model.rectifiers) and name.startswith('teachers.')
+        if rectified:
+            changed = (source['labels'] != source['plain']) & valid
+            scalars['changed'] = changed.sum() / count
+        scalars.update(self._balance(name, source['labels'][valid], classes))
         masks = record.get('masks')
         if masks is not None:
-            for suffix, labels in (
-                ('', source['labels']),
-                ('_raw', source['plain']),
-            ):
-                scalars.update(
-                    self._score(name + suffix, suffix, labels, masks, classes)
-                )
+            kinds = {'': source['labels']}
+            if rectified:
+                kinds['_raw'] = source['plain']
+            for suffix, labels in kinds.items():
+                key = f'{name} {suffix}'
+                scores = self._score(key, labels, masks, classes)
+                for score, value in scores.items():
+                    scalars[f'{score}{suffix}'] = value
         return scalars
 
-    def _score(
-        self, key: str, suffix: str, labels: Tensor, masks: Tensor, k: int
+    def _balance(
+        self, name: str, labels: Tensor, classes: int
     ) -> dict[str, Tensor]:
-        """Accuracy and mIoU over the window."""
+        """Class frequencies against those of the labelled images."""
+        assert self._prior is not None
+        found = torch.bincount(labels, minlength=classes)[:classes]
+        found = self._sum_of_window(f'{name} found', found)
+        shares = found / found.sum().clamp(min=1)
+        prior = self._prior / self._prior.sum().clamp(min=1)
+        return dict(
+            prior_gap=(shares - prior).abs().sum() / 2,
+            starved_classes=(shares < STARVED * prior).sum(),
+        )
+
+    def _score(
+        self, key: str, labels: Tensor, masks: Tensor, k: int
+    ) -> dict[str, Tensor]:
+        """Accuracy and mIoU over the window, none without a truth."""
         scored = masks < k
         pairs = masks[scored] * k + labels[scored]
-        matrix = torch.bincount(pairs, minlength=k * k).view(k, k).double()
-        window = self._matrices.setdefault(key, [])
-        window.append(matrix)
-        del window[: -self.window]
-        total = torch.stack(window).sum(0)
+        matrix = torch.bincount(pairs, minlength=k * k).view(k, k)
+        total = self._sum_of_window(key, matrix).double()
+        if not total.any():
+            return {}
         hits = total.diagonal()
         union = total.sum(0) + total.sum(1) - hits
         present = union > 0
-        return {
-            f'accuracy{suffix}': hits.sum() / total.sum().clamp(min=1),
-            f'mIoU{suffix}': (hits[present] / union[present]).mean(),
-        }
+        return dict(
+            accuracy=hits.sum() / total.sum(),
+            mIoU=(hits[present] / union[present]).mean(),
+        )
 
     def _look_at_prototypes(
         self, index: int, rectifier: Any
@@ -167,7 +201,7 @@ class PseudoLabelMonitorHook(Hook):
         known = rectifier.initialised
         now = rectifier.prototypes.clone()
         scalars = {}
-        if index in self._prototypes:
+        if index in self._prototypes and known.any():
             moved = torch.linalg.vector_norm(
                 now - self._prototypes[index], dim=1
             )

@@ -9,18 +9,20 @@ from torch import Tensor
 def monitored(
     inputs: dict[str, Any], data_samples: dict[str, list]
 ) -> dict[str, Tensor]:
-    """Maps that pseudo labels are compared with.
+    """Images that monitors show, and maps that they compare labels with.
 
     Args:
-        inputs (dict): Batch, with ``valid`` (M, H, W).
+        inputs (dict): Batch, with ``weak`` (M, 3, H, W) and ``valid``
+            (M, H, W).
         data_samples (dict): ``labelled`` and ``unlabelled`` samples.
 
     Returns:
-        dict: ``valid`` (M, H, W), ``labelled``, the ground truth
-        (N, H, W), and, where all unlabelled samples have masks, ``masks``
-        (M, H, W).
+        dict: ``weak`` (M, 3, H, W), normalised, ``valid`` (M, H, W),
+        ``labelled``, the ground truth (N, H, W), and, where all unlabelled
+        samples have masks, ``masks`` (M, H, W).
     """
     maps = dict(
+        weak=inputs['weak'],
         valid=inputs['valid'],
         labelled=torch.cat(
             [sample.gt_sem_seg.data for sample in data_samples['labelled']]

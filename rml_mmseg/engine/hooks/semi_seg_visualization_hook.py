@@ -1,0 +1,109 @@
+"""Pictures of what an iteration learns from."""
+
+from collections.abc import Sequence
+from typing import Any, Optional
+
+import numpy as np
+import torch
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from mmseg.registry import HOOKS
+
+from rml_mmseg.visualization import class_colours, draw_panels, panel_grid
+from rml_mmseg.visualization.panel_grid import CHANGES
+from rml_mmseg.visualization.pixels import IGNORED, PADDED
+
+from ..recording import close_record, open_record
+from ..unwrap import unwrap
+
+
+@HOOKS.register_module()
+class SemiSegVisualizationHook(Hook):
+    """Draws one iteration in ``interval`` through ``runner.visualizer``.
+
+    One picture an image, named ``panels_{n}``, goes to every visualisation
+    backend of the config: the weak view, each teacher's labels and what
+    its rectifier changed, and for each student the mixed view, its label
+    and its prediction; also the ground truth, where the dataset has masks
+    of unlabelled images for monitoring. Changes are then coloured by
+    whether they were right.
+
+    It shows what training made anyway: no weight and no random number
+    depends on it, and an iteration that it does not draw costs nothing.
+    Burn-in iterations, which use no unlabelled image, are not drawn.
+
+    Args:
+        interval (int): Iterations from picture to picture. Defaults to
+            500.
+        images (int): Images of the batch to draw. Defaults to 1.
+
+    Raises:
+        ValueError: If a setting is below 1.
+    """
+
+    # After MutualEMAHook, which may stop the run, as the monitor.
+    priority = 'BELOW_NORMAL'
+
+    def __init__(self, interval: int = 500, images: int = 1) -> None:
+        for name, value in (('interval', interval), ('images', images)):
+            if value < 1:
+                raise ValueError(
+                    f'SemiSegVisualizationHook.{name} must be 1 or more, '
+                    f'got {value}'
+                )
+        self.interval = interval
+        self.images = images
+
+    def _draws(self, runner: Runner) -> bool:
+        due = self.every_n_train_iters(runner, self.interval)
+        return due and is_main_process()
+
+    def before_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None
+    ) -> None:
+        """Ask the model to keep what it makes."""
+        if self._draws(runner):
+            open_record(unwrap(runner.model))
+
+    @torch.no_grad()
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: Optional[dict] = None,
+    ) -> None:
+        """Draw."""
+        if not self._draws(runner):
+            return
+        model = unwrap(runner.model)
+        record = close_record(model)
+        if 'sources' not in record:
+            return
+        meta = getattr(runner.train_dataloader.dataset, 'metainfo', {})
+        names = meta.get('classes') or range(model.num_classes)
+        colours = class_colours(model.num_classes, meta.get('palette'))
+        step = runner.iter + 1
+        for n in range(min(self.images, len(record['weak']))):
+            rows = panel_grid(record, model, colours, n)
+            legend = self._legend(rows, names, colours, record)
+            picture = draw_panels(rows, legend, f'iteration {step}')
+            # No slash: LocalVisBackend makes it a part of a file's name.
+            runner.visualizer.add_image(f'panels_{n}', picture, step)
+
+    @staticmethod
+    def _legend(
+        rows: list, names: Sequence, colours: np.ndarray, record: dict
+    ) -> dict[str, Sequence[int]]:
+        """Names of the colours that the panels show."""
+        panels = [panel for row in rows for panel in row if panel is not None]
+        ids = sorted(set().union(*(panel.ids for panel in panels)))
+        legend = {str(names[i]): colours[i] for i in ids if i < len(names)}
+        if len(names) <= max(ids, default=0):
+            legend['ignored'] = IGNORED
+        if not record['valid'].all():
+            legend['padding'] = PADDED
+        if 'masks' in record and any('changed' in p.title for p in panels):
+            legend.update(CHANGES)
+        return legend

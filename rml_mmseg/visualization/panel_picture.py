@@ -1,0 +1,70 @@
+"""Panels as one picture."""
+
+from collections.abc import Mapping, Sequence
+from typing import Optional
+
+import numpy as np
+
+from .panel_grid import Panel
+
+CELL = 2.4
+"""Width of a panel, inches."""
+DPI = 100
+
+
+def draw_panels(
+    rows: Sequence[Sequence[Optional[Panel]]],
+    legend: Mapping[str, Sequence[int]],
+    title: str = '',
+) -> np.ndarray:
+    """Draw a grid of panels with their titles and a legend.
+
+    Args:
+        rows (Sequence): Panels, None where a place stays empty.
+        legend (Mapping[str, Sequence[int]]): Colours (RGB in [0, 255]) by
+            name.
+        title (str): Title of all.
+
+    Returns:
+        np.ndarray: (H, W, 3) uint8, RGB.
+    """
+    # Only where something is drawn: it takes long to import.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
+
+    columns = len(rows[0])
+    shown = [panel for row in rows for panel in row if panel]
+    height, width = shown[0].picture.shape[:2]
+    names = max(1, columns * 5 // 4)
+    lines = -(-len(legend) // names)
+    cell = CELL * height / width + 0.3
+    size = (columns * CELL, len(rows) * cell + 0.25 * lines + 0.3)
+    figure = Figure(figsize=size, dpi=DPI, layout='constrained')
+    canvas = FigureCanvasAgg(figure)
+    axes = figure.subplots(len(rows), columns, squeeze=False)
+    for place, panel in zip(axes.flat, [p for row in rows for p in row]):
+        place.set_axis_off()
+        if panel is not None:
+            place.imshow(panel.picture, interpolation='nearest')
+            place.set_title(panel.title, fontsize=9)
+    if title:
+        figure.suptitle(title, fontsize=10)
+    if legend:
+        patches = [
+            Patch(
+                facecolor=tuple(c / 255 for c in colour),
+                edgecolor='0.6',
+                label=name,
+            )
+            for name, colour in legend.items()
+        ]
+        figure.legend(
+            handles=patches,
+            loc='outside lower center',
+            ncols=min(names, len(patches)),
+            fontsize=8,
+            frameon=False,
+        )
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
