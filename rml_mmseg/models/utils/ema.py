@@ -10,8 +10,12 @@ def _average(targets: list[Tensor], sources: list[Tensor], m: float) -> None:
     """Move float tensors in place: t <- m * t + (1 - m) * s."""
     full = [t.dtype == torch.float32 for t in targets]
     if targets and all(full):
-        torch._foreach_mul_(targets, m)
-        torch._foreach_add_(targets, sources, alpha=1 - m)
+        # t + (1 - m) * (s - t) reads and writes every weight once.
+        if hasattr(torch, '_foreach_lerp_'):
+            torch._foreach_lerp_(targets, sources, 1 - m)
+            return
+        for target, source in zip(targets, sources):
+            target.lerp_(source, 1 - m)
         return
     for target, source in zip(targets, sources):
         target.copy_(m * target.float() + (1 - m) * source.float())

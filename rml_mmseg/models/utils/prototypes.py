@@ -178,6 +178,16 @@ def prototype_weights(
     return logits.softmax(1)
 
 
+def _resized(weights: Tensor, size: torch.Size) -> Tensor:
+    """Weights (N, K, h, w) in float32 at the size of the image."""
+    weights = weights.float()
+    if weights.shape[-2:] == size:
+        return weights
+    return F.interpolate(
+        weights, size=size, mode='bilinear', align_corners=False
+    )
+
+
 def rectify(probs: Tensor, weights: Tensor) -> Tensor:
     """Rectified hard pseudo labels, argmax_k of weight * probability (Eq. 6).
 
@@ -189,12 +199,19 @@ def rectify(probs: Tensor, weights: Tensor) -> Tensor:
     Returns:
         Tensor: Class ids (N, H, W), int64.
     """
-    if weights.shape[-2:] != probs.shape[-2:]:
-        weights = F.interpolate(
-            weights.float(),
-            size=probs.shape[-2:],
-            mode='bilinear',
-            align_corners=False,
-        )
-        return weights.mul_(probs).argmax(1)
-    return (weights.float() * probs.float()).argmax(1)
+    size = probs.shape[-2:]
+    if probs.device.type != 'cpu':
+        product = _resized(weights, size)
+        if product is weights:
+            product = product.clone()
+        return product.mul_(probs).argmax(1)
+    # What belongs to one class stays in a processor's cache, and a running
+    # maximum is faster there than argmax over a dimension that is not last.
+    labels = torch.zeros_like(probs[:, 0], dtype=torch.int64)
+    best = _resized(weights[:, :1], size) * probs[:, :1].float()
+    for k in range(1, probs.shape[1]):
+        part = slice(k, k + 1)
+        product = _resized(weights[:, part], size) * probs[:, part].float()
+        labels.masked_fill_((product > best)[:, 0], k)
+        torch.maximum(best, product, out=best)
+    return labels

@@ -113,3 +113,20 @@ def test_low_precision_products_are_taken_in_float32():
     probs = torch.tensor([1e-4, 2e-4]).half().view(1, 2, 1, 1)
     weights = torch.tensor([1e-5, 1e-5]).half().view(1, 2, 1, 1)
     assert rectify(probs, weights).item() == 1
+
+
+def test_classes_one_by_one_are_the_argmax_of_all_at_once():
+    # On a CPU the product is never there as a whole.
+    draw = torch.Generator().manual_seed(3)
+    probs = torch.rand(2, 7, 12, 16, generator=draw)
+    weights = torch.rand(2, 7, 3, 4, generator=draw)
+    # Equal products: the first class wins, as in argmax.
+    probs[:, 5], weights[:, 5] = probs[:, 2], weights[:, 2]
+    resized = torch.nn.functional.interpolate(
+        weights, size=(12, 16), mode='bilinear', align_corners=False
+    )
+    expected = (resized * probs).argmax(1)
+    assert torch.equal(rectify(probs, weights), expected)
+    assert (expected == 2).any() and not (expected == 5).any()
+    same_size = rectify(probs, resized)
+    assert torch.equal(same_size, expected)
