@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.util
+import pickle
 import sys
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -178,7 +179,9 @@ def allow_checkpoint_types() -> None:
     core = getattr(np, '_core', None) or np.core
     reconstruct = core.multiarray._reconstruct
     scalar = core.multiarray.scalar
-    allowed: list[Any] = [HistoryBuffer, getattr, np.ndarray, np.dtype]
+    allowed: list[Any] = [HistoryBuffer, np.ndarray, np.dtype]
+    # What every pickle of a HistoryBuffer asks for by `getattr`.
+    allowed.append((_statistics_method, 'builtins.getattr'))
     allowed += [type(np.dtype(kind)) for kind in ('f4', 'f8', 'i8')]
     torch.serialization.add_safe_globals(allowed)
     for module in ('numpy.core.multiarray', 'numpy._core.multiarray'):
@@ -188,6 +191,19 @@ def allow_checkpoint_types() -> None:
                 (scalar, f'{module}.scalar'),
             ]
         )
+
+
+def _statistics_method(owner: Any, name: str) -> Any:
+    """`getattr` for the methods that a HistoryBuffer names, and no more."""
+    from mmengine.logging import HistoryBuffer
+
+    known = HistoryBuffer._statistics_methods
+    if owner is not HistoryBuffer or name not in known:
+        raise pickle.UnpicklingError(
+            f'the attribute {name!r} of {owner!r} is not allowed in a '
+            'checkpoint'
+        )
+    return known[name]
 
 
 def launch_on_cpu() -> None:

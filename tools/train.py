@@ -22,8 +22,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         nargs='?',
         const='auto',
         metavar='CHECKPOINT',
-        help='go on from this checkpoint, or without one from the latest in '
-        'the work folder',
+        help="go on from this checkpoint; 'auto' or nothing: from the newest "
+        'whole one in the work folder, or from the beginning where there is '
+        'none',
     )
     parser.add_argument(
         '--amp', action='store_true', help='train in mixed precision'

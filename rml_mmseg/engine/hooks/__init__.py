@@ -1,10 +1,16 @@
 """Hooks."""
 
+from .atomic_checkpoint_hook import AtomicCheckpointHook
+from .image_scores_hook import ImageScoresHook
+from .interruption_hook import InterruptionHook
 from .mutual_ema_hook import MutualEMAHook
 from .pseudo_label_monitor_hook import PseudoLabelMonitorHook
 from .semi_seg_visualization_hook import SemiSegVisualizationHook
 
 __all__ = [
+    'AtomicCheckpointHook',
+    'ImageScoresHook',
+    'InterruptionHook',
     'MutualEMAHook',
     'PseudoLabelMonitorHook',
     'SemiSegVisualizationHook',

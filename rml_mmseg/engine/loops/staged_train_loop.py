@@ -148,6 +148,9 @@ class StagedTrainLoop(IterBasedTrainLoop):
         self.runner.call_hook('before_train')
         self.runner.call_hook('before_train_epoch')
         self._resume_within_stage()
+        if self._iter:
+            # Nothing tells whether the run had ended before or after it.
+            self._validate_if_due()
         while self._iter < self._max_iters and not self.stop_training:
             if self.stage_iter == 0:
                 self._begin_stage()
@@ -156,18 +159,21 @@ class StagedTrainLoop(IterBasedTrainLoop):
             self.runner.model.train()
             self.run_iter(next(self.dataloader_iterator))
             self._decide_current_val_interval()
-            if (
-                self.runner.val_loop is not None
-                and self._iter >= self.val_begin
-                and (
-                    self._iter % self.val_interval == 0
-                    or self._iter == self._max_iters
-                )
-            ):
-                self.runner.val_loop.run()
+            self._validate_if_due()
         self.runner.call_hook('after_train_epoch')
         self.runner.call_hook('after_train')
         return self.runner.model
+
+    def _validate_if_due(self) -> None:
+        if (
+            self.runner.val_loop is not None
+            and self._iter >= self.val_begin
+            and (
+                self._iter % self.val_interval == 0
+                or self._iter == self._max_iters
+            )
+        ):
+            self.runner.val_loop.run()
 
     def run_iter(self, data_batch: dict) -> None:
         """One iteration, with random numbers of its own."""

@@ -1,0 +1,191 @@
+"""Checkpoints that survive whatever ends the run."""
+
+import os.path as osp
+from collections import deque
+from typing import Any, Optional
+
+from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.hooks import CheckpointHook
+from mmengine.runner import Runner
+from mmseg.registry import HOOKS
+
+from rml_mmseg.models.utils.settings import check_choice
+
+from ..unwrap import unwrap
+from ..whole_checkpoint import (
+    CheckpointError,
+    check_checkpoint,
+    newest_whole_checkpoint,
+)
+from ..whole_file import BACKEND, write_whole
+
+
+@HOOKS.register_module()
+class AtomicCheckpointHook(CheckpointHook):
+    """MMEngine's ``CheckpointHook``, made safe against any end of a run.
+
+    On a local disk every checkpoint, and the file ``last_checkpoint``, is
+    written beside and renamed, and an older one is removed only when the
+    newer is in its place: at any instant, and on a full disk, a whole
+    checkpoint is there. A run with ``resume=True`` goes on from the newest
+    one that is whole and of its model; others are named and passed over.
+
+    Args:
+        kwargs: Arguments of ``CheckpointHook``.
+
+    Raises:
+        CheckpointError: If the checkpoint to resume from, or every one of
+            the work folder, is damaged or foreign.
+        OSError: If one cannot be written; names the file and its disk.
+        ValueError: If ``save_best`` is none of the scores.
+    """
+
+    backend_args: Optional[dict]
+    keep_ckpt_ids: deque
+    best_ckpt_path: Optional[str]
+    best_ckpt_path_dict: dict[str, Optional[str]]
+
+    def before_run(self, runner: Runner) -> None:
+        """Choose the checkpoint to resume from, alike in all processes."""
+        if not runner._resume or runner._train_loop is None:
+            return
+        answer: list[Any] = [None, None]
+        if is_main_process():
+            try:
+                answer[0] = self._choose(runner)
+            except CheckpointError as error:
+                answer[1] = str(error)
+        broadcast_object_list(answer)
+        path, problem = answer
+        if problem is not None:
+            raise CheckpointError(problem)
+        runner._load_from = path
+        if path is None:
+            runner.logger.info(
+                f'{self._folder(runner)!r} holds no checkpoint to resume '
+                'from: the run starts from its beginning'
+            )
+
+    def _choose(self, runner: Runner) -> Optional[str]:
+        state = unwrap(runner.model).state_dict()
+        path = runner._load_from
+        if path is None:
+            return newest_whole_checkpoint(self._folder(runner), state)
+        if osp.isfile(path):
+            try:
+                check_checkpoint(path, state)
+            except CheckpointError as error:
+                raise CheckpointError(
+                    f'cannot resume from {path!r}: {error}'
+                ) from error
+        return path
+
+    def _folder(self, runner: Runner) -> str:
+        """Where the checkpoints are, also before the training begins."""
+        if self.out_dir is None:
+            return runner.work_dir
+        name = osp.basename(runner.work_dir.rstrip(osp.sep))
+        return osp.join(self.out_dir, name)
+
+    def before_train(self, runner: Runner) -> None:
+        """Take the files that are written whole, on a local disk."""
+        folder = str(self.out_dir or runner.work_dir)
+        if self.backend_args is None and '://' not in folder:
+            self.backend_args = dict(backend=BACKEND)
+        super().before_train(runner)
+
+    def save_now(self, runner: Runner, iteration: int) -> str:
+        """Save a checkpoint beyond the interval, unless it is there.
+
+        Args:
+            runner (Runner): The runner.
+            iteration (int): Number of iterations that are done.
+
+        Returns:
+            str: Its path.
+        """
+        name = self.filename_tmpl.format(iteration)
+        if self.last_ckpt is None or osp.basename(self.last_ckpt) != name:
+            meta = dict(epoch=runner.epoch, iter=iteration)
+            self._save_checkpoint_with_step(runner, iteration, meta)
+        return str(self.last_ckpt)
+
+    def _save_checkpoint_with_step(
+        self, runner: Runner, step: int, meta: dict
+    ) -> None:
+        """As of ``CheckpointHook``, but remove only what is replaced."""
+        surplus = self._note(runner, step)
+        name = self.filename_tmpl.format(step)
+        self.last_ckpt = self.file_backend.join_path(self.out_dir, name)
+        runner.message_hub.update_info('last_ckpt', self.last_ckpt)
+        runner.save_checkpoint(
+            self.out_dir,
+            name,
+            self.file_client_args,
+            save_optimizer=self.save_optimizer,
+            save_param_scheduler=self.save_param_scheduler,
+            meta=meta,
+            by_epoch=self.by_epoch,
+            backend_args=self.backend_args,
+            **self.args,
+        )
+        if not is_main_process():
+            return
+        note = osp.join(runner.work_dir, 'last_checkpoint')
+        write_whole(note, str(self.last_ckpt).encode())
+        for old in surplus:
+            self._remove(
+                self.file_backend.join_path(
+                    self.out_dir, self.filename_tmpl.format(old)
+                )
+            )
+
+    def _note(self, runner: Runner, step: int) -> list[int]:
+        """Note a step among those kept, and give those that are too many."""
+        if self.max_keep_ckpts <= 0:
+            return []
+        kept = [old for old in self.keep_ckpt_ids if old != step] + [step]
+        # Those that go are noted, too: a resumed run removes them if this
+        # one ends before it does.
+        runner.message_hub.update_info('keep_ckpt_ids', kept)
+        self.keep_ckpt_ids = deque(kept, self.max_keep_ckpts)
+        return kept[: -self.max_keep_ckpts]
+
+    def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
+        """As of ``CheckpointHook``, but keep the old best until then."""
+        if not self.save_best:
+            return
+        for key in self.key_indicators:
+            if key != 'auto':
+                check_choice(
+                    'default_hooks.checkpoint.save_best', key, list(metrics)
+                )
+        before = self._best_paths()
+        # What is not known cannot be removed too early.
+        self._set_best_paths(dict.fromkeys(before))
+        super()._save_best_checkpoint(runner, metrics)
+        after = self._best_paths()
+        for key, old in before.items():
+            if after.get(key) is None:
+                after[key] = old
+            elif old and old != after[key] and is_main_process():
+                self._remove(old)
+        self._set_best_paths(after)
+
+    def _best_paths(self) -> dict[str, Optional[str]]:
+        """Path of the best checkpoint by each score that is looked at."""
+        if len(self.key_indicators) == 1:
+            return {'': self.best_ckpt_path}
+        return dict(self.best_ckpt_path_dict)
+
+    def _set_best_paths(self, paths: dict[str, Optional[str]]) -> None:
+        if len(self.key_indicators) == 1:
+            self.best_ckpt_path = paths['']
+        else:
+            self.best_ckpt_path_dict.update(paths)
+
+    def _remove(self, path: str) -> None:
+        if self.file_backend.isfile(path):
+            self.file_backend.remove(path)
+        elif self.file_backend.isdir(path):
+            self.file_backend.rmtree(path)

@@ -1,0 +1,135 @@
+"""Leaving a run in order when it is told to stop."""
+
+import os
+import signal
+from collections.abc import Sequence
+from typing import Any, Optional
+
+import torch
+from mmengine.dist import all_reduce, get_world_size
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from mmseg.registry import HOOKS
+
+from .atomic_checkpoint_hook import AtomicCheckpointHook
+
+# EX_TEMPFAIL of sysexits.h: not finished, to be tried again.
+EXIT_CODE = 75
+
+
+@HOOKS.register_module()
+class InterruptionHook(Hook):
+    """Saves a checkpoint and leaves, when a signal asks for it.
+
+    At the end of the iteration in which the signal comes, or with a single
+    process also within a validation, ``AtomicCheckpointHook`` saves and the
+    process exits with ``exit_code``. Processes agree on the iteration, so
+    it is enough that one of them gets the signal. The same signal a second
+    time does what it would do without the hook.
+
+    Args:
+        signals (Sequence[str]): Their names; those that the system does
+            not know are left out. Defaults to SIGTERM, SIGINT and SIGUSR1,
+            which Slurm sends with ``--signal=USR1@120``.
+        exit_code (int): In [1, 125], so that scripts can tell an
+            interrupted run. Defaults to 75.
+
+    Raises:
+        ValueError: If a name is not one of a signal, or the code is out of
+            its range.
+    """
+
+    # After the checkpoint of the iteration.
+    priority = 'LOWEST'
+
+    def __init__(
+        self,
+        signals: Sequence[str] = ('SIGTERM', 'SIGINT', 'SIGUSR1'),
+        exit_code: int = EXIT_CODE,
+    ) -> None:
+        unknown = [name for name in signals if not name.startswith('SIG')]
+        if unknown:
+            raise ValueError(
+                f'InterruptionHook.signals must be names such as "SIGTERM", '
+                f'got {unknown}'
+            )
+        if not 1 <= exit_code <= 125:
+            raise ValueError(
+                f'InterruptionHook.exit_code must be in [1, 125], got '
+                f'{exit_code}'
+            )
+        self.exit_code = exit_code
+        self.numbers = [
+            getattr(signal, name) for name in signals if hasattr(signal, name)
+        ]
+        self.received: Optional[int] = None
+        self._previous: dict[int, Any] = {}
+        self._process = -1
+
+    def before_train(self, runner: Runner) -> None:
+        """Begin to listen."""
+        self.received = None
+        self._process = os.getpid()
+        for number in self.numbers:
+            try:
+                self._previous[number] = signal.signal(number, self._receive)
+            except ValueError:
+                # Only the main thread of a program may listen.
+                return
+
+    def after_train(self, runner: Runner) -> None:
+        """Listen no longer."""
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+        self._previous = {}
+
+    def _receive(self, number: int, frame: Any) -> None:
+        # Workers of the data loaders inherit this; the run ends them.
+        if os.getpid() != self._process:
+            return
+        self.received = number
+        signal.signal(number, self._previous[number] or signal.SIG_DFL)
+
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: Optional[dict] = None,
+    ) -> None:
+        """Leave if one of the processes was told to."""
+        alone = get_world_size() == 1
+        # Gradients of other processes are not in a checkpoint.
+        if not (alone or runner.optim_wrapper.should_update()):
+            return
+        told = torch.tensor(self.received or 0)
+        if not alone:
+            all_reduce(told, op='max')
+        if told:
+            self._leave(runner, int(told), runner.iter + 1)
+
+    def after_val_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: Any = None,
+    ) -> None:
+        """Leave a validation; a resumed run begins it again."""
+        listening = bool(self._previous)
+        if listening and self.received and get_world_size() == 1:
+            self._leave(runner, self.received, runner.iter)
+
+    def _leave(self, runner: Runner, number: int, iteration: int) -> None:
+        saved = [
+            hook.save_now(runner, iteration)
+            for hook in runner.hooks
+            if isinstance(hook, AtomicCheckpointHook)
+        ]
+        what = f'saved {saved[0]!r}' if saved else 'saved no checkpoint'
+        runner.logger.warning(
+            f'{signal.Signals(number).name} at iteration {iteration}: {what}; '
+            f'exit with code {self.exit_code}. --resume goes on from there'
+        )
+        self.after_train(runner)
+        raise SystemExit(self.exit_code)

@@ -1,0 +1,152 @@
+"""Finding the newest checkpoint that a run can go on from."""
+
+import inspect
+import logging
+import os.path as osp
+import re
+import zipfile
+from collections.abc import Mapping
+from glob import escape, glob
+from typing import Any, Optional
+
+import torch
+from mmengine.logging import print_log
+
+NEEDED = ('meta', 'message_hub', 'state_dict', 'optimizer')
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that is damaged, or of something else than this run."""
+
+
+def read_checkpoint(path: str) -> dict[str, Any]:
+    """Read a checkpoint and see to it that it is whole.
+
+    Args:
+        path (str): A file as ``torch.save`` writes it.
+
+    Raises:
+        CheckpointError: If a part is missing or damaged, or if it holds
+            objects that are not allowed in a checkpoint.
+    """
+    options: dict[str, Any] = dict(map_location='cpu')
+    if hasattr(torch.serialization, 'add_safe_globals'):
+        options['weights_only'] = True
+    if 'mmap' in inspect.signature(torch.load).parameters:
+        options['mmap'] = zipfile.is_zipfile(path)
+    try:
+        if options.get('mmap'):
+            # Tensors are checked by nobody else.
+            with zipfile.ZipFile(path) as file:
+                damaged = file.testzip()
+            if damaged is not None:
+                raise CheckpointError(f'its part {damaged!r} is damaged')
+        found = torch.load(path, **options)
+    except CheckpointError:
+        raise
+    except Exception as error:
+        # Damage comes as any kind of error out of torch.load.
+        line = str(error).strip().splitlines() or [type(error).__name__]
+        raise CheckpointError(f'it cannot be read ({line[0]})') from error
+    if not isinstance(found, dict):
+        raise CheckpointError(
+            f'it holds no checkpoint but a {type(found).__name__}'
+        )
+    return found
+
+
+def check_checkpoint(
+    path: str, state: Optional[Mapping[str, torch.Tensor]] = None
+) -> int:
+    """See to it that a run can go on from a checkpoint.
+
+    Args:
+        path (str): The checkpoint.
+        state (Mapping, optional): State of the model that it must fit.
+
+    Returns:
+        int: Its iteration.
+
+    Raises:
+        CheckpointError: If it is damaged, not of a training, or of another
+            model.
+    """
+    found = read_checkpoint(path)
+    lacking = [key for key in NEEDED if key not in found]
+    if lacking:
+        raise CheckpointError(
+            f'it lacks {", ".join(lacking)}, so it is not of a training that '
+            'can go on; load_from starts a new run with its weights'
+        )
+    iteration = found['meta'].get('iter')
+    if not isinstance(iteration, int):
+        raise CheckpointError(f'its iteration is {iteration!r}')
+    if state is not None:
+        _check_model(found['state_dict'], state)
+    return iteration
+
+
+def _check_model(
+    found: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor]
+) -> None:
+    names = found.keys() ^ wanted.keys()
+    if names:
+        raise CheckpointError(
+            f'it is of another model: {len(names)} tensors are in one of '
+            f'the two only, such as {min(names)!r}'
+        )
+    for name, tensor in wanted.items():
+        if found[name].shape != tensor.shape:
+            raise CheckpointError(
+                f'it is of another model: {name!r} has the shape '
+                f'{tuple(found[name].shape)}, not {tuple(tensor.shape)}'
+            )
+
+
+def candidates(folder: str) -> list[str]:
+    """Files that look like checkpoints of a run, the newest first.
+
+    Args:
+        folder (str): Where the run saved them.
+    """
+    numbered = []
+    for path in glob(osp.join(escape(folder), '*.pth')):
+        match = re.fullmatch(r'(?:iter|epoch)_(\d+)\.pth', osp.basename(path))
+        if match:
+            numbered.append((int(match[1]), path))
+    return [path for _, path in sorted(numbered, reverse=True)]
+
+
+def newest_whole_checkpoint(
+    folder: str, state: Optional[Mapping[str, torch.Tensor]] = None
+) -> Optional[str]:
+    """The newest checkpoint of a folder that a run can go on from.
+
+    What is damaged or foreign is named in the log and passed over.
+
+    Args:
+        folder (str): Where the run saved its checkpoints.
+        state (Mapping, optional): State of the model that it must fit.
+
+    Returns:
+        str | None: Its path; None where there is no checkpoint.
+
+    Raises:
+        CheckpointError: If there are checkpoints, but none is whole.
+    """
+    problems = []
+    for path in candidates(folder):
+        try:
+            check_checkpoint(path, state)
+        except CheckpointError as error:
+            problems.append(f'{path!r} is passed over: {error}')
+            print_log(problems[-1], logger='current', level=logging.WARNING)
+            continue
+        return path
+    if problems:
+        raise CheckpointError(
+            'no checkpoint of the run can be resumed:\n'
+            + '\n'.join(problems)
+            + '\nMove them away to start the run anew'
+        )
+    return None

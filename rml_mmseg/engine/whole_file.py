@@ -1,0 +1,79 @@
+"""Files that are there whole or not at all."""
+
+import os
+import os.path as osp
+import shutil
+from pathlib import Path
+from typing import Union
+
+from mmengine.fileio import LocalBackend, register_backend
+
+BACKEND = 'whole_file'
+
+
+def write_whole(path: str, content: bytes) -> None:
+    """Write a file beside its place, then move it there in one step.
+
+    Whatever ends the process or the machine on the way, the place holds the
+    file of before or the new one, never a part.
+
+    Args:
+        path (str): Where the file goes; what was there is replaced.
+        content (bytes): All of it.
+
+    Raises:
+        OSError: If it cannot be written, as on a full disk; names the file
+            and the space that is left.
+    """
+    folder = osp.dirname(path) or '.'
+    os.makedirs(folder, exist_ok=True)
+    beside = f'{path}.part'
+    try:
+        with open(beside, 'wb') as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except OSError as error:
+        _remove(beside)
+        free = shutil.disk_usage(folder).free
+        raise OSError(
+            error.errno,
+            f'{path!r} of {len(content):,} bytes cannot be written: '
+            f'{error.strerror}. The disk of {folder!r} has {free:,} bytes '
+            'free. What was written before is whole; make room, or set '
+            'another work_dir, and resume',
+        ) from error
+    _sync_folder(folder)
+
+
+def _remove(path: str) -> None:
+    try:
+        os.remove(path)
+    except FileNotFoundError:
+        return
+
+
+def _sync_folder(folder: str) -> None:
+    """Make the new name last through a loss of power, where that is known."""
+    if os.name != 'posix':
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        # Some network file systems do not sync folders.
+        return
+    finally:
+        os.close(descriptor)
+
+
+class WholeFileBackend(LocalBackend):
+    """Local files, written by :func:`write_whole`."""
+
+    def put(self, obj: bytes, filepath: Union[str, Path]) -> None:
+        """Write a file."""
+        write_whole(str(filepath), obj)
+
+
+register_backend(BACKEND, WholeFileBackend, force=True)

@@ -1,0 +1,187 @@
+"""Checkpoints that survive whatever ends the run."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.fileio.backends.registry_utils import backends
+from mmengine.hooks import Hook
+
+from rml_mmseg.engine import whole_file
+from rml_mmseg.engine.hooks import AtomicCheckpointHook
+from rml_mmseg.engine.whole_checkpoint import CheckpointError
+from tests.toys import toy_runner, val_settings
+
+
+def runner_with(folder, resume=False, load_from=None, **checkpoint):
+    checkpoint = dict(
+        type='AtomicCheckpointHook', by_epoch=False, interval=1, **checkpoint
+    )
+    return toy_runner(
+        folder,
+        default_hooks=dict(logger=None, timer=None, checkpoint=checkpoint),
+        resume=resume,
+        load_from=load_from,
+        log_level='WARNING',
+        **val_settings(folder),
+        train_cfg=dict(
+            type='StagedTrainLoop', iters_per_stage=4, val_interval=2
+        ),
+    )
+
+
+def names(folder):
+    return sorted(path.name for path in (folder / 'work').glob('*.pth*'))
+
+
+def last(folder):
+    return Path((folder / 'work' / 'last_checkpoint').read_text()).name
+
+
+def state(folder, name='iter_4.pth'):
+    path = folder / 'work' / name
+    return torch.load(path, weights_only=True)['state_dict']
+
+
+def test_keeps_the_newest(tmp_path):
+    runner_with(tmp_path, max_keep_ckpts=2).train()
+    assert names(tmp_path) == ['iter_3.pth', 'iter_4.pth']
+    assert last(tmp_path) == 'iter_4.pth'
+
+
+def test_the_old_one_goes_only_when_the_new_one_is_there(
+    tmp_path, monkeypatch
+):
+    seen = []
+
+    class Watched(whole_file.WholeFileBackend):
+        def put(self, obj, filepath):
+            seen.append(names(tmp_path))
+            super().put(obj, filepath)
+
+        def remove(self, filepath):
+            seen.append(names(tmp_path))
+            super().remove(filepath)
+
+    monkeypatch.setitem(backends, whole_file.BACKEND, Watched)
+    runner_with(tmp_path, max_keep_ckpts=1, save_best='mIoU').train()
+    plain = [[n for n in found if n.startswith('iter')] for found in seen]
+    assert plain[0] == []
+    assert all(plain[1:])
+    best = [[n for n in found if n.startswith('best')] for found in seen]
+    first = next(i for i, found in enumerate(best) if found)
+    assert all(best[first:])
+    assert len([n for n in names(tmp_path) if n.startswith('best')]) == 1
+
+
+def test_a_resumed_run_removes_what_was_left(tmp_path):
+    runner = runner_with(tmp_path, max_keep_ckpts=1)
+    hook = next(h for h in runner.hooks if isinstance(h, AtomicCheckpointHook))
+    remove, calls = hook._remove, []
+
+    def dies(path):
+        calls.append(path)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        remove(path)
+
+    hook._remove = dies
+    with pytest.raises(KeyboardInterrupt):
+        runner.train()
+    assert names(tmp_path) == ['iter_2.pth', 'iter_3.pth']
+    runner_with(tmp_path, max_keep_ckpts=1, resume=True).train()
+    assert names(tmp_path) == ['iter_4.pth']
+
+
+def test_resumes_from_the_newest_whole_one(tmp_path):
+    runner_with(tmp_path).train()
+    expected = state(tmp_path)
+    work = tmp_path / 'work'
+    (work / 'iter_4.pth').write_bytes(b'no checkpoint')
+    whole = (work / 'iter_3.pth').read_bytes()
+    (work / 'iter_3.pth').write_bytes(whole[: len(whole) // 2])
+    runner = runner_with(tmp_path, resume=True)
+    seen = []
+
+    class Note(Hook):
+        def before_train_iter(self, runner, batch_idx, data_batch=None):
+            seen.append(runner.iter)
+
+    runner.register_hook(Note())
+    runner.train()
+    assert seen == [2, 3]
+    found = state(tmp_path)
+    assert all(torch.equal(found[k], expected[k]) for k in expected)
+    text = ''.join(path.read_text() for path in work.glob('*/*.log'))
+    for name in ('iter_4.pth', 'iter_3.pth'):
+        assert f"{name}' is passed over" in text
+
+
+def test_no_checkpoint_starts_from_the_beginning(tmp_path):
+    runner = runner_with(tmp_path, resume=True)
+    runner.train()
+    assert runner.iter == 4
+
+
+def test_a_named_checkpoint_must_be_whole(tmp_path):
+    path = tmp_path / 'mine.pth'
+    path.write_bytes(b'no checkpoint')
+    runner = runner_with(tmp_path, resume=True, load_from=str(path))
+    with pytest.raises(CheckpointError, match='mine.pth.*cannot be read'):
+        runner.train()
+
+
+def test_a_checkpoint_of_another_model_is_refused(tmp_path):
+    runner_with(tmp_path).train()
+    runner = runner_with(tmp_path, resume=True)
+    runner.model.rectifiers = torch.nn.ModuleList()
+    with pytest.raises(CheckpointError, match='another model'):
+        runner.train()
+
+
+def test_validation_that_was_cut_off_is_done_again(tmp_path):
+    whole = runner_with(tmp_path / 'a', save_best='mIoU')
+    whole.train()
+    runner = runner_with(tmp_path / 'b', save_best='mIoU')
+
+    class Dies(Hook):
+        def after_val_iter(self, *args, **kwargs):
+            if runner.iter == 4:
+                raise KeyboardInterrupt
+
+    runner.register_hook(Dies())
+    with pytest.raises(KeyboardInterrupt):
+        runner.train()
+    resumed = runner_with(tmp_path / 'b', save_best='mIoU', resume=True)
+    resumed.train()
+    scores = [
+        run.message_hub.get_info('best_score') for run in (whole, resumed)
+    ]
+    assert scores[0] == scores[1]
+    history = [
+        run.message_hub.get_scalar('val/mIoU').current()
+        for run in (whole, resumed)
+    ]
+    assert history[0] == history[1]
+
+
+def test_unknown_score(tmp_path):
+    runner = runner_with(tmp_path, save_best='mIuO', rule='greater')
+    with pytest.raises(ValueError, match="save_best='mIuO'.*'mIoU'"):
+        runner.train()
+
+
+def test_full_disk_names_it_and_leaves_the_one_before(tmp_path, monkeypatch):
+    replace = os.replace
+
+    def full(source, target):
+        if target.endswith('iter_3.pth'):
+            raise OSError(28, 'No space left on device')
+        replace(source, target)
+
+    monkeypatch.setattr(whole_file.os, 'replace', full)
+    with pytest.raises(OSError, match='iter_3.pth.*bytes free'):
+        runner_with(tmp_path, max_keep_ckpts=1).train()
+    assert names(tmp_path) == ['iter_2.pth']
+    assert last(tmp_path) == 'iter_2.pth'

@@ -1,0 +1,129 @@
+"""Signals save a checkpoint and end the run."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.hooks import Hook
+
+from rml_mmseg.engine.hooks import InterruptionHook
+from tests.toys import toy_runner, val_settings
+
+
+class Send(Hook):
+    """Sends a signal at a place of the run."""
+
+    def __init__(self, number, iteration, place):
+        def send(runner, *args, **kwargs):
+            if runner.iter == iteration:
+                os.kill(os.getpid(), number)
+
+        setattr(self, place, send)
+
+
+def runner_with(folder, resume=False, send=None, hook=None):
+    hooks = [Send(*send)] if send else []
+    return toy_runner(
+        folder,
+        hooks,
+        resume=resume,
+        default_hooks=dict(
+            logger=None,
+            timer=None,
+            interruption=dict(type='InterruptionHook', **(hook or {})),
+            checkpoint=dict(
+                type='AtomicCheckpointHook', by_epoch=False, interval=4
+            ),
+        ),
+        **val_settings(folder),
+        train_cfg=dict(
+            type='StagedTrainLoop', iters_per_stage=4, val_interval=2
+        ),
+    )
+
+
+def final(folder):
+    path = folder / 'work' / 'iter_4.pth'
+    return torch.load(path, weights_only=True)['state_dict']
+
+
+@pytest.fixture(scope='module')
+def expected(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('whole')
+    runner_with(folder).train()
+    return final(folder)
+
+
+@pytest.mark.parametrize('name', ['SIGTERM', 'SIGINT', 'SIGUSR1'])
+@pytest.mark.parametrize(
+    ('place', 'iteration', 'saved'),
+    [
+        ('before_train_iter', 1, 'iter_2.pth'),
+        # This one comes when the iteration is over.
+        ('after_train_iter', 0, 'iter_2.pth'),
+        ('before_val_iter', 2, 'iter_2.pth'),
+    ],
+)
+def test_saves_and_leaves(tmp_path, expected, name, place, iteration, saved):
+    number = getattr(signal, name)
+    before = signal.getsignal(number)
+    with pytest.raises(SystemExit) as caught:
+        runner_with(tmp_path, send=(number, iteration, place)).train()
+    assert caught.value.code == 75
+    assert signal.getsignal(number) == before
+    text = (tmp_path / 'work' / 'last_checkpoint').read_text()
+    assert Path(text).name == saved
+    runner_with(tmp_path, resume=True).train()
+    found = final(tmp_path)
+    assert all(torch.equal(found[key], expected[key]) for key in expected)
+
+
+def test_a_second_signal_acts_at_once(tmp_path):
+    # Ignored where the tests run in the background of a shell.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    class Twice(Hook):
+        def before_train_iter(self, *args, **kwargs):
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    runner = runner_with(tmp_path)
+    runner.register_hook(Twice())
+    with pytest.raises(KeyboardInterrupt):
+        runner.train()
+    signal.signal(signal.SIGINT, before)
+
+
+def test_handlers_are_put_back_after_a_whole_run(tmp_path):
+    before = signal.getsignal(signal.SIGTERM)
+    runner_with(tmp_path).train()
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_forked_worker_does_not_react():
+    hook = InterruptionHook()
+    hook._process = os.getpid() + 1
+    hook._receive(signal.SIGTERM, None)
+    assert hook.received is None
+
+
+def test_own_code_and_signals(tmp_path):
+    hook = dict(signals=['SIGUSR2', 'SIGNONE'], exit_code=99)
+    send = (signal.SIGUSR2, 0, 'before_train_iter')
+    with pytest.raises(SystemExit) as caught:
+        runner_with(tmp_path, send=send, hook=hook).train()
+    assert caught.value.code == 99
+
+
+@pytest.mark.parametrize(
+    ('settings', 'message'),
+    [
+        (dict(signals=['TERM']), r"signals.*\['TERM'\]"),
+        (dict(exit_code=0), r'exit_code must be in \[1, 125\], got 0'),
+    ],
+)
+def test_settings_are_checked(settings, message):
+    with pytest.raises(ValueError, match=message):
+        InterruptionHook(**settings)

@@ -1,0 +1,159 @@
+"""Damaged, foreign and hostile checkpoints are told from whole ones."""
+
+import pickle
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+from mmengine.logging import HistoryBuffer
+
+from rml_mmseg.engine.whole_checkpoint import (
+    CheckpointError,
+    candidates,
+    check_checkpoint,
+    newest_whole_checkpoint,
+    read_checkpoint,
+)
+
+STATE = {'weight': torch.arange(3000.0), 'bias': torch.ones(3)}
+
+
+def write(path, iteration=4, **changes):
+    buffer = HistoryBuffer([1.0, 2.0], [1, 1])
+    content = dict(
+        meta=dict(iter=iteration, epoch=0),
+        message_hub=dict(log_scalars={'loss': buffer}),
+        optimizer={},
+        state_dict=STATE,
+    )
+    content.update(changes)
+    content = {k: v for k, v in content.items() if v is not None}
+    torch.save(content, path)
+    return path
+
+
+class Hostile:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), 'w')
+
+
+def test_whole(tmp_path):
+    path = write(tmp_path / 'iter_4.pth')
+    assert check_checkpoint(str(path), STATE) == 4
+    assert read_checkpoint(str(path))['state_dict']['bias'].tolist() == [1] * 3
+
+
+@pytest.mark.parametrize('part', [0.0, 0.1, 0.5, 0.9, 0.999])
+def test_cut(tmp_path, part):
+    path = write(tmp_path / 'iter_4.pth')
+    content = path.read_bytes()
+    path.write_bytes(content[: int(part * len(content))])
+    with pytest.raises(CheckpointError, match='cannot be read'):
+        check_checkpoint(str(path))
+
+
+def test_a_flipped_bit_of_a_tensor(tmp_path):
+    path = write(tmp_path / 'iter_4.pth')
+    content = bytearray(path.read_bytes())
+    place = content.index(STATE['weight'].numpy()[100:200].tobytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match='damaged'):
+        check_checkpoint(str(path))
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        (dict(optimizer=None), 'lacks optimizer.*load_from'),
+        (dict(meta=dict(iter='4')), "iteration is '4'"),
+        (dict(state_dict={'weight': STATE['weight']}), "'bias'"),
+        (dict(state_dict={**STATE, 'more': torch.ones(1)}), "'more'"),
+        (
+            dict(state_dict={**STATE, 'bias': torch.ones(4)}),
+            r"'bias' has the shape \(4,\), not \(3,\)",
+        ),
+    ],
+)
+def test_foreign(tmp_path, changes, message):
+    path = write(tmp_path / 'iter_4.pth', **changes)
+    with pytest.raises(CheckpointError, match=message):
+        check_checkpoint(str(path), STATE)
+
+
+@pytest.mark.parametrize('content', [b'', b'text', pickle.dumps([1, 2])])
+def test_no_checkpoint_at_all(tmp_path, content):
+    path = tmp_path / 'iter_4.pth'
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError):
+        check_checkpoint(str(path))
+
+
+def test_another_archive(tmp_path):
+    path = tmp_path / 'iter_4.pth'
+    with zipfile.ZipFile(path, 'w') as file:
+        file.writestr('readme', 'no checkpoint')
+    with pytest.raises(CheckpointError, match='cannot be read'):
+        check_checkpoint(str(path))
+
+
+@pytest.mark.parametrize('legacy', [False, True])
+def test_hostile_objects_are_not_made(tmp_path, legacy):
+    trap = tmp_path / 'made'
+    path = tmp_path / 'iter_4.pth'
+    torch.save(
+        dict(meta=Hostile(trap)),
+        path,
+        _use_new_zipfile_serialization=not legacy,
+    )
+    with pytest.raises(CheckpointError, match='cannot be read'):
+        check_checkpoint(str(path))
+    assert not trap.exists()
+
+
+class Getattr:
+    """Asks for an attribute that a log does not need."""
+
+    def __reduce__(self):
+        return getattr, (np.ndarray, 'tofile')
+
+
+def test_attributes_are_only_those_of_logs(tmp_path):
+    path = write(tmp_path / 'iter_4.pth', meta=Getattr())
+    with pytest.raises(pickle.UnpicklingError, match="'tofile'"):
+        torch.load(path, weights_only=True)
+    with pytest.raises(CheckpointError, match='cannot be read'):
+        check_checkpoint(str(path))
+
+
+def test_newest_first_by_number(tmp_path):
+    for number in (2, 10, 9):
+        write(tmp_path / f'iter_{number}.pth', number)
+    (tmp_path / 'best_mIoU_iter_11.pth').write_bytes(b'')
+    (tmp_path / 'iter_12.pth.part').write_bytes(b'')
+    names = [path.rsplit('/', 1)[1] for path in candidates(str(tmp_path))]
+    assert names == ['iter_10.pth', 'iter_9.pth', 'iter_2.pth']
+
+
+def test_what_is_not_whole_is_passed_over(tmp_path):
+    write(tmp_path / 'iter_2.pth')
+    whole = write(tmp_path / 'iter_4.pth')
+    write(tmp_path / 'iter_6.pth', state_dict={})
+    (tmp_path / 'iter_8.pth').write_bytes(whole.read_bytes()[:-20])
+    assert newest_whole_checkpoint(str(tmp_path), STATE) == str(whole)
+
+
+def test_none_is_whole(tmp_path):
+    (tmp_path / 'iter_8.pth').write_bytes(b'x')
+    with pytest.raises(CheckpointError, match='iter_8.pth.*passed over'):
+        newest_whole_checkpoint(str(tmp_path))
+
+
+def test_nothing_there(tmp_path):
+    assert newest_whole_checkpoint(str(tmp_path)) is None

@@ -1,0 +1,60 @@
+"""A file is there whole or not at all."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+from mmengine.fileio import get_file_backend
+
+from rml_mmseg.engine import whole_file
+from rml_mmseg.engine.whole_file import BACKEND, write_whole
+
+
+def test_content_and_no_rest(tmp_path):
+    path = tmp_path / 'new' / 'a.bin'
+    write_whole(str(path), b'first')
+    write_whole(str(path), b'second')
+    assert path.read_bytes() == b'second'
+    assert os.listdir(path.parent) == ['a.bin']
+
+
+@pytest.mark.parametrize('step', ['fsync', 'replace'])
+def test_failure_leaves_the_old_file_and_names_the_disk(
+    tmp_path, monkeypatch, step
+):
+    path = tmp_path / 'a.bin'
+    path.write_bytes(b'old')
+
+    def full(*args):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(whole_file.os, step, full)
+    with pytest.raises(OSError) as caught:
+        write_whole(str(path), b'x' * 1234)
+    assert caught.value.errno == errno.ENOSPC
+    for part in (str(path), '1,234 bytes', str(tmp_path), 'bytes free'):
+        assert part in str(caught.value)
+    assert path.read_bytes() == b'old'
+    assert os.listdir(tmp_path) == ['a.bin']
+
+
+def test_a_process_that_dies_on_the_way_leaves_the_old_file(tmp_path):
+    path = tmp_path / 'a.bin'
+    path.write_bytes(b'old')
+    child = os.fork()
+    if child == 0:
+        whole_file.os.replace = lambda *args: os._exit(9)
+        write_whole(str(path), b'new')
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    assert path.read_bytes() == b'old'
+
+
+def test_backend_of_mmengine(tmp_path):
+    path = tmp_path / 'a.bin'
+    backend = get_file_backend(
+        str(tmp_path), backend_args=dict(backend=BACKEND)
+    )
+    backend.put(b'content', Path(path))
+    assert path.read_bytes() == b'content'
