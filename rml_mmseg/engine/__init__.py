@@ -1,6 +1,7 @@
 """Hooks, loops and optimiser set-up."""
 
 from .hooks import (
+    ImageScoresHook,
     MutualEMAHook,
     PseudoLabelMonitorHook,
     SemiSegVisualizationHook,
@@ -9,6 +10,7 @@ from .loops import StagedTrainLoop
 from .optimizers import MutualOptimWrapper, MutualOptimWrapperConstructor
 
 __all__ = [
+    'ImageScoresHook',
     'MutualEMAHook',
     'MutualOptimWrapper',
     'MutualOptimWrapperConstructor',

@@ -1,0 +1,153 @@
+"""Which images a network finds hard."""
+
+import json
+from pathlib import Path
+from typing import Any, Optional
+
+import cv2
+import numpy as np
+import torch
+from mmengine.dist import all_gather_object, is_main_process
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from mmseg.evaluation import IoUMetric
+from mmseg.registry import HOOKS
+from torch import Tensor
+
+IGNORED = 255
+
+
+def image_iou(labels: Tensor, truth: Tensor, classes: int) -> Tensor:
+    """IoU (K,) of one image; NaN for classes that its truth has not.
+
+    Args:
+        labels (Tensor): Predicted class ids (H, W).
+        truth (Tensor): True class ids (H, W), 255 for none.
+        classes (int): Number of classes K.
+    """
+    intersect, union, _, own = IoUMetric.intersect_and_union(
+        labels, truth, classes, IGNORED
+    )
+    return torch.where(own > 0, intersect / union, torch.nan)
+
+
+@HOOKS.register_module()
+class ImageScoresHook(Hook):
+    """Keeps the IoU of every image of a validation or test.
+
+    Works with any mmseg model. Beside the log, in ``image_scores.json``, it
+    lists all images from the worst to the best, with the mean IoU over the
+    classes that each one's ground truth holds; for the ``hardest`` it also
+    keeps IoU by class, and prediction and truth as label maps in
+    ``hard_images``. The next validation replaces them.
+    ``tools/analysis_tools/report.py`` shows them.
+
+    Args:
+        hardest (int): Images to keep label maps of. Defaults to 8.
+
+    Raises:
+        ValueError: If ``hardest`` is negative.
+    """
+
+    def __init__(self, hardest: int = 8) -> None:
+        if hardest < 0:
+            raise ValueError(
+                f'ImageScoresHook.hardest must be 0 or more, got {hardest}'
+            )
+        self.hardest = hardest
+        self._scores: dict[str, float] = {}
+        self._kept: list[dict[str, Any]] = []
+
+    def _before_epoch(self, runner: Runner, mode: str = 'train') -> None:
+        """Forget the last validation."""
+        self._scores, self._kept = {}, []
+
+    def after_val_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: Any = None,
+    ) -> None:
+        """Score a batch."""
+        self._count(runner.val_dataloader, outputs)
+
+    def after_test_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: Any = None,
+    ) -> None:
+        """Score a batch."""
+        self._count(runner.test_dataloader, outputs)
+
+    def _count(self, loader: Any, outputs: Any) -> None:
+        classes = len(loader.dataset.metainfo['classes'])
+        for sample in outputs or ():
+            if 'gt_sem_seg' not in sample:
+                continue
+            labels = sample.pred_sem_seg.data.squeeze(0)
+            truth = sample.gt_sem_seg.data.squeeze(0).to(labels)
+            ious = image_iou(labels, truth, classes).cpu()
+            score = float(ious.nanmean())
+            if np.isnan(score):
+                continue
+            self._scores[sample.img_path] = score
+            self._kept.append(
+                dict(
+                    img_path=sample.img_path,
+                    mIoU=score,
+                    ious=ious.tolist(),
+                    prediction=labels.cpu().numpy().astype(np.uint8),
+                    truth=truth.cpu().numpy().astype(np.uint8),
+                )
+            )
+            self._kept.sort(key=lambda item: item['mIoU'])
+            del self._kept[self.hardest :]
+
+    def after_val_epoch(
+        self, runner: Runner, metrics: Optional[dict[str, float]] = None
+    ) -> None:
+        """Write what was found."""
+        self._write(runner, 'val', runner.val_dataloader.dataset.metainfo)
+
+    def after_test_epoch(
+        self, runner: Runner, metrics: Optional[dict[str, float]] = None
+    ) -> None:
+        """Write what was found."""
+        self._write(runner, 'test', runner.test_dataloader.dataset.metainfo)
+
+    def _write(self, runner: Runner, mode: str, meta: dict) -> None:
+        parts = all_gather_object((self._scores, self._kept))
+        if not is_main_process():
+            return
+        # Processes pad their share with images of each other.
+        scores = {p: s for part, _ in parts for p, s in part.items()}
+        kept = {item['img_path']: item for _, own in parts for item in own}
+        worst = sorted(kept.values(), key=lambda item: item['mIoU'])
+        folder = Path(runner.log_dir)
+        (folder / 'hard_images').mkdir(parents=True, exist_ok=True)
+        hardest = []
+        for rank, item in enumerate(worst[: self.hardest]):
+            entry = dict(img_path=item['img_path'], mIoU=item['mIoU'])
+            entry['IoU'] = {
+                name: iou
+                for name, iou in zip(meta['classes'], item['ious'])
+                if not np.isnan(iou)
+            }
+            for kind in ('prediction', 'truth'):
+                entry[kind] = f'hard_images/{rank}_{kind}.png'
+                cv2.imwrite(str(folder / entry[kind]), item[kind])
+            hardest.append(entry)
+        order = sorted(scores.items(), key=lambda pair: (pair[1], pair[0]))
+        found = dict(
+            mode=mode,
+            iteration=runner.iter,
+            classes=list(meta['classes']),
+            palette=meta.get('palette'),
+            hardest=hardest,
+            images=[dict(img_path=p, mIoU=s) for p, s in order],
+        )
+        path = folder / 'image_scores.json'
+        path.write_text(json.dumps(found, indent=1), encoding='utf-8')

@@ -1,0 +1,7 @@
+"""A finished run, or several, as one HTML page."""
+
+from .compare import Group, compare_groups
+from .page import render_page
+from .run import Run, read_run
+
+__all__ = ['Group', 'Run', 'compare_groups', 'read_run', 'render_page']

@@ -1,0 +1,62 @@
+"""Runs of the same config put together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import mean, stdev
+from typing import Optional
+
+from .run import Run
+
+
+@dataclass
+class Group:
+    """Runs of one config that differ in their seeds.
+
+    Attributes:
+        name: Name of the config.
+        runs: Its runs.
+        is_baseline: Whether the others are compared with it.
+    """
+
+    name: str
+    runs: list[Run]
+    is_baseline: bool = False
+
+    def scores(self, kind: str) -> list[float]:
+        """All known mIoU of the runs, of ``'val'`` or ``'test'``."""
+        found = [
+            run.test.get('mIoU') if kind == 'test' else run.score()
+            for run in self.runs
+        ]
+        return [value for value in found if value is not None]
+
+    def mean(self, kind: str) -> Optional[float]:
+        """Mean mIoU, percent."""
+        scores = self.scores(kind)
+        return mean(scores) if scores else None
+
+    def deviation(self, kind: str) -> Optional[float]:
+        """Standard deviation (n - 1) of the mIoU; of two runs or more."""
+        scores = self.scores(kind)
+        return stdev(scores) if len(scores) > 1 else None
+
+
+def compare_groups(
+    runs: Sequence[Run], baseline: Optional[Run] = None
+) -> list[Group]:
+    """Group runs by their config.
+
+    Args:
+        runs (Sequence[Run]): All runs.
+        baseline (Run, optional): A run of the group that the others are
+            compared with.
+
+    Returns:
+        list[Group]: In the order of the runs.
+    """
+    groups: dict[str, Group] = {}
+    for run in runs:
+        group = groups.setdefault(run.group, Group(run.group, []))
+        group.runs.append(run)
+        group.is_baseline |= run is baseline
+    return list(groups.values())

@@ -1,0 +1,175 @@
+"""Plots as SVG that follow the colours of the page they are in."""
+
+import functools
+import io
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Callable, Optional
+
+from markupsafe import Markup
+
+from .scalars import Curve, thinned
+
+INK = '#010203'
+"""Stands for the page's own text colour; no plot uses it otherwise."""
+COLOURS = (
+    *('#2f7ed8', '#e8710a', '#2ca25f', '#d64550', '#8e6bbf'),
+    *('#a0703c', '#d977b8', '#7f8c8d', '#9aa51c', '#17a2b8'),
+)
+"""Colours that can be told apart on white and on near black."""
+SIZE = (4.6, 3.0)
+SETTINGS = {
+    # Text stays text: the page's font, and small files.
+    'svg.fonttype': 'none',
+    # The same plot gets the same ids, and so the same file.
+    'svg.hashsalt': 'report',
+    # Names may hold dollar signs.
+    'text.parse_math': False,
+    'font.size': 9,
+    'legend.fontsize': 8,
+    **{f'{part}.color': INK for part in ('text', 'xtick', 'ytick', 'grid')},
+    'axes.edgecolor': INK,
+    'axes.labelcolor': INK,
+    'axes.facecolor': 'none',
+    'axes.spines.top': False,
+    'axes.spines.right': False,
+    'figure.facecolor': 'none',
+}
+
+
+def _with_settings(plot: Callable) -> Callable:
+    """Settings hold while text is made, not only when it is written."""
+
+    @functools.wraps(plot)
+    def run(*args: Any, **kwargs: Any) -> Optional[Markup]:
+        # Only where something is drawn: it takes long to import.
+        import matplotlib
+
+        with matplotlib.rc_context(SETTINGS):
+            return plot(*args, **kwargs)
+
+    return run
+
+
+@_with_settings
+def plot_curves(
+    curves: Mapping[str, Curve],
+    title: str,
+    unit: str = '',
+    dashed: Sequence[str] = (),
+) -> Optional[Markup]:
+    """Curves over the iterations.
+
+    Args:
+        curves (Mapping[str, Curve]): By the name for the legend.
+        title (str): Title.
+        unit (str): What the values are.
+        dashed (Sequence[str]): Names to draw dashed, in the colour of the
+            curve before.
+
+    Returns:
+        Markup or None: SVG; None where there is no curve.
+    """
+    curves = {name: curve for name, curve in curves.items() if curve}
+    if not curves:
+        return None
+    figure, axes = _figure(SIZE)
+    colour = -1
+    for name, curve in curves.items():
+        colour += name not in dashed
+        steps, values = zip(*thinned(curve))
+        axes.plot(
+            steps,
+            values,
+            '--' if name in dashed else '-',
+            label=_label(name),
+            color=COLOURS[max(colour, 0) % len(COLOURS)],
+            linewidth=1.4,
+            marker='.' if len(curve) < 15 else None,
+        )
+    axes.set_title(title, fontsize=10)
+    axes.set_xlabel('iteration')
+    axes.set_ylabel(unit)
+    axes.grid(alpha=0.2)
+    if len(curves) > 1:
+        columns = 2 if max(map(len, curves)) < 24 else 1
+        figure.legend(loc='outside lower center', ncols=columns, frameon=False)
+        rows = -(-len(curves) // columns)
+        figure.set_figheight(SIZE[1] + 0.19 * rows)
+    return _svg(figure, title)
+
+
+@_with_settings
+def plot_classes(
+    scores: Mapping[str, Mapping[str, float]], title: str
+) -> Optional[Markup]:
+    """Bars of every class, a colour a run.
+
+    Args:
+        scores (Mapping): By run, then by class, percent.
+        title (str): Title.
+
+    Returns:
+        Markup or None: SVG; None where there is no score.
+    """
+    scores = {name: own for name, own in scores.items() if own}
+    if not scores:
+        return None
+    classes = list(next(iter(scores.values())))
+    height = 0.24 * len(classes) * max(1.2, 0.6 * len(scores)) + 1.0
+    figure, axes = _figure((SIZE[0], height))
+    thick = 0.8 / len(scores)
+    for i, (name, own) in enumerate(scores.items()):
+        places = [k + (i + 0.5) * thick - 0.4 for k in range(len(classes))]
+        axes.barh(
+            places,
+            [own.get(c, 0.0) for c in classes],
+            thick,
+            label=_label(name),
+            color=COLOURS[i % len(COLOURS)],
+        )
+    axes.set_yticks(range(len(classes)), [_label(c, 22) for c in classes])
+    axes.set_ylim(len(classes) - 0.4, -0.6)
+    axes.set_xlim(0, 100)
+    axes.set_xlabel('IoU, %')
+    axes.set_title(title, fontsize=10)
+    axes.grid(alpha=0.2, axis='x')
+    if len(scores) > 1:
+        figure.legend(loc='outside lower center', frameon=False)
+    return _svg(figure, title)
+
+
+def _label(name: str, most: int = 44) -> str:
+    """A name that fits, and that matplotlib does not take for hidden."""
+    name = ' '.join(name.split())
+    name = name if len(name) <= most else f'{name[: most - 1]}…'
+    return f' {name}' if name.startswith('_') else name
+
+
+def _figure(size: tuple[float, float]) -> tuple[Any, Any]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, layout='constrained')
+    return figure, figure.subplots()
+
+
+def _svg(figure: Any, title: str) -> Markup:
+    """The SVG element alone, with a title for those who cannot see it."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format='svg', metadata={'Date': None})
+    text = buffer.getvalue()
+    text = text[text.index('<svg') :].replace(INK, 'currentColor')
+    text = re.sub(r'<metadata>.*?</metadata>', '', text, flags=re.DOTALL)
+    # Neither a size in points nor links to namespaces nobody fetches.
+    text = re.sub(
+        r'<svg [^>]*?(viewBox="[^"]*")[^>]*>',
+        lambda match: (
+            f'<svg {match[1]} role="img" '
+            'xmlns="http://www.w3.org/2000/svg" '
+            'xmlns:xlink="http://www.w3.org/1999/xlink">'
+            f'<title>{Markup.escape(title)}</title>'
+        ),
+        text,
+        count=1,
+    )
+    return Markup(text)

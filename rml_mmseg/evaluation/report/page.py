@@ -1,0 +1,73 @@
+"""The page itself."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Optional
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from rml_mmseg.version import __version__
+
+from .compare import compare_groups
+from .figures import plot_curves
+from .run import Run
+from .sections import run_section
+
+
+def number(value: Any, digits: int = 2, sign: bool = False) -> str:
+    """A number to read, or a dash for none."""
+    if value is None:
+        return '–'
+    text = f'{value:+.{digits}f}' if sign else f'{value:.{digits}f}'
+    return text.replace('-', '−')
+
+
+def render_page(
+    runs: Sequence[Run],
+    template: Path,
+    baseline: Optional[Run] = None,
+    title: str = 'Training report',
+    panels: int = 6,
+) -> str:
+    """Runs as one HTML page that needs nothing else.
+
+    All text that comes from runs is escaped.
+
+    Args:
+        runs (Sequence[Run]): One or more.
+        template (Path): Jinja template of the page.
+        baseline (Run, optional): One of the runs, which the others are
+            compared with.
+        title (str): Title of the page.
+        panels (int): Most pictures of panels a run.
+
+    Returns:
+        str: HTML.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(template.parent),
+        # By name, and not by suffix: nothing here is ever plain text.
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters['number'] = number
+    groups = compare_groups(runs, baseline)
+    overlay = None
+    if len(runs) > 1:
+        overlay = plot_curves(
+            {run.name: run.val.get('mIoU', []) for run in runs},
+            'Validation mIoU of the deployed networks',
+            '%',
+        )
+    return environment.get_template(template.name).render(
+        title=title,
+        version=__version__,
+        runs=runs,
+        baseline=baseline,
+        reference=next((g for g in groups if g.is_baseline), None),
+        groups=groups if len(runs) > 1 else [],
+        overlay=overlay,
+        sections=[run_section(run, baseline, panels) for run in runs],
+    )

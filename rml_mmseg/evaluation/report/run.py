@@ -1,0 +1,167 @@
+"""What a work folder says of its run."""
+
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Optional
+
+from mmengine.config import Config
+
+from .class_tables import DEPLOYED, Scores, read_class_tables
+from .scalars import Curve, read_curves
+
+SEMI = 'MutualSemiSegmentor'
+
+
+@dataclass
+class Run:
+    """A run as its folder shows it.
+
+    Attributes:
+        name: Name to show, unique among the runs of a report.
+        folder: The work folder.
+        config: Its config, where it can be read.
+        train: Curves of training by name, without ``train/``.
+        val: Curves of validation by name.
+        classes: Per-class scores of the last validation and test.
+        test: Scores of the last test.
+        panels: Iteration and file of each picture of
+            ``SemiSegVisualizationHook``.
+        images: What ``ImageScoresHook`` wrote.
+        images_folder: Folder that its files are relative to.
+    """
+
+    name: str
+    folder: Path
+    config: Optional[Config] = None
+    train: dict[str, Curve] = field(default_factory=dict)
+    val: dict[str, Curve] = field(default_factory=dict)
+    classes: dict[str, Scores] = field(default_factory=dict)
+    test: dict[str, float] = field(default_factory=dict)
+    panels: list[tuple[int, Path]] = field(default_factory=list)
+    images: Optional[dict[str, Any]] = None
+    images_folder: Optional[Path] = None
+
+    @property
+    def model(self) -> dict:
+        """dict: Config of the model."""
+        return (self.config or {}).get('model') or {}
+
+    @property
+    def is_semi(self) -> bool:
+        """bool: Whether it learned from unlabelled images."""
+        if self.config is None:
+            return any(key.startswith('students.') for key in self.train)
+        return str(self.model.get('type', '')).endswith(SEMI)
+
+    @property
+    def deployed(self) -> str:
+        """str: Name of the learner that is deployed, '' for a plain model."""
+        if not self.is_semi:
+            return DEPLOYED
+        test_cfg = self.model.get('test_cfg') or {}
+        return test_cfg.get('predict_on', 'teachers.0')
+
+    @property
+    def seed(self) -> Optional[int]:
+        """Seed that the config gives, if any."""
+        return ((self.config or {}).get('randomness') or {}).get('seed')
+
+    @property
+    def group(self) -> str:
+        """str: Name of the config, which runs of other seeds share."""
+        return self._stem or self.folder.name
+
+    _stem: str = ''
+
+    @property
+    def iterations(self) -> Optional[int]:
+        """Last iteration that was logged, if any."""
+        steps = [curve[-1][0] for curve in self.train.values() if curve]
+        return max(steps, default=None)
+
+    def score(self, name: str = 'mIoU') -> Optional[float]:
+        """Score of the deployed network at the last validation."""
+        curve = self.val.get(name)
+        return curve[-1][1] if curve else None
+
+    def best(self, name: str = 'mIoU') -> Optional[tuple[int, float]]:
+        """Step and value of the highest validation score."""
+        curve = self.val.get(name)
+        return max(curve, key=lambda point: point[1]) if curve else None
+
+    def class_ious(self, mode: str) -> dict[str, float]:
+        """IoU by class of the deployed network, percent."""
+        return self.classes.get(mode, {}).get(DEPLOYED, {}).get('IoU', {})
+
+
+def read_run(folder: Path, name: Optional[str] = None) -> Run:
+    """Read a work folder of mmengine.
+
+    Args:
+        folder (Path): What was ``work_dir`` of training.
+        name (str, optional): Name to show; by default the folder's.
+
+    Raises:
+        FileNotFoundError: If no run was logged there.
+    """
+    folder = Path(folder)
+    scalars = sorted(folder.glob('*/vis_data/scalars.json'))
+    if not scalars:
+        raise FileNotFoundError(
+            f'{folder} holds no */vis_data/scalars.json: expected the '
+            'work_dir of a training whose vis_backends has a '
+            'LocalVisBackend'
+        )
+    run = Run(name or folder.resolve().name, folder)
+    run.train, run.val = read_curves(scalars)
+    configs = sorted(folder.glob('*.py'))
+    run._stem = configs[0].stem if configs else ''
+    run.config = _read_config([scalars[-1].with_name('config.py'), *configs])
+    for log in sorted(folder.glob('*/*.log')):
+        text = log.read_text('utf-8', errors='replace')
+        run.classes.update(read_class_tables(text.splitlines()))
+    for path in sorted(folder.glob('*/*.json')):
+        if path.stem == path.parent.name:
+            run.test = _numbers(path) or run.test
+    run.panels = _panels(folder)
+    for path in sorted(folder.glob('*/image_scores.json')):
+        run.images = json.loads(path.read_text('utf-8'))
+        run.images_folder = path.parent
+    return run
+
+
+def _read_config(paths: list[Path]) -> Optional[Config]:
+    """The first config that can be read."""
+    for path in paths:
+        try:
+            return Config.fromfile(path, import_custom_modules=False)
+        except (OSError, SyntaxError, ValueError, KeyError, AttributeError):
+            continue
+    return None
+
+
+def _numbers(path: Path) -> dict[str, float]:
+    """Numbers of an object in a file."""
+    try:
+        found = json.loads(path.read_text('utf-8'))
+    except json.JSONDecodeError:
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    return {
+        key: float(value)
+        for key, value in found.items()
+        if isinstance(value, (int, float))
+    }
+
+
+def _panels(folder: Path) -> list[tuple[int, Path]]:
+    """Pictures of the first image, by iteration; a later run's count."""
+    found = {}
+    for path in sorted(folder.glob('*/vis_data/vis_image/panels_0_*.png')):
+        match = re.fullmatch(r'panels_0_(\d+)', path.stem)
+        if match:
+            found[int(match[1])] = path
+    return sorted(found.items())

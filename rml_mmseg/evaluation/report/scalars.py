@@ -1,0 +1,63 @@
+"""Scalars that mmengine wrote beside a run."""
+
+import json
+import math
+from collections.abc import Iterable
+from pathlib import Path
+
+Curve = list[tuple[int, float]]
+
+
+def read_json_lines(path: Path) -> list[dict]:
+    """Objects of a file, one a line.
+
+    A line that is cut off, as the last one of a run that was killed, is
+    left out.
+    """
+    found = []
+    for line in path.read_text('utf-8', errors='replace').splitlines():
+        try:
+            entry = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if isinstance(entry, dict):
+            found.append(entry)
+    return found
+
+
+def read_curves(paths: Iterable[Path]) -> tuple[dict, dict]:
+    """Curves of training and of validation by name.
+
+    Args:
+        paths (Iterable[Path]): ``scalars.json`` of a run and of those that
+            resumed it, in order; where steps meet, the later file counts.
+
+    Returns:
+        tuple[dict[str, Curve], dict[str, Curve]]: Steps and finite values.
+    """
+    curves: tuple[dict, dict] = ({}, {})
+    for path in paths:
+        for entry in read_json_lines(path):
+            step = entry.get('step')
+            if not isinstance(step, (int, float)):
+                continue
+            # Only lines of training say which iteration they are of.
+            kind = curves[0 if 'iter' in entry or 'epoch' in entry else 1]
+            for name, value in entry.items():
+                if name in ('step', 'iter', 'epoch'):
+                    continue
+                if isinstance(value, (int, float)) and math.isfinite(value):
+                    kind.setdefault(name, {})[int(step)] = float(value)
+    train, val = (
+        {name: sorted(points.items()) for name, points in kind.items()}
+        for kind in curves
+    )
+    return train, val
+
+
+def thinned(curve: Curve, most: int = 400) -> Curve:
+    """A curve of at most so many points, its last one among them."""
+    if len(curve) <= most:
+        return curve
+    last = len(curve) - 1
+    return [curve[round(i * last / (most - 1))] for i in range(most)]

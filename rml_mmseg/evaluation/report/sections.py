@@ -1,0 +1,148 @@
+"""What the page says of one run."""
+
+from typing import Any, Optional
+
+from markupsafe import Markup
+
+from .figures import plot_classes, plot_curves
+from .pictures import hard_images, panel_pictures
+from .run import Run
+from .scalars import Curve
+
+MONITOR = 'monitor/'
+
+
+def run_section(
+    run: Run, baseline: Optional[Run], panels: int
+) -> dict[str, Any]:
+    """Plots, tables and pictures of a run.
+
+    Args:
+        run (Run): The run.
+        baseline (Run, optional): What its classes are compared with.
+        panels (int): Most pictures of panels to take.
+    """
+    plots = [
+        plot_curves(
+            {k: v for k, v in run.train.items() if 'loss' in k}, 'Losses'
+        ),
+        plot_curves(_learners(run), 'Validation mIoU', '%'),
+        *_monitor_plots(run),
+    ]
+    return dict(
+        run=run,
+        plots=[plot for plot in plots if plot is not None],
+        monitored=any(key.startswith(MONITOR) for key in run.train),
+        classes=_classes(run, baseline),
+        learners=_last_scores(run),
+        panels=panel_pictures(run, panels),
+        hard=hard_images(run),
+        config=run.config.pretty_text if run.config else None,
+    )
+
+
+def _learners(run: Run) -> dict[str, Curve]:
+    """Validation mIoU of each learner."""
+    named = {
+        key[: -len('/mIoU')]: curve
+        for key, curve in run.val.items()
+        if key.endswith('/mIoU')
+    }
+    if named:
+        return named
+    curve = run.val.get('mIoU')
+    return {'mIoU': curve} if curve else {}
+
+
+def _last_scores(run: Run) -> list[tuple[str, Optional[float]]]:
+    """Each learner's mIoU at the last validation."""
+    return [(name, curve[-1][1]) for name, curve in _learners(run).items()]
+
+
+def _monitored(run: Run, *kinds: str) -> dict[str, Curve]:
+    """Scalars of the monitor, those of one teacher side by side."""
+    found = {
+        key[len(MONITOR) :]: curve
+        for key, curve in run.train.items()
+        if key.startswith(MONITOR) and key.rsplit('/', 1)[-1] in kinds
+    }
+
+    def place(key: str) -> tuple[str, int]:
+        source, _, kind = key.rpartition('/')
+        return source, kinds.index(kind)
+
+    return {key: found[key] for key in sorted(found, key=place)}
+
+
+def _monitor_plots(run: Run) -> list[Optional[Markup]]:
+    """Plots of what ``PseudoLabelMonitorHook`` wrote."""
+    quality = _monitored(run, 'mIoU', 'mIoU_raw')
+    shares = _monitored(run, 'changed', 'kept')
+    return [
+        plot_curves(
+            _monitored(run, 'total_variation', 'agreement'),
+            'Coupling of the teachers',
+            'share',
+        ),
+        plot_curves(
+            quality,
+            'Pseudo-label mIoU (raw: before rectification)',
+            'share',
+            [key for key in quality if key.endswith('_raw')],
+        ),
+        plot_curves(
+            _monitored(run, 'confidence'), 'Confidence of the teachers'
+        ),
+        plot_curves(shares, 'Pixels changed by rectification', 'share'),
+        plot_curves(
+            _monitored(run, 'prior_gap'),
+            'Class frequencies: distance to the labels',
+            'share',
+        ),
+        plot_curves(
+            _monitored(run, 'starved_classes'),
+            'Classes starved in the pseudo labels',
+            'classes',
+        ),
+        plot_curves(
+            _monitored(run, 'prototype_drift', 'nearest_prototypes'),
+            'Prototypes: drift and nearest pair',
+            'distance',
+        ),
+    ]
+
+
+def _classes(run: Run, baseline: Optional[Run]) -> Optional[dict[str, Any]]:
+    """IoU by class, with the difference to the baseline."""
+    for mode in ('test', 'val'):
+        own = run.class_ious(mode)
+        other = baseline.class_ious(mode) if baseline else {}
+        # Both of the same images, or the run alone.
+        if own and (other or baseline in (None, run) or mode == 'val'):
+            break
+    else:
+        own, other = run.class_ious('test'), {}
+        mode = 'test'
+    if not own:
+        return None
+    if baseline is run:
+        other = {}
+    rows = [
+        dict(
+            name=name,
+            own=value,
+            other=other.get(name),
+            gain=value - other[name] if name in other else None,
+        )
+        for name, value in own.items()
+    ]
+    names = {baseline.name: other} if baseline and other else {}
+    plot = None
+    if len(own) <= 40:
+        plot = plot_classes({**names, run.name: own}, f'IoU by class, {mode}')
+    return dict(
+        mode=mode,
+        rows=rows,
+        baseline=baseline.name if baseline and other else None,
+        plot=plot,
+    )

@@ -1,0 +1,142 @@
+"""What is read from a work folder."""
+
+import numpy as np
+import pytest
+
+from rml_mmseg.evaluation.report import compare_groups, read_run
+from rml_mmseg.evaluation.report.class_tables import read_class_tables
+from rml_mmseg.evaluation.report.pictures import (
+    data_uri,
+    hard_images,
+    panel_pictures,
+    spread,
+)
+from rml_mmseg.evaluation.report.scalars import read_curves, thinned
+from tests.test_evaluation.test_report import runs
+
+
+def test_everything_of_a_run(tmp_path):
+    run = read_run(runs.write_run(tmp_path / 'semi', seed=3))
+    assert (run.name, run.group, run.seed) == ('semi', 'small', 3)
+    assert (run.deployed, run.iterations) == ('teachers.0', 100)
+    assert run.train['loss'] == [(50, 3.0), (100, 2.0)]
+    assert run.val['students.1/mIoU'] == [(50, 43.0), (100, 48.0)]
+    assert run.score() == 50.0
+    assert run.best() == (100, 50.0)
+    assert run.test == {'mIoU': 49.0}
+    # The last validation, a name with a bar in it, and no score at all.
+    assert run.class_ious('val') == {'road': 90.0, 'a|b': 50.0}
+    assert run.classes['val']['students.1']['IoU'] == {
+        'road': 3.0,
+        'a|b': 4.0,
+    }
+    assert run.class_ious('test') == {'road': 80.0, 'a|b': 40.0}
+
+
+def test_a_plain_run(tmp_path):
+    run = read_run(runs.write_run(tmp_path, semi=False))
+    assert not run.is_semi
+    assert run.deployed == ''
+    assert run.images is None
+
+
+def test_a_run_whose_config_is_gone(tmp_path):
+    folder = runs.write_run(tmp_path / 'semi')
+    for path in folder.rglob('*.py'):
+        path.write_text('model = (', 'utf-8')
+    run = read_run(folder)
+    assert run.config is None
+    assert run.seed is None
+    assert not run.is_semi
+    assert run.score() == 50.0
+
+
+def test_a_resumed_run_goes_on_and_replaces(tmp_path):
+    first, second = tmp_path / '1.json', tmp_path / '2.json'
+    runs.write_lines(first, [dict(loss=i, iter=i, step=i) for i in (1, 2, 3)])
+    runs.write_lines(
+        second, [dict(loss=10 * i, iter=i, step=i) for i in (3, 4)]
+    )
+    train, val = read_curves([first, second])
+    assert train == {'loss': [(1, 1), (2, 2), (3, 30), (4, 40)]}
+    assert val == {}
+
+
+def test_lines_that_are_cut_off_or_not_finite(tmp_path):
+    path = tmp_path / 'scalars.json'
+    path.write_text(
+        '{"loss": NaN, "iter": 1, "step": 1}\n{"mIoU": 5, "step": 1}\n'
+        '{"lr": "x", "iter": 1, "step": 1}\n[1]\n{"mIoU": 7, "st'
+    )
+    assert read_curves([path]) == ({}, {'mIoU': [(1, 5.0)]})
+
+
+def test_folder_without_a_run(tmp_path):
+    with pytest.raises(FileNotFoundError, match='vis_data/scalars.json'):
+        read_run(tmp_path)
+
+
+def test_a_validation_that_did_not_end_is_left_out():
+    lines = runs.table({'road': 5.0})
+    assert read_class_tables(lines) == {}
+    end = f'{runs.HEAD}Iter(val) [1/2]'
+    assert read_class_tables([*lines, end]) == {}
+    end = f'{runs.HEAD}Epoch(val) [2/2]'
+    assert read_class_tables([*lines, end]) == {
+        'val': {'': {'IoU': {'road': 5.0}, 'Acc': {'road': 50.0}}}
+    }
+
+
+def test_mean_and_deviation_over_seeds(tmp_path):
+    found = [
+        read_run(runs.write_run(tmp_path / str(seed), seed=seed, miou=miou))
+        for seed, miou in enumerate((50.0, 54.0))
+    ]
+    baseline = read_run(
+        runs.write_run(tmp_path / 'plain', semi=False, name='plain')
+    )
+    small, plain = compare_groups([*found, baseline], baseline)
+    assert (small.name, small.is_baseline) == ('small', False)
+    assert (plain.name, plain.is_baseline) == ('plain', True)
+    assert small.mean('val') == 52.0
+    # Two values 2 from their mean: sqrt((4 + 4) / 1).
+    assert small.deviation('val') == pytest.approx(8**0.5)
+    assert small.scores('test') == [49.0, 53.0]
+    assert plain.deviation('val') is None
+
+
+def test_a_group_without_scores(tmp_path):
+    run = read_run(runs.write_run(tmp_path))
+    run.val, run.test = {}, {}
+    (group,) = compare_groups([run])
+    assert group.mean('val') is None
+    assert group.deviation('test') is None
+
+
+def test_pictures_of_a_run(tmp_path):
+    folder = runs.write_run(tmp_path)
+    runs.write_pictures(folder)
+    run = read_run(folder)
+    assert [step for step, _ in run.panels] == [50, 100]
+    assert [panel['step'] for panel in panel_pictures(run, 1)] == [100]
+    (image,) = hard_images(run)
+    assert (image['name'], image['score']) == ('image.png', 25.0)
+    assert image['worst'] == [('sky', 0.0), ('road', 50.0)]
+    assert len(image['uris']) == 3
+    (tmp_path / 'image.png').unlink()
+    assert len(hard_images(read_run(folder))[0]['uris']) == 2
+
+
+def test_spread_and_thinned_keep_the_ends():
+    assert spread(range(10), 4) == [0, 3, 6, 9]
+    assert spread([1, 2], 4) == [1, 2]
+    assert spread(range(5), 1) == [4]
+    curve = [(i, 0.0) for i in range(1000)]
+    short = thinned(curve, 100)
+    assert (short[0], short[-1], len(short)) == (curve[0], curve[-1], 100)
+
+
+def test_data_uri_is_an_image():
+    assert data_uri(np.zeros((2, 2, 3), np.uint8)).startswith(
+        'data:image/jpeg;base64,/9j/'
+    )

@@ -1,0 +1,119 @@
+"""The page that the command writes."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from tests.test_evaluation.test_report import runs
+from tools.analysis_tools import report
+
+HOSTILE = '<script>alert(1)<!script> "x" \'y\' $\\frac{ & _z'
+
+
+class Page(HTMLParser):
+    """Tags, addresses and text of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.links, self.shown, self.ids = [], [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        for key, value in attrs:
+            if key in ('href', 'src', 'xlink:href'):
+                self.links.append(value)
+            assert not key.startswith('on'), key
+
+    def handle_data(self, data):
+        self.shown.append(' '.join(data.split()))
+
+
+@pytest.fixture
+def page(call, tmp_path, capsys):
+    def make(*arguments):
+        out = tmp_path / 'out' / 'report.html'
+        call(report, *arguments, '--out', out)
+        assert 'report.html' in capsys.readouterr().out
+        return Page(out.read_text('utf-8'))
+
+    return make
+
+
+def test_one_run_with_pictures(page, tmp_path):
+    folder = runs.write_run(tmp_path / 'semi', name='small')
+    runs.write_pictures(folder)
+    found = page(folder)
+    # Losses, learners, coupling and pseudo-label quality; the classes.
+    assert found.tags.count('svg') == 5
+    # Two panels; image, truth and prediction.
+    assert found.tags.count('img') == 5
+    assert 'Comparison' not in found.shown
+    assert 'Iteration 50' in found.shown
+    assert '50.00' in found.shown
+    assert '49.00' in found.shown
+    text = ' '.join(found.shown)
+    assert "predict_on='teachers.0'" in text
+
+
+def test_the_page_loads_nothing(page, tmp_path):
+    folder = runs.write_run(tmp_path / 'semi')
+    runs.write_pictures(folder)
+    found = page(folder)
+    assert not {'script', 'link', 'iframe', 'object', 'base'} & {*found.tags}
+    for link in found.links:
+        assert re.match(r'#|data:image/jpeg;base64,', link), link
+
+
+def test_several_runs_are_compared(page, tmp_path):
+    plain = runs.write_run(
+        tmp_path / 'plain', semi=False, miou=48.0, name='plain'
+    )
+    seeds = [
+        runs.write_run(tmp_path / f'seed{i}', seed=i, miou=50.0 + 4 * i)
+        for i in range(2)
+    ]
+    found = page(plain, *seeds)
+    assert 'Comparison' in found.shown
+    assert '(baseline)' in found.shown
+    # 52 and its deviation against 48; class a|b of the first against plain's.
+    assert {'52.00', '2.83', '+4.00', '+2.00'} <= {*found.shown}
+    assert 'Baseline: plain.' in found.shown
+
+
+def test_baseline_by_name(page, tmp_path):
+    first, second = (
+        runs.write_run(tmp_path / name, miou=miou, name=name)
+        for name, miou in (('one', 50.0), ('two', 40.0))
+    )
+    found = page(second, '--baseline', first)
+    assert '−10.00' in found.shown
+
+
+def test_hostile_names_are_shown_and_not_run(page, tmp_path):
+    folder = runs.write_run(tmp_path / HOSTILE, name='<b>small')
+    other = runs.write_run(tmp_path / 'other', semi=False, name='<i>plain')
+    for path in folder.glob('*/*.log'):
+        text = path.read_text('utf-8').replace('road', '<img src=x>')
+        path.write_text(text, 'utf-8')
+    found = page(folder, other, '--title', '<h1>"title')
+    assert not {'script', 'b', 'i', 'img'} & {*found.tags}
+    shown = set(found.shown)
+    assert {HOSTILE, '<b>small', '<img src=x>', '<h1>"title'} <= shown
+
+
+def test_equal_names_get_more_of_their_path(tmp_path):
+    folders = [tmp_path / 'a' / 'run', tmp_path / 'b' / 'run']
+    assert report.unique_names(folders) == ['a/run', 'b/run']
+    assert report.unique_names(folders[:1]) == ['run']
+
+
+def test_errors_name_the_folder(call, tmp_path):
+    (tmp_path / 'empty').mkdir()
+    with pytest.raises(SystemExit, match='error: .*empty holds no'):
+        call(report, tmp_path / 'empty', '--out', tmp_path / 'report.html')
+    folder = runs.write_run(tmp_path / 'semi')
+    with pytest.raises(SystemExit, match='twice'):
+        call(report, folder, folder, '--out', tmp_path / 'report.html')
+    assert not (tmp_path / 'report.html').exists()

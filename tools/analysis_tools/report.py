@@ -1,0 +1,106 @@
+"""Make one HTML page of a finished run, or compare several.
+
+The page needs no network and no other file. It shows scores, curves, IoU by
+class against a baseline, the panels of SemiSegVisualizationHook, the hardest
+images of ImageScoresHook and the config. Of several runs those of one config
+are taken for seeds of each other, and get mean and deviation.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import rml_mmseg  # noqa: F401  (makes mmseg importable)
+from rml_mmseg.evaluation.report import Run, read_run, render_page
+
+TEMPLATE = Path(__file__).resolve().with_name('report.html.jinja')
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        'work_dirs',
+        type=Path,
+        nargs='+',
+        metavar='WORK_DIR',
+        help='work folder of a training',
+    )
+    parser.add_argument(
+        '--out',
+        type=Path,
+        default=Path('report.html'),
+        help='file to write; default: %(default)s',
+    )
+    parser.add_argument(
+        '--baseline',
+        type=Path,
+        metavar='WORK_DIR',
+        help='what the others are compared with; by default the first run '
+        'that used no unlabelled images',
+    )
+    parser.add_argument(
+        '--title', default='Training report', help='title of the page'
+    )
+    parser.add_argument(
+        '--panels',
+        type=int,
+        default=6,
+        help='most pictures of panels a run; default: %(default)s',
+    )
+    return parser.parse_args(argv)
+
+
+def unique_names(folders: list[Path]) -> list[str]:
+    """Names of folders, with as much of the path as tells them apart."""
+    parts = [folder.resolve().parts for folder in folders]
+    depth = 1
+    while depth < max(map(len, parts)):
+        names = ['/'.join(part[-depth:]) for part in parts]
+        if len(set(names)) == len(names):
+            return names
+        depth += 1
+    return ['/'.join(part[-depth:]) for part in parts]
+
+
+def read_runs(args: argparse.Namespace) -> tuple[list[Run], Run | None]:
+    """All runs, and which of them is the baseline.
+
+    Raises:
+        FileNotFoundError: If a folder holds no run.
+        ValueError: If a folder is named twice.
+    """
+    folders = [folder.resolve() for folder in args.work_dirs]
+    if args.baseline is not None and args.baseline.resolve() not in folders:
+        folders.insert(0, args.baseline.resolve())
+    twice = {f for f in folders if folders.count(f) > 1}
+    if twice:
+        raise ValueError(f'WORK_DIR names {sorted(map(str, twice))} twice')
+    names = unique_names(folders)
+    runs = [read_run(folder, name) for folder, name in zip(folders, names)]
+    if args.baseline is not None:
+        return runs, runs[folders.index(args.baseline.resolve())]
+    plain = [run for run in runs if not run.is_semi]
+    return runs, plain[0] if plain else None
+
+
+def main() -> None:
+    """Run the tool."""
+    args = parse_args()
+    try:
+        runs, baseline = read_runs(args)
+        page = render_page(runs, TEMPLATE, baseline, args.title, args.panels)
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        args.out.write_text(page, encoding='utf-8')
+    except (OSError, ValueError) as error:
+        raise SystemExit(f'error: {error}') from error
+    size = args.out.stat().st_size / 1e6
+    print(f'{args.out}: {len(runs)} run(s), {size:.1f} MB')
+
+
+if __name__ == '__main__':
+    main()
