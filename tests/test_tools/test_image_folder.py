@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 import pytest
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 from PIL import Image
 
@@ -69,6 +70,7 @@ class TestImageFolder:
         call(image_folder, *arguments, '--classes', 'road, tram')
         cfg = Config.fromfile(str(tmp_path / 'out/dataset_config.py'))
         assert cfg.num_classes == 2
+        init_default_scope('mmseg')
         sizes = dict(labelled=4, unlabelled=3, val=1)
         for part, size in sizes.items():
             dataset = DATASETS.build(cfg[f'{part}_dataset'])
@@ -128,6 +130,110 @@ class TestImageFolder:
         assert len(self._list(tmp_path, 'labelled')) == 1
         assert len(self._list(tmp_path, 'val')) == 1
 
+    def test_masks_without_an_ending_beside_the_images(self, tmp_path, call):
+        save(tmp_path / 'all/0.png', photo(1, 2))
+        with pytest.raises(SystemExit, match="such as --mask-ending '_mask'"):
+            call(
+                image_folder, tmp_path / 'all', tmp_path / 'out',
+                '--masks', tmp_path / 'all',
+            )  # fmt: skip
+
+    def test_ignored_zero_moves_ids_down(self, tmp_path, call):
+        images, out, _, masks = self._source(tmp_path, 3, 1)
+        for path in masks.rglob('*.png'):
+            save(path, [[0, 1, 2, 255]] * 2)
+        call(
+            image_folder, images, out, '--masks', masks,
+            '--ignore-index', 0, '--val-fraction', 0,
+        )  # fmt: skip
+        expected = [[255, 0, 1, 255]] * 2
+        assert ids(out / 'ann_dir/train/city/1.png') == expected
+        assert (out / 'classes.txt').read_text() == 'class_0\nclass_1\n'
+        cfg = Config.fromfile(str(out / 'rml.py'))
+        assert 'val_dataloader' not in cfg and cfg.val_cfg is None
+
+    def test_labelme(self, tmp_path, call):
+        images, out, *_ = self._source(tmp_path, 0, 4)
+        for index, label in enumerate(('tram', 'road')):
+            shape = dict(label=label, points=[[0, 0], [1, 1]])
+            shape['shape_type'] = 'rectangle'
+            text = json.dumps(
+                dict(shapes=[shape], imageHeight=2, imageWidth=4)
+            )
+            (images / f'city/{index}.json').write_text(text)
+        call(
+            image_folder, images, out, '--labelme', images,
+            '--val-fraction', 0, '--outside', 'ignore',
+        )  # fmt: skip
+        assert (out / 'classes.txt').read_text() == 'road\ntram\n'
+        mask = ids(out / 'ann_dir/train/city/0.png')
+        assert mask == [[1, 1, 255, 255]] * 2
+
+    def test_coco(self, tmp_path, call):
+        pytest.importorskip('pycocotools')
+        images, out, *_ = self._source(tmp_path, 0, 3)
+        file = tmp_path / 'coco.json'
+        part = dict(id=1, image_id=7, category_id=3)
+        part['segmentation'] = [[0, 0, 2, 0, 2, 2, 0, 2]]
+        image = dict(id=7, file_name='city/1.png', height=2, width=4)
+        file.write_text(
+            json.dumps(
+                dict(
+                    images=[image],
+                    annotations=[part],
+                    categories=[dict(id=3, name='tram')],
+                )
+            )
+        )
+        call(
+            image_folder, images, out, '--coco', file, '--val-fraction', 0
+        )  # fmt: skip
+        assert self._list(tmp_path, 'labelled') == ['city/1']
+        assert ids(out / 'ann_dir/train/city/1.png') == [[1, 1, 0, 0]] * 2
+        assert (out / 'classes.txt').read_text() == 'background\ntram\n'
+
+    def test_configs_have_our_bases_and_the_data(self, tmp_path, call):
+        arguments = self._source(tmp_path)
+        call(
+            image_folder, *arguments, '--iters', 40, '--networks', 'tiny',
+            '--batch-size', 3, '--classes', 'road,tram',
+        )  # fmt: skip
+        rml = Config.fromfile(str(tmp_path / 'out/rml.py'))
+        heads = [s.decode_head.num_classes for s in rml.model.segmentors]
+        assert heads == [2, 2]
+        assert rml.train_cfg.iters_per_stage == 40
+        assert rml.train_cfg.burn_in_iters == 20
+        assert rml.train_cfg.val_interval == 10
+        assert rml.default_hooks.checkpoint.interval == 10
+        assert 'type' in rml.default_hooks.checkpoint
+        assert rml.train_dataloader.batch_size == 3
+        assert rml.train_dataloader.dataset.type == 'SemiSegDataset'
+        assert rml.train_dataloader.sampler == dict(type='SemiSegSampler')
+        root = rml.train_dataloader.dataset.unlabelled.data_root
+        assert Path(root) == tmp_path / 'out'
+        plain = Config.fromfile(str(tmp_path / 'out/supervised.py'))
+        assert plain.model.decode_head.num_classes == 2
+        assert plain.train_dataloader.dataset.ann_file == 'splits/labelled.txt'
+        assert plain.val_evaluator.type == 'IoUMetric'
+
+    def test_no_unlabelled_image_no_mutual_config(
+        self, tmp_path, call, capsys
+    ):
+        call(image_folder, *self._source(tmp_path, 4, 0))
+        assert 'every image is annotated' in capsys.readouterr().out
+        assert (tmp_path / 'out/supervised.py').is_file()
+        assert not (tmp_path / 'out/rml.py').exists()
+
+    def test_the_same_file_under_two_names_is_told(
+        self, tmp_path, call, capsys
+    ):
+        arguments = self._source(tmp_path)
+        names = tmp_path / 'val.txt'
+        names.write_text('city/3\n')
+        save(tmp_path / 'images/city/3.png', photo(2, 4, 7))
+        call(image_folder, *arguments, '--val-list', names)
+        assert 'city/3 = city/7' in capsys.readouterr().out
+
     def test_val_list(self, tmp_path, call):
         arguments = self._source(tmp_path)
         names = tmp_path / 'val.txt'
@@ -143,7 +249,8 @@ class TestImageFolder:
 
     def test_dry_run_writes_nothing(self, tmp_path, call, capsys):
         call(image_folder, *self._source(tmp_path), '--dry-run')
-        assert 'labelled: 4 images' in capsys.readouterr().out
+        text = capsys.readouterr().out
+        assert 'labelled: 4 images' in text and 'splits/val.txt' in text
         assert not (tmp_path / 'out').exists()
 
     def test_all_problems_are_listed(self, tmp_path, call, capsys):
@@ -160,7 +267,7 @@ class TestImageFolder:
         assert '0.png is 1 x 2 pixels, but its image 2 x 4' in text
         assert '1.png holds the ids [7], but 2 classes' in text
         assert '2.png cannot be read as an image' in text
-        assert '1 masks belong to no image' in text
+        assert '1 annotations are of no use' in text
         assert not (tmp_path / 'out').exists()
 
         call(image_folder, *arguments, '--skip-bad')
@@ -183,8 +290,11 @@ class TestImageFolder:
         ):
             with pytest.raises(SystemExit, match=message):
                 call(image_folder, *arguments, *extra)
-        with pytest.raises(SystemExit, match='no image has a mask'):
-            call(image_folder, *arguments[:2])
+        (tmp_path / 'empty').mkdir()
+        with pytest.raises(SystemExit, match='no image has an annotation'):
+            call(
+                image_folder, *arguments[:2], '--masks', tmp_path / 'empty'
+            )  # fmt: skip
         save(tmp_path / 'out/mine.png', [[0]])
         with pytest.raises(SystemExit, match='is not empty'):
             call(image_folder, *arguments)

@@ -1,32 +1,48 @@
-"""Make a data set of any folder of images, some of which have masks."""
+"""Make a data set of any folder of images, some of which are annotated."""
 
 import argparse
 import json
 from functools import partial
 from pathlib import Path
-from typing import Any, Optional
+from typing import Optional
 
 import mmengine
 import numpy as np
 
 from rml_mmseg.datasets.image_folder import (
+    Annotations,
+    CocoFile,
     FolderItem,
     ItemReport,
+    LabelMeFolder,
+    MaskFolder,
+    find_images,
+    inspect_item,
+)
+from rml_mmseg.datasets.image_folder.class_names import (
+    agreed_names,
+    names_of_ids,
+    read_class_names,
+    usable_palette,
+)
+from rml_mmseg.datasets.image_folder.division import (
     check_val,
     choose_val,
-    common_suffix,
-    inspect_item,
-    scan_folder,
+    shared_images,
 )
-from rml_mmseg.datasets.image_folder_writer import (
-    config_text,
+from rml_mmseg.datasets.image_folder.folder_item import common_suffix
+from rml_mmseg.datasets.image_folder.statistics import (
     statistics,
-    write_item,
+    statistics_lines,
 )
-from rml_mmseg.datasets.mask_decoding import (
-    ColourTable,
-    read_colour_table,
+from rml_mmseg.datasets.image_folder.training_configs import (
+    NETWORKS,
+    TrainingPlan,
+    config_texts,
+    training_sizes,
 )
+from rml_mmseg.datasets.image_folder.writer import write_item
+from rml_mmseg.datasets.mask_decoding import read_colour_table
 
 
 def parse_args() -> argparse.Namespace:
@@ -34,29 +50,49 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='Bring a folder of images into the layout img_dir, '
         'ann_dir / train, val with lists of labelled, unlabelled and '
-        'validation images. Images without a mask are the unlabelled ones. '
+        'validation images, statistics, and configs that train on it at '
+        'once. Images without an annotation are the unlabelled ones. '
         'Everything is checked before anything is written.'
     )
-    parser.add_argument('images', type=Path, help='folder of images')
-    parser.add_argument('out', type=Path, help='folder of the data set')
-    parser.add_argument('--masks', type=Path, help='folder of masks')
-    parser.add_argument(
+    add = parser.add_argument
+    add('images', type=Path, help='folder of images')
+    add('out', type=Path, help='folder of the data set')
+    kind = parser.add_mutually_exclusive_group(required=True)
+    kind.add_argument('--masks', type=Path, help='folder of masks')
+    kind.add_argument(
+        '--labelme', type=Path, help="folder of LabelMe's JSON files"
+    )
+    kind.add_argument('--coco', type=Path, help="COCO's JSON file")
+    add(
         '--mask-ending',
         default='',
         help='what masks have after the name of the image, as _mask',
     )
-    parser.add_argument(
+    add(
         '--classes',
         help='class names, separated by commas, or a file with one a line; '
-        'without it, the names of the colour table or class_0, class_1, ...',
+        'without it, the names of the annotations or class_0, class_1, ...',
     )
-    parser.add_argument(
+    add(
         '--colour-table',
         type=Path,
         help='CSV (name,r,g,b[,id]) or JSON for masks that code classes by '
         'colour or by black and white',
     )
-    parser.add_argument('--ignore-index', type=int, default=255)
+    add(
+        '--ignore-index',
+        type=int,
+        default=255,
+        help='id of ignored pixels in masks, beside 255; 0 has the other '
+        'ids moved down by one',
+    )
+    add(
+        '--outside',
+        choices=['background', 'ignore'],
+        default='background',
+        help='what no polygon covers: a class of its own, or nothing to '
+        'learn from (default: %(default)s)',
+    )
     validation = parser.add_mutually_exclusive_group()
     validation.add_argument(
         '--val-fraction',
@@ -68,113 +104,161 @@ def parse_args() -> argparse.Namespace:
     validation.add_argument(
         '--val-list', type=Path, help='file of names for validation'
     )
-    parser.add_argument(
-        '--seed', type=int, default=0, help='seed of the validation images'
+    add('--seed', type=int, default=0, help='seed of the validation images')
+    add(
+        '--networks',
+        choices=list(NETWORKS),
+        default='small',
+        help='; '.join(f'{k}: {v.about}' for k, v in NETWORKS.items()),
     )
-    parser.add_argument(
+    add(
+        '--iters',
+        type=int,
+        default=2000,
+        help='iterations of training (default: %(default)s)',
+    )
+    add(
+        '--batch-size',
+        type=int,
+        default=4,
+        help='labelled images of an iteration, and as many unlabelled ones '
+        '(default: %(default)s)',
+    )
+    add(
+        '--long-side',
+        type=int,
+        default=512,
+        help='most pixels of the longer side in training (default: '
+        '%(default)s)',
+    )
+    add(
         '--link',
         action='store_true',
         help='symbolic links in place of copies, where nothing is decoded',
     )
-    parser.add_argument(
-        '--skip-bad', action='store_true', help='leave out what is wrong'
-    )
-    parser.add_argument(
-        '--dry-run', action='store_true', help='check and count only'
-    )
+    add('--skip-bad', action='store_true', help='leave out what is wrong')
+    add('--dry-run', action='store_true', help='say what would be done only')
     args = parser.parse_args()
     if not 0 <= args.ignore_index <= 255:
         parser.error(
             f'--ignore-index must be 0 to 255, but is {args.ignore_index}'
         )
+    for name, least in (('iters', 2), ('batch_size', 2), ('long_side', 16)):
+        value = getattr(args, name)
+        if value < least:
+            option = name.replace('_', '-')
+            parser.error(f'--{option} must be {least} or more, got {value}')
+    if args.masks is None and (args.mask_ending or args.colour_table):
+        parser.error('--mask-ending and --colour-table are for --masks alone')
     return args
 
 
-def class_names(
-    classes: Optional[str],
-    table: Optional[ColourTable],
-    ignore_index: int = 255,
-) -> Optional[tuple[str, ...]]:
-    """Class names of the settings, or None if the masks must tell.
-
-    Args:
-        classes (str, optional): Names, or a file of names.
-        table (ColourTable, optional): The colour table.
-        ignore_index (int): Id of ignored pixels. Defaults to 255.
+def open_annotations(
+    args: argparse.Namespace,
+    images: dict[str, Path],
+    classes: Optional[tuple[str, ...]],
+) -> Annotations:
+    """The annotations that the command line names.
 
     Raises:
-        ValueError: If a name stands twice or the table has more classes.
+        ValueError: If they are not what they should be.
+        OSError: If a file is missing.
     """
-    given = table.class_names(ignore_index) if table is not None else None
-    if classes is None:
-        return given
-    path = Path(classes)
-    is_file = path.is_file()
-    text = path.read_text('utf-8') if is_file else classes
-    parts = text.splitlines() if is_file else text.split(',')
-    names = tuple(part.strip() for part in parts if part.strip())
-    if len(set(names)) != len(names) or not names:
-        raise ValueError(f'--classes must be different names, but is {names}')
-    if given is not None and len(given) != len(names):
+    settings = dict(classes=classes, background=args.outside == 'background')
+    if args.labelme is not None:
+        return LabelMeFolder(args.labelme, images, **settings)
+    if args.coco is not None:
+        return CocoFile(args.coco, images, **settings)
+    table = None
+    if args.colour_table is not None:
+        table = read_colour_table(args.colour_table, args.ignore_index)
+    return MaskFolder(
+        args.masks, images, args.mask_ending, table, args.ignore_index
+    )
+
+
+def _mask_ending(args: argparse.Namespace) -> str:
+    """Ending of files among the images that are masks, or ''."""
+    if args.masks is None or args.images.resolve() != args.masks.resolve():
+        return ''
+    if not args.mask_ending:
         raise ValueError(
-            f'--classes names {len(names)} classes, but the colour table '
-            f'{len(given)}'
+            f'images and masks are both {args.images}; then the masks need '
+            "an ending of their own, such as --mask-ending '_mask'"
         )
-    return names
+    return str(args.mask_ending)
 
 
-def names_of_ids(pixels: np.ndarray, ignore_index: int) -> tuple[str, ...]:
-    """Names for the ids that the masks hold.
+def check_items(
+    items: list[FolderItem],
+    annotations: Annotations,
+    num_classes: Optional[int],
+    skip_bad: bool,
+) -> tuple[list[FolderItem], dict[str, ItemReport]]:
+    """Read everything.
 
-    Args:
-        pixels (np.ndarray): Pixels of each id, (256,).
-        ignore_index (int): Id of ignored pixels.
+    Returns:
+        tuple: Sound items, and reports by name.
 
     Raises:
-        ValueError: If there are fewer than two classes, or gaps.
+        SystemExit: If something is wrong, all of which is printed, and
+            nothing may be skipped.
     """
-    ids = [i for i in np.flatnonzero(pixels).tolist() if i != ignore_index]
-    if len(ids) < 2 or ids != list(range(len(ids))):
-        raise ValueError(
-            f'the masks hold the ids {ids} beside {ignore_index} for '
-            'ignored, but 0, 1, ... without gaps are needed. Name all '
-            'classes with --classes if some are rare; for black-and-white '
-            'masks or other values give a --colour-table, such as '
-            'name,r,g,b / background,0,0,0 / object,255,255,255'
-        )
-    return tuple(f'class_{index}' for index in ids)
-
-
-def _inspect(
-    items: list[FolderItem], args: argparse.Namespace, **settings: Any
-) -> tuple[list[FolderItem], np.ndarray, dict[str, ItemReport]]:
-    """Sound items, pixels of each id over all masks, and all reports."""
-    check = partial(inspect_item, ignore_index=args.ignore_index, **settings)
+    check = partial(
+        inspect_item, annotations=annotations, num_classes=num_classes
+    )
     reports = {r.name: r for r in mmengine.track_progress(check, items)}
     print()
     bad = [report.problem for report in reports.values() if report.problem]
     if bad:
         print(f'{len(bad)} images or masks are wrong:', *bad, sep='\n  ')
-        if not args.skip_bad:
+        if not skip_bad:
             raise SystemExit(
                 'error: nothing was written (--skip-bad leaves them out)'
             )
-    sound = [item for item in items if not reports[item.name].problem]
-    pixels = np.zeros(256, dtype=np.int64)
-    for report in reports.values():
-        if report.pixels is not None:
-            pixels += report.pixels
-    return sound, pixels, reports
+    return [i for i in items if not reports[i.name].problem], reports
 
 
-def _show(report: dict) -> None:
-    for split, found in report.items():
-        print(f'{split}: {found["images"]} images')
-        for name, row in found.get('classes', {}).items():
-            print(
-                f'  {name:<20}{100 * row["share"]:6.2f} % of the pixels, in '
-                f'{row["images"]} images'
-            )
+def divide(
+    args: argparse.Namespace,
+    items: list[FolderItem],
+    reports: dict[str, ItemReport],
+) -> dict[str, list[str]]:
+    """Names of the images for each purpose.
+
+    Raises:
+        ValueError: If no image is annotated, or none is left for training.
+    """
+    labelled = [item.name for item in items if item.annotated]
+    if not labelled:
+        raise ValueError(
+            'no image has an annotation of its name; look at --masks and '
+            '--mask-ending, --labelme or --coco'
+        )
+    if args.val_list is not None:
+        wanted = args.val_list.read_text('utf-8').split('\n')
+        val = check_val(labelled, [w.strip() for w in wanted if w.strip()])
+    else:
+        shown = {
+            name: set(np.flatnonzero(reports[name].pixels[:255]).tolist())
+            for name in labelled
+        }
+        generator = np.random.default_rng(args.seed)
+        val = choose_val(labelled, args.val_fraction, generator, shown)
+    splits = dict(
+        labelled=sorted(set(labelled) - set(val)),
+        unlabelled=[item.name for item in items if not item.annotated],
+        val=val,
+    )
+    twins = shared_images(splits, reports)
+    if twins:
+        print(
+            f'warning: {len(twins)} images for validation are for training, '
+            'too, under another name:',
+            *twins,
+            sep='\n  ',
+        )
+    return splits
 
 
 def run(args: argparse.Namespace) -> None:
@@ -191,78 +275,82 @@ def run(args: argparse.Namespace) -> None:
         raise FileExistsError(
             f'{args.out} is not empty; choose another folder'
         )
-    items, orphans = scan_folder(args.images, args.masks, args.mask_ending)
-    if orphans:
+    images = find_images(args.images, _mask_ending(args))
+    classes = read_class_names(args.classes)
+    annotations = open_annotations(args, images, classes)
+    names = agreed_names(classes, annotations.classes)
+    if annotations.orphans:
         print(
-            f'{len(orphans)} masks belong to no image:', *orphans, sep='\n  '
+            f'{len(annotations.orphans)} annotations are of no use, or '
+            'belong to no image:',
+            *annotations.orphans,
+            sep='\n  ',
         )
-    suffix = common_suffix(items)
+    suffix = common_suffix(images.values())
     if args.link and not suffix:
         raise ValueError(
             '--link needs images of one format, but there are several; '
             'without it all are written as PNG'
         )
-    table = None
-    if args.colour_table is not None:
-        table = read_colour_table(args.colour_table, args.ignore_index)
-    names = class_names(args.classes, table, args.ignore_index)
-    items, pixels, reports = _inspect(
-        items, args, table=table, num_classes=names and len(names)
+    items = [FolderItem(n, p, n in annotations) for n, p in images.items()]
+    items, reports = check_items(
+        items, annotations, names and len(names), args.skip_bad
     )
-
-    labelled = [item.name for item in items if item.mask is not None]
-    if not labelled:
-        raise ValueError(
-            'no image has a mask; --masks and --mask-ending say where the '
-            'masks are'
-        )
+    splits = divide(args, items, reports)
     if names is None:
-        names = names_of_ids(pixels, args.ignore_index)
-    if args.val_list is not None:
-        wanted = args.val_list.read_text('utf-8').split('\n')
-        val = check_val(labelled, [w.strip() for w in wanted if w.strip()])
-    else:
-        generator = np.random.default_rng(args.seed)
-        val = choose_val(labelled, args.val_fraction, generator)
-    splits = dict(
-        labelled=sorted(set(labelled) - set(val)),
-        unlabelled=[item.name for item in items if item.mask is None],
-        val=val,
+        found = [r.pixels for r in reports.values() if r.pixels is not None]
+        names = names_of_ids(np.sum(found, axis=0))
+    report = statistics(splits, reports, names)
+    print(*statistics_lines(report), sep='\n')
+
+    scale, crop_size = training_sizes(
+        [reports[item.name].size for item in items], args.long_side
     )
-    report = statistics(splits, reports, names, args.ignore_index)
-    _show(report)
+    plan = TrainingPlan(
+        classes=names,
+        palette=usable_palette(annotations.palette, len(names)),
+        suffix=suffix or '.png',
+        scale=scale,
+        crop_size=crop_size,
+        networks=args.networks,
+        iters=args.iters,
+        batch_size=args.batch_size,
+        has_val=bool(splits['val']),
+    )
+    texts = config_texts(args.out, plan)
+    if not splits['unlabelled']:
+        print('warning: every image is annotated, so there is no rml.py')
+        del texts['rml.py']
+    texts['classes.txt'] = ''.join(f'{name}\n' for name in names)
+    texts['statistics.json'] = json.dumps(report, indent=2) + '\n'
+    for split, members in splits.items():
+        text = ''.join(f'{name}\n' for name in members)
+        texts[f'splits/{split}.txt'] = text
+    print(
+        f'{args.iters} iterations at {scale[0]}x{scale[1]}, crops of '
+        f'{crop_size[1]}x{crop_size[0]} pixels; files beside img_dir and '
+        f'ann_dir in {args.out}: {", ".join(texts)}'
+    )
     if args.dry_run:
         print('nothing was written (--dry-run)')
         return
-
     write = partial(
         _write_one,
+        val=frozenset(splits['val']),
+        annotations=annotations,
         out=args.out,
-        val=frozenset(val),
         suffix=suffix,
         link=args.link,
-        table=table,
     )
     mmengine.track_progress(write, items)
     (args.out / 'splits').mkdir()
-    for split, members in splits.items():
-        lines = ''.join(f'{name}\n' for name in members)
-        (args.out / 'splits' / f'{split}.txt').write_text(lines, 'utf-8')
-    (args.out / 'statistics.json').write_text(
-        json.dumps(report, indent=2) + '\n', 'utf-8'
-    )
-    palette = table.palette(args.ignore_index) if table is not None else None
-    config = args.out / 'dataset_config.py'
-    config.write_text(
-        config_text(
-            args.out, suffix or '.png', names, palette, args.ignore_index
-        ),
-        'utf-8',
-    )
-    print(f'\n{args.out} is ready; {config} is its config')
+    for name, text in texts.items():
+        (args.out / name).write_text(text, 'utf-8')
+    best = 'rml.py' if 'rml.py' in texts else 'supervised.py'
+    print(f'\n{args.out} is ready: python tools/train.py {args.out / best}')
 
 
-def _write_one(item: FolderItem, val: frozenset, **settings: Any) -> None:
+def _write_one(item: FolderItem, val: frozenset, **settings: object) -> None:
     split = 'val' if item.name in val else 'train'
     write_item(item, split=split, **settings)
 
@@ -271,7 +359,7 @@ def main() -> None:
     """Run the tool; problems end it with a message."""
     try:
         run(parse_args())
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ModuleNotFoundError) as error:
         raise SystemExit(f'error: {error}') from error
 
 

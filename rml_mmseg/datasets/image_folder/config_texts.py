@@ -1,0 +1,120 @@
+"""Texts that the configs of a data set are made of."""
+
+DATA = """# The data set of this folder, which may be moved with it.
+data_root = '{{{{ fileDirname }}}}'
+num_classes = {num_classes}
+metainfo = dict(
+    classes=(
+{classes}    ),
+    palette=[
+{palette}    ],
+)
+# Width and height that images are resized to; height and width of crops.
+scale = {scale}
+crop_size = {crop_size}
+geometry = [
+    dict(
+        type='RandomResize',
+        scale=scale,
+        ratio_range=(0.75, 1.5),
+        keep_ratio=True,
+    ),
+]
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations'),
+    *geometry,
+    dict(type='RandomCrop', crop_size=crop_size, cat_max_ratio=0.75),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PackSegInputs'),
+]
+unlabelled_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='MarkValid'),
+    *geometry,
+    dict(type='RandomCrop', crop_size=crop_size),
+    dict(type='RandomFlip', prob=0.5),
+    dict(
+        type='WeakStrongViews',
+        strong=[dict(type='PhotometricRandAugment', magnitude_level=5)],
+        num_strong=2,
+    ),
+    dict(type='CutMix'),
+    dict(type='PackSemiSegInputs'),
+]
+image_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='Resize', scale=scale, keep_ratio=True),
+    dict(type='PackSegInputs'),
+]
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='Resize', scale=scale, keep_ratio=True),
+    dict(type='LoadAnnotations'),
+    dict(type='PackSegInputs'),
+]
+labelled_dataset = dict(
+    type='BaseSegDataset',
+    data_root=data_root,
+    metainfo=metainfo,
+    img_suffix={suffix!r},
+    ann_file='splits/labelled.txt',
+    data_prefix=dict(img_path='img_dir/train', seg_map_path='ann_dir/train'),
+    pipeline=train_pipeline,
+)
+unlabelled_dataset = dict(
+    type='UnlabelledSegDataset',
+    data_root=data_root,
+    metainfo=metainfo,
+    img_suffix={suffix!r},
+    ann_file='splits/unlabelled.txt',
+    data_prefix=dict(img_path='img_dir/train'),
+    pipeline=unlabelled_pipeline,
+)
+val_dataset = dict(
+    type='BaseSegDataset',
+    data_root=data_root,
+    metainfo=metainfo,
+    img_suffix={suffix!r},
+    ann_file='splits/val.txt',
+    data_prefix=dict(img_path='img_dir/val', seg_map_path='ann_dir/val'),
+    pipeline=test_pipeline,
+)
+train_dataloader = dict(
+    batch_size={batch_size},
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type='InfiniteSampler', shuffle=True),
+    dataset=labelled_dataset,
+)
+"""
+VALIDATION = """val_dataloader = dict(
+    batch_size=1,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=val_dataset,
+)
+test_dataloader = val_dataloader
+val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
+test_evaluator = val_evaluator
+"""
+SEMI = """train_dataloader = dict(
+    sampler=dict(_delete_=True, type='SemiSegSampler'),
+    dataset=dict(
+        _delete_=True,
+        type='SemiSegDataset',
+        labelled=_base_.labelled_dataset,
+        unlabelled=_base_.unlabelled_dataset,
+        image_pipeline=_base_.image_pipeline,
+    ),
+)
+"""
+MUTUAL = """optim_wrapper = dict(constructor='MutualOptimWrapperConstructor')
+custom_hooks = [dict(type='MutualEMAHook', momentum=0.99)]
+"""
+SCORED = """val_evaluator = dict(
+    type='LearnersIoUMetric', learners=_base_.model.test_cfg.score
+)
+test_evaluator = val_evaluator
+"""

@@ -1,0 +1,97 @@
+"""A check of one image and its annotation."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Optional
+
+import cv2
+import numpy as np
+
+from .annotations import IGNORED, Annotations
+from .folder_item import FolderItem
+
+
+@dataclass(frozen=True)
+class ItemReport:
+    """What was found in one item.
+
+    Args:
+        name (str): Name of the item.
+        problem (str): What is wrong; empty if nothing is.
+        size (tuple[int, int]): Height and width, pixels.
+        pixels (np.ndarray, optional): Pixels of each id 0 to 255, (256,).
+            None without a mask.
+        digest (str): Hash of the image's file.
+    """
+
+    name: str
+    problem: str = ''
+    size: tuple[int, int] = (0, 0)
+    pixels: Optional[np.ndarray] = None
+    digest: str = ''
+
+
+def inspect_item(
+    item: FolderItem,
+    annotations: Optional[Annotations] = None,
+    num_classes: Optional[int] = None,
+) -> ItemReport:
+    """Read an item in full and check it.
+
+    Images are read as a training reads them, so that a rotation noted in
+    the image's EXIF data shows as a difference in size.
+
+    Args:
+        item (FolderItem): What to read.
+        annotations (Annotations, optional): Where its mask is, if it has
+            one.
+        num_classes (int, optional): Number of classes, if known.
+
+    Returns:
+        ItemReport: Problem or pixel counts.
+    """
+
+    def wrong(problem: str) -> ItemReport:
+        return ItemReport(item.name, problem)
+
+    data = item.image.read_bytes()
+    code = np.frombuffer(data, np.uint8)
+    image = cv2.imdecode(code, cv2.IMREAD_COLOR) if code.size else None
+    if image is None:
+        return wrong(
+            f'{item.image} cannot be read as an image; replace it or take '
+            'it out'
+        )
+    size = image.shape[:2]
+    digest = hashlib.sha256(data).hexdigest()
+    if not item.annotated or annotations is None:
+        return ItemReport(item.name, size=size, digest=digest)
+    place = annotations.describe(item.name)
+    try:
+        mask = annotations.read(item.name)
+    except ValueError as error:
+        return wrong(str(error))
+    if mask.shape != size:
+        return wrong(
+            f'{place} is {mask.shape[0]} x {mask.shape[1]} pixels, but '
+            f'its image {size[0]} x {size[1]} (height x width); export it '
+            "again at the image's size"
+        )
+    pixels = np.bincount(mask.ravel(), minlength=256)
+    ids = np.flatnonzero(pixels)
+    if num_classes is not None:
+        excess = ids[(ids >= num_classes) & (ids != IGNORED)]
+        if excess.size:
+            return wrong(
+                f'{place} holds the ids {excess.tolist()}, but '
+                f'{num_classes} classes have the ids 0 to {num_classes - 1}, '
+                f'and {IGNORED} is ignored; mend the mask or --classes'
+            )
+    if ids.tolist() == [IGNORED]:
+        return wrong(
+            f'{place} has ignored pixels alone; take it away, and its image '
+            'is an unlabelled one'
+        )
+    return ItemReport(
+        item.name, size=size, pixels=pixels.astype(np.int64), digest=digest
+    )

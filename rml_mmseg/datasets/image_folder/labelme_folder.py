@@ -1,0 +1,114 @@
+"""Annotations of LabelMe."""
+
+import json
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any, Optional
+
+import numpy as np
+
+from .folder_item import files_by_name
+from .polygons import polygon_classes, shape_mask, unused
+
+
+class LabelMeFolder:
+    """A folder of LabelMe's JSON files, named as their images.
+
+    A later shape of a file covers an earlier one, as in LabelMe itself. A
+    file without shapes counts as not annotated.
+
+    Args:
+        folder (Path): JSON files, in the sub-folders of their images; may
+            be the folder of the images.
+        names (Collection[str]): Names of all images.
+        classes (Sequence[str], optional): Class names in order. Defaults to
+            the labels found, sorted.
+        background (bool): Whether what no shape covers is a class of its
+            own; otherwise it is ignored. Defaults to True.
+
+    Raises:
+        FileNotFoundError: If the folder is missing.
+        ValueError: If a file is none of LabelMe's, or a label is unknown.
+    """
+
+    palette: Optional[list[list[int]]] = None
+
+    def __init__(
+        self,
+        folder: Path,
+        names: Collection[str],
+        classes: Optional[Sequence[str]] = None,
+        background: bool = True,
+    ) -> None:
+        found = files_by_name(folder, ('.json',))
+        self.orphans = [str(found[name]) for name in unused(found, names)]
+        self.files = {}
+        labels: dict[str, str] = {}
+        for name, path in found.items():
+            if name not in names:
+                continue
+            shapes = _load(path)['shapes']
+            if not shapes:
+                self.orphans.append(f'{path} (has no shapes)')
+                continue
+            self.files[name] = path
+            for shape in shapes:
+                labels.setdefault(str(shape['label']), str(path))
+        self.classes: Optional[tuple[str, ...]]
+        self.classes, self._ids = polygon_classes(
+            dict(sorted(labels.items())), classes, background
+        )
+
+    def __contains__(self, name: object) -> bool:
+        """Whether an image of this name is annotated."""
+        return name in self.files
+
+    def describe(self, name: str) -> str:
+        """The JSON file."""
+        return str(self.files[name])
+
+    def read(self, name: str) -> np.ndarray:
+        """Class ids, uint8 (H, W), with 255 for ignored pixels.
+
+        Raises:
+            ValueError: If a shape is wrong; names the file and the shape.
+        """
+        path = self.files[name]
+        data = _load(path)
+        size = (data['imageHeight'], data['imageWidth'])
+        mask = np.full(size, self._ids['background'], np.uint8)
+        for number, shape in enumerate(data['shapes'], start=1):
+            try:
+                covered = shape_mask(shape, size)
+            except ValueError as error:
+                raise ValueError(
+                    f'{path}: shape {number} ({shape["label"]!r}): {error}'
+                ) from error
+            mask[covered] = self._ids[str(shape['label'])]
+        return mask
+
+    def ready(self, name: str) -> Optional[Path]:
+        """None: every mask is drawn."""
+        return None
+
+
+def _load(path: Path) -> dict[str, Any]:
+    """A LabelMe file.
+
+    Raises:
+        ValueError: If it is something else.
+    """
+    try:
+        data = json.loads(path.read_text('utf-8'))
+        for side in ('imageHeight', 'imageWidth'):
+            if int(data[side]) < 1:
+                raise ValueError(f'{side} is {data[side]}')
+        for shape in data['shapes']:
+            shape['label']
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f'{path} is not a file of LabelMe ({type(error).__name__}: '
+            f'{error}); it needs shapes with a label each, imageHeight and '
+            'imageWidth. Put other JSON files elsewhere'
+        ) from error
+    return data

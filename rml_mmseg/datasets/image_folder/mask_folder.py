@@ -1,0 +1,99 @@
+"""Masks as image files."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Optional
+
+import numpy as np
+from PIL import Image
+
+from ..mask_decoding import ColourTable, read_mask
+from .annotations import IGNORED
+from .folder_item import files_by_name
+
+MASK_SUFFIXES = ('.png', '.bmp', '.tif', '.tiff', '.gif')
+
+
+class MaskFolder:
+    """A folder of masks named as their images.
+
+    Args:
+        folder (Path): Masks, in the sub-folders of their images.
+        names (Collection[str]): Names of all images.
+        ending (str): What a mask's name has after the image's, such as
+            '_mask' for a.jpg and a_mask.png. Defaults to ''.
+        table (ColourTable, optional): What colours mean.
+        ignore_index (int): Id of ignored pixels in the masks; 255 always is
+            ignored, too. 0 has the other ids moved down by one, as stock
+            mmseg's ``reduce_zero_label``. Defaults to 255.
+
+    Raises:
+        FileNotFoundError: If the folder is missing.
+        ValueError: If two masks differ in their suffix only, or the colour
+            table leaves out ids.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        names: Collection[str],
+        ending: str = '',
+        table: Optional[ColourTable] = None,
+        ignore_index: int = IGNORED,
+    ) -> None:
+        self.table = table
+        self.ignore_index = ignore_index
+        found = {
+            name[: len(name) - len(ending)]: path
+            for name, path in files_by_name(folder, MASK_SUFFIXES).items()
+            if name.endswith(ending)
+        }
+        self.files = {n: path for n, path in found.items() if n in names}
+        self.orphans = [str(p) for n, p in found.items() if n not in names]
+        self.classes: Optional[tuple[str, ...]] = None
+        if table is not None:
+            self.classes = table.class_names(ignore_index)
+            self.palette: Optional[list[list[int]]] = table.palette(
+                ignore_index
+            )
+        else:
+            self.palette = self._stored_palette()
+
+    def _stored_palette(self) -> Optional[list[list[int]]]:
+        """Colours of the first mask, if it is a palette image."""
+        for path in self.files.values():
+            try:
+                with Image.open(path) as file:
+                    stored = file.getpalette() if file.mode == 'P' else None
+            except OSError:
+                # Reading it in full names what is wrong.
+                continue
+            if stored is None:
+                return None
+            rows = np.array(stored).reshape(-1, 3).tolist()
+            return rows[1:] if self.ignore_index == 0 else rows
+        return None
+
+    def __contains__(self, name: object) -> bool:
+        """Whether an image of this name is annotated."""
+        return name in self.files
+
+    def describe(self, name: str) -> str:
+        """The mask's file."""
+        return str(self.files[name])
+
+    def read(self, name: str) -> np.ndarray:
+        """Class ids, uint8 (H, W), with 255 for ignored pixels."""
+        mask = read_mask(self.files[name], self.table)
+        if self.ignore_index == 0:
+            # 0 wraps around to 255, which itself must stay.
+            return np.where(mask == IGNORED, mask, mask - np.uint8(1))
+        return np.where(mask == self.ignore_index, np.uint8(IGNORED), mask)
+
+    def ready(self, name: str) -> Optional[Path]:
+        """The mask's file where nothing is decoded."""
+        if self.table is not None or self.ignore_index != IGNORED:
+            return None
+        path = self.files[name]
+        with Image.open(path) as file:
+            return path if (file.format, file.mode) == ('PNG', 'L') else None

@@ -1,0 +1,77 @@
+"""How often the classes occur."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .annotations import IGNORED
+from .item_report import ItemReport
+
+
+def statistics(
+    splits: Mapping[str, Sequence[str]],
+    reports: Mapping[str, ItemReport],
+    names: Sequence[str],
+) -> dict[str, Any]:
+    """Pixels and images of each class.
+
+    Args:
+        splits (Mapping[str, Sequence[str]]): Names of images by split.
+        reports (Mapping[str, ItemReport]): Reports by name.
+        names (Sequence[str]): Class names.
+
+    Returns:
+        dict: Number of images of every split; for those with masks the
+        number of ignored pixels and, by class, the pixels, their share of
+        all labelled pixels and the images that show the class.
+    """
+    result: dict[str, Any] = {}
+    for split, members in splits.items():
+        found = [reports[name].pixels for name in members]
+        counts = np.array([c for c in found if c is not None])
+        result[split] = dict(images=len(members))
+        if not counts.size:
+            continue
+        pixels = counts[:, : len(names)].sum(axis=0)
+        shown = (counts[:, : len(names)] > 0).sum(axis=0)
+        result[split]['ignored_pixels'] = int(counts[:, IGNORED].sum())
+        result[split]['classes'] = {
+            name: dict(
+                pixels=int(pixels[index]),
+                share=round(float(pixels[index] / max(pixels.sum(), 1)), 6),
+                images=int(shown[index]),
+            )
+            for index, name in enumerate(names)
+        }
+    return result
+
+
+def statistics_lines(report: Mapping[str, Any]) -> list[str]:
+    """The statistics as text, with what they warn of.
+
+    Args:
+        report (Mapping): As ``statistics`` gives it.
+    """
+    lines = []
+    absent: dict[str, list[str]] = {}
+    for split, found in report.items():
+        lines.append(f'{split}: {found["images"]} images')
+        for name, row in found.get('classes', {}).items():
+            lines.append(
+                f'  {name:<20}{100 * row["share"]:6.2f} % of the pixels, in '
+                f'{row["images"]} images'
+            )
+            if not row['images']:
+                absent.setdefault(split, []).append(name)
+    if 'labelled' in absent:
+        lines.append(
+            f'warning: no labelled image for training shows '
+            f'{", ".join(absent["labelled"])}: no network will know them'
+        )
+    if 'val' in absent:
+        lines.append(
+            'warning: no image for validation shows '
+            f'{", ".join(absent["val"])}: their IoU will be nan'
+        )
+    return lines

@@ -1,0 +1,234 @@
+"""Configs that train on the data set at once."""
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+import rml_mmseg
+
+from .config_texts import DATA, MUTUAL, SCORED, SEMI, VALIDATION
+
+STRIDE = 16
+
+
+class Networks(NamedTuple):
+    """A pair of networks among our bases.
+
+    Attributes:
+        single (str): Base of the baseline, ``_base_/models/{single}.py``.
+        pair (str): Base of the pair, likewise.
+        names (tuple[str, str]): What the pair's base calls its segmentors;
+            the first is the baseline's.
+        schedule (str): ``_base_/schedules/{schedule}.py``.
+        about (str): What they are, for the reader.
+    """
+
+    single: str
+    pair: str
+    names: tuple[str, str]
+    schedule: str
+    about: str
+
+
+NETWORKS = {
+    'small': Networks(
+        'mobilenetv2_deeplabv3plus_small',
+        'mutual_mobilenetv2_vit_small',
+        ('mobilenetv2', 'vit'),
+        'adamw_2k',
+        'MobileNetV2 with DeepLabV3+, and a transformer over ResNet-18; '
+        'pretrained where WEIGHTS_ROOT has the weights',
+    ),
+    'tiny': Networks(
+        'resnet_tiny',
+        'mutual_resnet_vit_tiny',
+        ('resnet', 'vit'),
+        'adamw_1400',
+        'a narrow ResNet-18 and a small transformer from random weights, '
+        'for a try-out',
+    ),
+}
+
+
+class TrainingPlan(NamedTuple):
+    """What the configs are made from.
+
+    Attributes:
+        classes (tuple[str, ...]): Names.
+        palette (list[list[int]]): RGB colours.
+        suffix (str): Of the images.
+        scale (tuple[int, int]): Width and height that images are resized
+            to, pixels, keeping their aspect.
+        crop_size (tuple[int, int]): Height and width, pixels.
+        networks (str): Key of ``NETWORKS``.
+        iters (int): Iterations.
+        batch_size (int): Labelled images of an iteration, and as many
+            unlabelled ones.
+        has_val (bool): Whether there are images for validation.
+    """
+
+    classes: tuple[str, ...]
+    palette: list[list[int]]
+    suffix: str
+    scale: tuple[int, int]
+    crop_size: tuple[int, int]
+    networks: str
+    iters: int
+    batch_size: int
+    has_val: bool
+
+
+def training_sizes(
+    sizes: Iterable[tuple[int, int]], long_side: int
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Scale and crop for images of these sizes.
+
+    Args:
+        sizes (Iterable): Heights and widths, pixels.
+        long_side (int): Upper bound of the longer side of the scale.
+
+    Returns:
+        tuple: The scale (width, height), of the median image, and the crop
+        (height, width), 0.95 of it rounded down to multiples of 16.
+    """
+    height, width = np.median(np.array(list(sizes)), axis=0)
+    factor = min(1.0, long_side / max(height, width))
+    scale = tuple(max(1, round(factor * side)) for side in (width, height))
+    crop = tuple(
+        max(STRIDE, int(0.95 * side) // STRIDE * STRIDE)
+        for side in (scale[1], scale[0])
+    )
+    return (scale[0], scale[1]), (crop[0], crop[1])
+
+
+def configs_folder() -> Path:
+    """The folder of this package's configs, in a checkout or installed.
+
+    Raises:
+        FileNotFoundError: If there is none.
+    """
+    package = Path(rml_mmseg.__file__).resolve().parent
+    for folder in (package.parent / 'configs', package / '.mim' / 'configs'):
+        if (folder / '_base_' / 'models').is_dir():
+            return folder
+    raise FileNotFoundError(
+        f'no configs beside or in {package}; install the package again'
+    )
+
+
+def base_path(folder: Path, name: str) -> str:
+    """How a config in a folder names one of our bases.
+
+    Args:
+        folder (Path): Where the config will be.
+        name (str): Path below ``_base_``.
+
+    Returns:
+        str: Relative where both are in one checkout, so that it can be
+        moved; else absolute.
+    """
+    configs = configs_folder()
+    target = configs / '_base_' / name
+    if folder.resolve().is_relative_to(configs.parent):
+        return Path(os.path.relpath(target, folder.resolve())).as_posix()
+    return target.as_posix()
+
+
+def config_texts(out: Path, plan: TrainingPlan) -> dict[str, str]:
+    """Texts of all configs.
+
+    Args:
+        out (Path): Folder that they will be in, that of the data set.
+        plan (TrainingPlan): What they are made from.
+
+    Returns:
+        dict[str, str]: By file name.
+    """
+    networks = NETWORKS[plan.networks]
+    texts = {
+        'dataset_config.py': _dataset_text(plan),
+        'supervised.py': _head(
+            'The supervised baseline', out, plan, networks.single
+        )
+        + _lines(
+            'model = dict(',
+            f'    data_preprocessor=dict(size={plan.crop_size}),',
+            f'    decode_head=dict(num_classes={len(plan.classes)}),',
+            ')',
+        )
+        + _run_text(plan, burn_in=0),
+    }
+    segmentors = [
+        f'{name} = _base_.{name}\n'
+        f'{name}.decode_head.num_classes = {len(plan.classes)}'
+        for name in networks.names
+    ]
+    texts['rml.py'] = (
+        _head('Robust Mutual Learning', out, plan, networks.pair)
+        + _lines(
+            *segmentors,
+            'model = dict(',
+            f'    data_preprocessor=dict(size={plan.crop_size}),',
+            f'    segmentors=[{", ".join(networks.names)}],',
+            ')',
+        )
+        + SEMI
+        + _run_text(plan, burn_in=plan.iters // 2)
+        + MUTUAL
+        + (SCORED if plan.has_val else '')
+    )
+    return texts
+
+
+def _lines(*lines: str) -> str:
+    return ''.join(f'{line}\n' for line in lines)
+
+
+def _head(title: str, out: Path, plan: TrainingPlan, model: str) -> str:
+    bases = (
+        f'models/{model}.py',
+        f'schedules/{NETWORKS[plan.networks].schedule}.py',
+        'runtime/default.py',
+    )
+    return _lines(
+        f'# {title} on the data set of this folder.',
+        '_base_ = [',
+        *(f'    {base_path(out, base)!r},' for base in bases),
+        "    './dataset_config.py',",
+        ']',
+    )
+
+
+def _run_text(plan: TrainingPlan, burn_in: int) -> str:
+    interval = max(1, plan.iters // 4)
+    text = _lines(
+        'train_cfg = dict(',
+        f'    iters_per_stage={plan.iters},',
+        *([f'    burn_in_iters={burn_in},'] if burn_in else []),
+        f'    val_interval={interval},',
+        ')',
+        f'default_hooks = dict(checkpoint=dict(interval={interval}))',
+    )
+    if not plan.has_val:
+        text += _lines('val_cfg = None', 'test_cfg = None')
+    return text
+
+
+def _rows(values: Sequence[object]) -> str:
+    return ''.join(f'        {value!r},\n' for value in values)
+
+
+def _dataset_text(plan: TrainingPlan) -> str:
+    text = DATA.format(
+        num_classes=len(plan.classes),
+        classes=_rows(plan.classes),
+        palette=_rows(plan.palette),
+        scale=plan.scale,
+        crop_size=plan.crop_size,
+        suffix=plan.suffix,
+        batch_size=plan.batch_size,
+    )
+    return text + (VALIDATION if plan.has_val else '')

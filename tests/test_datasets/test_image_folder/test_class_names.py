@@ -1,0 +1,35 @@
+import numpy as np
+import pytest
+
+from rml_mmseg.datasets.image_folder.class_names import (
+    agreed_names,
+    usable_palette,
+)
+
+
+def test_palette_of_voc():
+    palette = usable_palette(None, 20)
+    assert palette[:4] == [[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0]]
+    assert palette[8] == [64, 0, 0] and palette[15] == [192, 128, 128]
+
+
+def test_every_class_has_a_colour_of_its_own():
+    assert len(np.unique(usable_palette(None, 254), axis=0)) == 254
+
+
+def test_stored_palette_only_if_it_tells_classes_apart():
+    stored = [[1, 2, 3], [4, 5, 6], [1, 2, 3]]
+    assert usable_palette(stored, 2) == stored[:2]
+    assert usable_palette(stored, 3)[1] == [128, 0, 0]
+    assert usable_palette(stored, 4)[1] == [128, 0, 0]
+
+
+def test_names_given_and_found():
+    assert agreed_names(None, None) is None
+    assert agreed_names(('a', 'b'), None) == ('a', 'b')
+    # Names of a colour table may be replaced.
+    assert agreed_names(('a', 'b'), ('c', 'd')) == ('a', 'b')
+    with_rest = ('background', 'a', 'b')
+    assert agreed_names(('a', 'b'), with_rest) == with_rest
+    with pytest.raises(ValueError, match='names 2 classes.* have 3'):
+        agreed_names(('a', 'b'), ('c', 'd', 'e'))

@@ -1,0 +1,96 @@
+import json
+
+import pytest
+
+from rml_mmseg.datasets.image_folder import CocoFile
+
+pytest.importorskip('pycocotools')
+
+
+def polygon(x1, y1, x2, y2):
+    return [[x1, y1, x2, y1, x2, y2, x1, y2]]
+
+
+def write(path, *annotations, **changes):
+    data = dict(
+        images=[
+            dict(id=5, file_name='cam/1.jpg', height=3, width=4),
+            dict(id=6, file_name='cam/2.jpg', height=3, width=4),
+        ],
+        categories=[
+            dict(id=4, name='wall'),
+            dict(id=2, name='roof'),
+            dict(id=9, name='never used'),
+        ],
+        annotations=[
+            dict(dict(id=number, image_id=5), **annotation)
+            for number, annotation in enumerate(annotations, start=1)
+        ],
+    )
+    path.write_text(json.dumps(dict(data, **changes)))
+    return path
+
+
+def test_small_objects_cover_large_ones(tmp_path):
+    lengths = dict(size=[3, 4], counts=[9, 1, 2])
+    path = write(
+        tmp_path / 'coco.json',
+        dict(category_id=2, segmentation=polygon(0, 0, 1, 1)),
+        dict(category_id=4, segmentation=polygon(0, 0, 2, 3)),
+        dict(category_id=2, segmentation=lengths, iscrowd=1),
+    )
+    found = CocoFile(path, ['cam/1', 'cam/2'])
+    assert found.classes == ('background', 'roof', 'wall')
+    assert 'cam/1' in found and 'cam/2' not in found
+    assert found.read('cam/1').tolist() == [
+        [1, 2, 0, 1],
+        [2, 2, 0, 0],
+        [2, 2, 0, 0],
+    ]
+    assert found.describe('cam/1') == f'{path} (cam/1)'
+
+
+def test_ignored_rest_and_given_order(tmp_path):
+    path = write(
+        tmp_path / 'coco.json',
+        dict(category_id=4, segmentation=polygon(0, 0, 1, 3)),
+    )
+    found = CocoFile(path, ['cam/1'], ('wall', 'roof'), False)
+    assert found.classes == ('wall', 'roof')
+    assert found.read('cam/1').tolist() == [[0, 255, 255, 255]] * 3
+
+
+def test_no_image_of_the_folder(tmp_path):
+    path = write(
+        tmp_path / 'coco.json',
+        dict(category_id=4, segmentation=polygon(0, 0, 1, 1)),
+    )
+    with pytest.raises(ValueError, match=r"is 'cam/1' there.* has '1'"):
+        CocoFile(path, ['1', '2'])
+
+
+@pytest.mark.parametrize('segmentation', [None, [], [[1, 2]]])
+def test_annotation_that_cannot_be_drawn(tmp_path, segmentation):
+    path = write(
+        tmp_path / 'coco.json', dict(category_id=4, segmentation=segmentation)
+    )
+    found = CocoFile(path, ['cam/1'])
+    with pytest.raises(ValueError, match='annotation 1 cannot be drawn'):
+        found.read('cam/1')
+
+
+def test_category_that_is_missing(tmp_path):
+    path = write(
+        tmp_path / 'coco.json',
+        dict(category_id=77, segmentation=polygon(0, 0, 1, 1)),
+    )
+    with pytest.raises(ValueError, match='category_id 77'):
+        CocoFile(path, ['cam/1'])
+
+
+@pytest.mark.parametrize('text', ['[]', '{', '{"images": [{"id": 1}]}'])
+def test_other_json_is_refused(tmp_path, text):
+    path = tmp_path / 'coco.json'
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r'coco.json is not a file of COCO'):
+        CocoFile(path, ['a'])

@@ -1,0 +1,34 @@
+import numpy as np
+from PIL import Image
+
+from rml_mmseg.datasets.image_folder import MaskFolder
+
+
+def palette_mask(path, array, colours):
+    image = Image.fromarray(np.array(array, np.uint8), 'P')
+    image.putpalette([c for colour in colours for c in colour])
+    image.save(path)
+
+
+def test_palette_is_taken_from_the_first_mask(tmp_path):
+    colours = [(9, 8, 7), (6, 5, 4), (3, 2, 1)]
+    palette_mask(tmp_path / 'a.png', [[0, 1, 2]], colours)
+    found = MaskFolder(tmp_path, ['a'])
+    assert found.palette[:3] == [list(colour) for colour in colours]
+    assert found.read('a').tolist() == [[0, 1, 2]]
+    # A palette image is not written as it is.
+    assert found.ready('a') is None
+    moved = MaskFolder(tmp_path, ['a'], ignore_index=0)
+    assert moved.palette[:2] == [[6, 5, 4], [3, 2, 1]]
+    assert moved.read('a').tolist() == [[255, 0, 1]]
+
+
+def test_grey_mask_is_ready(tmp_path):
+    path = tmp_path / 'a_mask.png'
+    Image.fromarray(np.array([[0, 1, 5]], np.uint8)).save(path)
+    found = MaskFolder(tmp_path, ['a'], '_mask')
+    assert found.ready('a') == path and found.palette is None
+    other = MaskFolder(tmp_path, ['a'], '_mask', ignore_index=5)
+    assert other.ready('a') is None
+    assert other.read('a').tolist() == [[0, 1, 255]]
+    assert MaskFolder(tmp_path, ['b'], '_mask').orphans == [str(path)]
