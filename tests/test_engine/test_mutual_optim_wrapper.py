@@ -1,5 +1,6 @@
 import copy
 import functools
+import itertools
 
 import pytest
 import torch
@@ -9,8 +10,15 @@ from torch import nn
 
 from rml_mmseg.engine import MutualOptimWrapper
 
+HUBS = itertools.count()
 SGD = functools.partial(torch.optim.SGD, lr=0.1, momentum=0.9)
 ADAMW = functools.partial(torch.optim.AdamW, lr=0.01, weight_decay=0.1)
+
+
+@pytest.fixture(autouse=True)
+def _own_hub():
+    """Counts are kept in the hub of the run."""
+    MessageHub.get_instance(f'wrapper_{next(HUBS)}')
 
 
 def _students(seed=0):
@@ -193,6 +201,57 @@ class TestNonFinite:
         assert _equal(students, _reference(range(3)))
         assert wrapper.skipped_steps == 2
 
+    def test_loss_alone_stops(self):
+        students = _students()
+        wrapper = _wrapper(students)
+        before = copy.deepcopy(students)
+        losses = [*_losses(students, 0), torch.tensor(float('inf'))]
+        with pytest.raises(FloatingPointError, match='the loss is not finite'):
+            wrapper.update_params(sum(losses))
+        assert _equal(students, before)
+
+    def test_loss_alone_skips_all(self):
+        students = _students()
+        wrapper = _wrapper(students, 'skip')
+        before = copy.deepcopy(students)
+        losses = [*_losses(students, 0), torch.tensor(float('nan'))]
+        wrapper.update_params(sum(losses))
+        assert _equal(students, before)
+        assert wrapper.last_skipped == ['students.0', 'students.1']
+        _train(students, wrapper, range(3))
+        assert _equal(students, _reference(range(3)))
+
+    def test_loss_within_an_accumulated_step(self):
+        students = _students()
+        wrapper = _wrapper(students, 'skip', accumulative_counts=2)
+        wrapper.initialize_count_status(students, 0, 4)
+        before = copy.deepcopy(students)
+        extra = torch.tensor(float('inf'))
+        with wrapper.optim_context(students):
+            loss = sum(_losses(students, 0)) + extra
+        wrapper.update_params(loss)
+        _train(students, wrapper, [1])
+        assert _equal(students, before)
+        _train(students, wrapper, [2, 3])
+        assert not _equal(students, before)
+
+    def test_a_hopeless_run_stops(self, monkeypatch):
+        name = 'rml_mmseg.engine.optimizers.mutual_optim_wrapper'
+        monkeypatch.setattr(f'{name}.MAX_SKIPS_IN_A_ROW', 3)
+        students = _students()
+        wrapper = _wrapper(students, 'skip')
+
+        def fail():
+            wrapper.update_params(sum(_losses(students, 0)) * float('nan'))
+
+        fail()
+        fail()
+        _train(students, wrapper, [0])
+        fail()
+        fail()
+        with pytest.raises(FloatingPointError, match='3 steps in a row'):
+            fail()
+
     def test_unknown_policy_is_an_error(self):
         with pytest.raises(ValueError, match="on_nonfinite.*'ignore'"):
             _wrapper(_students(), 'ignore')
@@ -238,6 +297,18 @@ class TestAmp:
         assert _equal(students[0], before[0])
         assert not _equal(students[1], before[1])
         assert wrapper.scaler.get_scale() == 512.0
+        assert wrapper.last_skipped == ['students.0']
+        hub = MessageHub.get_current_instance()
+        assert hub.get_scalar('train/overflows').current() == 1
+        self._backward(students, wrapper, 2)
+        assert wrapper.last_skipped == []
+
+    def test_loss_that_is_not_finite_is_no_overflow(self):
+        students = _students()
+        wrapper = _wrapper(students, kind=AmpOptimWrapper)
+        loss = sum(_losses(students, 0)) + torch.tensor(float('inf'))
+        with pytest.raises(FloatingPointError, match='the loss is not finite'):
+            wrapper.update_params(loss)
 
     def test_state_of_the_scaler_comes_back(self):
         students = _students()

@@ -6,12 +6,16 @@ from contextlib import contextmanager
 from typing import Any, Optional
 
 import torch
+from mmengine.dist import all_reduce
 from mmengine.logging import MessageHub, print_log
 from mmengine.optim import AmpOptimWrapper, OptimWrapper, OptimWrapperDict
 from mmseg.registry import OPTIM_WRAPPERS
 from torch import Tensor, nn
 
 NONFINITE_POLICIES = ('stop', 'skip')
+# A gradient scaler finds its scale within 20 steps; what fails more often
+# in a row will not mend itself.
+MAX_SKIPS_IN_A_ROW = 100
 
 
 def has_finite_gradients(wrapper: OptimWrapper) -> bool:
@@ -39,8 +43,10 @@ class MutualOptimWrapper(OptimWrapperDict):
     Where a student's gradients are not finite, either no student is stepped
     and the run stops, or that student's step is left out and counted
     (scalar ``train/skipped_steps``); ``MutualEMAHook`` then leaves teachers
-    and prototypes alone. With a gradient scaler the overflow is the
-    scaler's to handle.
+    and prototypes alone. A loss that is not finite, though the gradients
+    are, counts for all students. With a gradient scaler an overflow is the
+    scaler's to handle, and counted as ``train/overflows``. After
+    ``MAX_SKIPS_IN_A_ROW`` steps the run stops in any case.
 
     Args:
         on_nonfinite (str): ``'stop'`` or ``'skip'``. Defaults to
@@ -62,8 +68,10 @@ class MutualOptimWrapper(OptimWrapperDict):
                 f', got {on_nonfinite!r}'
             )
         self.on_nonfinite = on_nonfinite
-        self.skipped_steps = 0
         self.last_skipped: list[str] = []
+        self._skips_in_a_row = 0
+        # Of the losses since the last step; a tensor, so as not to wait.
+        self._finite = torch.tensor(True)
         wrappers = list(optim_wrappers.values())
         self.leader = wrappers[0]
         for setting, values in (
@@ -113,47 +121,107 @@ class MutualOptimWrapper(OptimWrapperDict):
         for wrapper in self.optim_wrappers.values():
             wrapper._inner_count += 1
 
+    @property
+    def skipped_steps(self) -> int:
+        """int: Steps of a student left out so far, resumed runs included."""
+        return self._count('skipped_steps')
+
     def step(self, **kwargs: Any) -> None:
         """Clip and step every student's optimiser."""
-        if self.scaler is None:
+        self.last_skipped = []
+        if self.scaler is None or not self.scaler.is_enabled():
             # All are looked at before the first is stepped.
             self.last_skipped = self._not_finite()
             for name, wrapper in self.optim_wrappers.items():
                 if name not in self.last_skipped:
                     wrapper.step(**kwargs)
-            return
-        for wrapper in self.optim_wrappers.values():
+        else:
+            self._scaled_step(self.scaler, kwargs)
+        self._check_row()
+
+    def _scaled_step(self, scaler: Any, kwargs: dict) -> None:
+        finite = self._losses_are_finite()
+        overflows = []
+        for name, wrapper in self.optim_wrappers.items():
+            scaler.unscale_(wrapper.optimizer)
+            found = scaler._found_inf_per_device(wrapper.optimizer)
+            if any(value.item() for value in found.values()):
+                overflows.append(name)
+        if overflows:
+            self.last_skipped = overflows
+            self._report('overflows', f'the gradients of {overflows} overflow')
+        elif not finite:
+            self.last_skipped = self._refuse(
+                'the loss is', list(self.optim_wrappers)
+            )
+        for name, wrapper in self.optim_wrappers.items():
+            if name in self.last_skipped and name not in overflows:
+                continue
             if wrapper.clip_grad_kwargs:
-                self.scaler.unscale_(wrapper.optimizer)
                 wrapper._clip_grad()
-            self.scaler.step(wrapper.optimizer, **kwargs)
-        self.scaler.update(self.leader._scale_update_param)
+            scaler.step(wrapper.optimizer, **kwargs)
+        scaler.update(self.leader._scale_update_param)
 
     def _not_finite(self) -> list[str]:
         """Students that must not be stepped; stops the run if told to."""
+        finite = self._losses_are_finite()
         names = [
             name
             for name, wrapper in self.optim_wrappers.items()
             if not has_finite_gradients(wrapper)
         ]
-        if not names:
-            return names
-        message = f'the gradients of {names} are not finite'
+        if names:
+            return self._refuse(f'the gradients of {names} are', names)
+        return (
+            []
+            if finite
+            else self._refuse('the loss is', list(self.optim_wrappers))
+        )
+
+    def _losses_are_finite(self) -> bool:
+        """Whether the losses since the last step are, in all processes."""
+        finite = self._finite.int()
+        self._finite = torch.tensor(True)
+        all_reduce(finite, op='min')
+        return bool(finite)
+
+    def _refuse(self, what: str, names: list[str]) -> list[str]:
+        """Stop, or leave out the steps of some students."""
         if self.on_nonfinite == 'stop':
             raise FloatingPointError(
-                f'{message}; nothing was updated. Look at the learning rate '
-                'and clip_grad, or set optim_wrapper.on_nonfinite="skip" to '
-                'leave such steps out'
+                f'{what} not finite; nothing was updated. Look at the '
+                'learning rate and clip_grad, or set '
+                'optim_wrapper.on_nonfinite="skip" to leave such steps out'
             )
-        self.skipped_steps += len(names)
-        print_log(
-            f'{message}, step left out ({self.skipped_steps} so far)',
-            logger='current',
-        )
-        MessageHub.get_current_instance().update_scalar(
-            'train/skipped_steps', self.skipped_steps
-        )
+        self._report('skipped_steps', f'{what} not finite', len(names))
         return names
+
+    @staticmethod
+    def _count(name: str) -> int:
+        # The hub is saved with a checkpoint.
+        return MessageHub.get_current_instance().get_info(name, 0)
+
+    def _report(self, name: str, message: str, steps: int = 1) -> None:
+        count = self._count(name) + steps
+        print_log(
+            f'{message}, step left out ({count} so far)', logger='current'
+        )
+        hub = MessageHub.get_current_instance()
+        hub.update_info(name, count)
+        hub.update_scalar(f'train/{name}', count)
+
+    def _check_row(self) -> None:
+        """Stop a run in which no step succeeds any more."""
+        self._skips_in_a_row = (
+            self._skips_in_a_row + 1 if self.last_skipped else 0
+        )
+        if self._skips_in_a_row >= MAX_SKIPS_IN_A_ROW:
+            raise FloatingPointError(
+                f'{self._skips_in_a_row} steps in a row were left out, the '
+                f'last for {self.last_skipped}: nothing is learnt any more. '
+                'Go back to a checkpoint of before, and look at the learning '
+                'rate and clip_grad'
+            )
 
     def update_params(
         self,
@@ -168,6 +236,7 @@ class MutualOptimWrapper(OptimWrapperDict):
             step_kwargs (dict, optional): Arguments of ``step``.
             zero_kwargs (dict, optional): Arguments of ``zero_grad``.
         """
+        self._finite = loss.detach().isfinite() & self._finite.to(loss.device)
         self.backward(self.scale_loss(loss))
         if self.should_update():
             self.step(**(step_kwargs or {}))

@@ -17,8 +17,8 @@ def check_learners(students: Any) -> None:
         students (nn.ModuleList): Stock segmentors.
 
     Raises:
-        ValueError: If they differ in classes, have not one output a class,
-            or ignore another label than 255.
+        ValueError: If they differ in classes, have not one output a class
+            or more than 255 classes, or ignore another label than 255.
     """
     for setting in ('num_classes', 'out_channels'):
         found = [getattr(student, setting) for student in students]
@@ -33,6 +33,11 @@ def check_learners(students: Any) -> None:
             f'decode_head.out_channels must equal num_classes={classes}, '
             f'found {outputs}: pseudo labels need one output a class, also '
             'for two classes'
+        )
+    if classes > IGNORE_INDEX:
+        raise ValueError(
+            f'decode_head.num_classes must be at most {IGNORE_INDEX}, because '
+            f'the label {IGNORE_INDEX} is ignored, found {classes}'
         )
     ignored = [
         getattr(final_head(student), 'ignore_index', IGNORE_INDEX)
