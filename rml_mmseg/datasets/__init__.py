@@ -5,6 +5,7 @@ from .samplers import Draw, SemiSegSampler
 from .semi_seg_dataset import SemiSegDataset
 from .textured_scenes import TexturedScenesDataset
 from .transforms import (
+    CheckImage,
     CheckLabels,
     CutMix,
     MarkValid,
@@ -16,6 +17,7 @@ from .unlabelled_seg_dataset import UnlabelledSegDataset
 
 __all__ = [
     'CamVidDataset',
+    'CheckImage',
     'CheckLabels',
     'CutMix',
     'Draw',

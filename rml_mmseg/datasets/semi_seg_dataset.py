@@ -4,15 +4,17 @@ import os.path as osp
 from collections.abc import Sequence
 from typing import Any, NoReturn, Optional, Union
 
-from mmcv.transforms import Compose
+from mmcv.transforms import Compose, LoadImageFromFile
 from mmengine.dataset import BaseDataset
 from mmseg.datasets.transforms import LoadAnnotations, RandomCrop
 from mmseg.registry import DATASETS, TRANSFORMS
 
+from .load_item import is_file, is_inside, load_item
 from .samplers import Draw
 from .seeding import seeded
-from .soft_labels import SoftLabelStore
+from .transforms.check_image import CheckImage
 from .transforms.check_labels import CheckLabels
+from .unreadable_images import UnreadableImages
 
 WHOLE_IMAGE = (
     dict(type='LoadImageFromFile'),
@@ -39,6 +41,10 @@ class SemiSegDataset:
         allow_overlap (bool): Whether images may be in both sets, as in
             protocols that train on the labelled images twice. Defaults to
             False.
+        max_unreadable (float): Largest share of unlabelled images that may
+            be unreadable, in [0, 1]. Each is named in the log and replaced
+            by the next; beyond the share the run stops. A labelled image
+            that cannot be read always stops it. Defaults to 0.01.
         lazy_init (bool): Whether to find the images later. Defaults to
             False.
 
@@ -55,12 +61,16 @@ class SemiSegDataset:
         k: int = 1,
         image_pipeline: Sequence[dict] = WHOLE_IMAGE,
         allow_overlap: bool = False,
+        max_unreadable: float = 0.01,
         lazy_init: bool = False,
     ) -> None:
         if k < 1:
             raise ValueError(f'dataset.k must be 1 or more, got {k}')
         self.k = k
         self.allow_overlap = allow_overlap
+        self.max_unreadable = max_unreadable
+        # Checked now, counted when the images are known.
+        self.unreadable = UnreadableImages(0, max_unreadable)
         self.image_pipeline = Compose(
             [TRANSFORMS.build(dict(step)) for step in image_pipeline]
         )
@@ -100,6 +110,9 @@ class SemiSegDataset:
         self.unlabelled.full_init()
         self._check_sets()
         self._check_pipelines()
+        self.unreadable = UnreadableImages(
+            len(self.unlabelled), self.max_unreadable
+        )
         self._fully_initialized = True
 
     def _refuse_empty(self) -> NoReturn:
@@ -118,7 +131,8 @@ class SemiSegDataset:
             paths[osp.realpath(info['img_path'])] = info
             for kind, key in (('image', 'img_path'), ('mask', 'seg_map_path')):
                 path = info.get(key)
-                if path is None or not _is_file(path):
+                self._check_inside(path, key)
+                if path is None or not is_file(path):
                     raise FileNotFoundError(
                         f'labelled image {info["img_path"]!r}: no {kind} '
                         f'{path!r}; look at labelled.data_prefix, '
@@ -138,7 +152,28 @@ class SemiSegDataset:
                 'set dataset.allow_overlap=True if that is meant'
             )
 
+    def _check_inside(self, path: Optional[str], key: str) -> None:
+        """Refuse a path that a list file leads out of its folder."""
+        folder = self.labelled.data_prefix.get(key)
+        if not (path and folder and self.labelled.ann_file):
+            return
+        if not is_inside(path, folder):
+            raise ValueError(
+                f'labelled.ann_file {self.labelled.ann_file!r}: {path!r} '
+                f'leaves the folder {folder!r}; give names inside of it'
+            )
+
     def _check_pipelines(self) -> None:
+        for pipeline in (
+            self.labelled.pipeline,
+            self.unlabelled.pipeline,
+            self.image_pipeline,
+        ):
+            steps = pipeline.transforms
+            for i, transform in enumerate(steps):
+                if isinstance(transform, LoadImageFromFile):
+                    steps.insert(i, CheckImage())
+                    break
         classes = self.metainfo.get('classes')
         transforms = self.labelled.pipeline.transforms
         for i, transform in enumerate(transforms):
@@ -193,42 +228,37 @@ class SemiSegDataset:
         return dict(
             labelled=load_item(self.labelled, labelled),
             unlabelled=[
-                load_item(self.unlabelled, i, soft_labels) for i in unlabelled
+                self._load_unlabelled(i, soft_labels) for i in unlabelled
             ],
         )
 
+    def _load_unlabelled(self, index: int, soft_labels: Optional[str]) -> dict:
+        """An unlabelled item, or the next one that can be read."""
+        count = len(self.unlabelled)
+        for i in (*range(index, count), *range(index)):
+            path = self.unlabelled.get_data_info(i)['img_path']
+            if path in self.unreadable:
+                continue
+            try:
+                return load_item(self.unlabelled, i, soft_labels)
+            except RuntimeError as error:
+                self.note_unreadable(path, error)
+        raise RuntimeError('no unlabelled image can be read')
 
-def _is_file(path: str) -> bool:
-    # A remote store is asked only when the file is read.
-    return '://' in path or osp.isfile(path)
+    def note_unreadable(self, path: str, error: Exception) -> None:
+        """Count an unlabelled image, if reading it is what failed.
 
-
-def load_item(
-    dataset: BaseDataset, index: int, soft_labels: Optional[str] = None
-) -> dict:
-    """One item of a stock dataset, or an error that names its file.
-
-    Args:
-        dataset (BaseDataset): The dataset.
-        index (int): Which item.
-        soft_labels (str, optional): Folder of soft pseudo labels to add.
-
-    Raises:
-        RuntimeError: If the pipeline fails or gives nothing.
-    """
-    info = dataset.get_data_info(index)
-    info['keep_places'] = soft_labels is not None
-    try:
-        item = dataset.pipeline(info)
-    except Exception as error:
-        raise RuntimeError(
-            f'cannot load {info.get("img_path")!r}: {error}'
-        ) from error
-    if item is None:
-        raise RuntimeError(
-            f'the pipeline gave nothing for {info.get("img_path")!r}'
-        )
-    if soft_labels is not None:
-        store = SoftLabelStore(soft_labels)
-        item['inputs']['soft_labels'] = store.read(info['img_path'])
-    return item
+        Args:
+            path (str): The image.
+            error (Exception): How loading it failed; raised again if the
+                image can be read, or if too many cannot.
+        """
+        for transform in self.unlabelled.pipeline.transforms:
+            try:
+                transform(dict(img_path=path))
+            except Exception as reason:
+                self.unreadable.note(path, reason)
+                return
+            if isinstance(transform, LoadImageFromFile):
+                break
+        raise error

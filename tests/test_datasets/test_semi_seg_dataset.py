@@ -229,7 +229,7 @@ def test_label_outside_of_the_classes_is_an_error(roots):
 def test_broken_image_is_an_error_that_names_it(roots):
     (roots[1] / 'img' / '4.png').write_bytes(b'no image')
     with pytest.raises(RuntimeError, match=r'cannot load .*img/4\.png'):
-        _build(roots)[Draw(0, (4,), 0)]
+        _build(roots, max_unreadable=0)[Draw(0, (4,), 0)]
 
 
 def test_pipeline_that_drops_an_item_is_an_error(roots, monkeypatch):

@@ -1,5 +1,6 @@
 """Transforms."""
 
+from .check_image import CheckImage
 from .check_labels import CheckLabels
 from .cutmix import CutMix
 from .mark_valid import MarkValid
@@ -8,6 +9,7 @@ from .photometric_rand_augment import PhotometricRandAugment
 from .weak_strong_views import WeakStrongViews
 
 __all__ = [
+    'CheckImage',
     'CheckLabels',
     'CutMix',
     'MarkValid',

@@ -73,6 +73,28 @@ def whole_image(
     return images, valid.to(images.device)
 
 
+def readable_image(
+    model: Any, dataset: SemiSegDataset, path: str, unlabelled: bool
+) -> Optional[tuple[Tensor, Tensor]]:
+    """A whole image, or None for an unlabelled one that cannot be read.
+
+    Args:
+        model (MutualSemiSegmentor): Unwrapped model.
+        dataset (SemiSegDataset): Counts what cannot be read.
+        path (str): The image.
+        unlabelled (bool): Whether it may be left out.
+    """
+    if path in dataset.unreadable:
+        return None
+    try:
+        return whole_image(model, dataset, path)
+    except Exception as error:
+        if not unlabelled:
+            raise
+        dataset.note_unreadable(path, error)
+        return None
+
+
 @torch.no_grad()
 def run_stage_pass(
     model: Any,
@@ -101,7 +123,10 @@ def run_stage_pass(
         writes = store is not None and unlabelled and not store.holds(path)
         if not (prototypes or writes):
             continue
-        images, valid = whole_image(model, dataset, path)
+        read = readable_image(model, dataset, path, unlabelled)
+        if read is None:
+            continue
+        images, valid = read
         outputs = []
         for i, teacher in enumerate(model.teachers):
             logits, features = logits_of(teacher, images, prototypes)
@@ -143,9 +168,10 @@ def mend_store(
         today = {k: v.clone() for k, v in model.teachers.state_dict().items()}
         model.teachers.eval().load_state_dict(snapshot)
         for path in with_progress(lacking, 'Making soft pseudo labels again'):
-            images, _ = whole_image(model, dataset, path)
-            logits = [logits_of(t, images)[0][0] for t in model.teachers]
-            store.write(path, logits)
+            read = readable_image(model, dataset, path, True)
+            if read is not None:
+                logits = [logits_of(t, read[0])[0][0] for t in model.teachers]
+                store.write(path, logits)
         model.teachers.load_state_dict(today)
     barrier()
     return len(lacking)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from mmseg.registry import TRANSFORMS
+from PIL import Image
 
 from rml_mmseg.datasets import CheckLabels
 
@@ -40,3 +41,28 @@ def test_mask_of_another_shape_is_an_error(shape):
 def test_registry_and_repr():
     transform = TRANSFORMS.build(dict(type='CheckLabels', num_classes=3))
     assert repr(transform) == 'CheckLabels(num_classes=3, ignore_index=255)'
+
+
+@pytest.mark.parametrize(
+    ('values', 'mode'),
+    [
+        (np.array([[0, 256]], np.uint16), 'I;16'),
+        (np.array([[-1, 2]], np.int32), 'I'),
+        (np.array([[0.5, 1]], np.float32), 'F'),
+    ],
+)
+def test_values_that_do_not_fit_into_eight_bits(tmp_path, values, mode):
+    path = tmp_path / 'a.tif'
+    Image.fromarray(values).save(path)
+    results = _results(np.zeros((1, 2)), size=(1, 2))
+    results['seg_map_path'] = str(path)
+    with pytest.raises(ValueError, match=f'a.tif.*mode {mode}.*0 to 255'):
+        CheckLabels(3)(results)
+
+
+def test_sixteen_bits_with_small_values_pass(tmp_path):
+    path = tmp_path / 'a.png'
+    Image.fromarray(np.array([[0, 2]], np.uint16)).save(path)
+    results = _results([[0, 2]], size=(1, 2))
+    results['seg_map_path'] = str(path)
+    CheckLabels(3)(results)

@@ -1,0 +1,59 @@
+"""Unlabelled images that cannot be read, and how many may be."""
+
+import logging
+import math
+
+from mmengine.logging import print_log
+
+
+class UnreadableImages:
+    """Counts the unlabelled images that a process could not read.
+
+    Every process of a run has its own: each worker of a data loader meets
+    all images in time.
+
+    Args:
+        total (int): Number of unlabelled images.
+        share (float): Largest share of them that may be unreadable, in
+            [0, 1]; rounded up to whole images.
+
+    Raises:
+        ValueError: If the share is out of range.
+    """
+
+    def __init__(self, total: int, share: float) -> None:
+        if not 0 <= share <= 1:
+            raise ValueError(
+                f'dataset.max_unreadable must be in [0, 1], got {share}'
+            )
+        self.total = total
+        self.limit = math.ceil(share * total)
+        self.problems: dict[str, str] = {}
+
+    def __contains__(self, path: str) -> bool:
+        return path in self.problems
+
+    def note(self, path: str, error: Exception) -> None:
+        """Name an image in the log and count it, once.
+
+        Raises:
+            RuntimeError: If there are more than the limit.
+        """
+        if path in self.problems:
+            return
+        self.problems[path] = str(error)
+        count = len(self.problems)
+        message = f'unlabelled image {path!r} cannot be read ({error})'
+        if count > self.limit:
+            raise RuntimeError(
+                f'cannot load {path!r}: {message}, the {count}th of '
+                f'{self.total}, and dataset.max_unreadable allows '
+                f'{self.limit}. tools/analysis_tools/check_data.py lists all '
+                'of them'
+            ) from error
+        print_log(
+            f'{message} and is replaced by another; {count} of {self.total} '
+            f'so far, and the run stops beyond {self.limit}',
+            logger='current',
+            level=logging.WARNING,
+        )

@@ -1,0 +1,50 @@
+"""What the campaigns share: quick runners, and processes without start-up."""
+
+import contextlib
+import os
+import sys
+import traceback
+
+import mmengine.config.config
+import mmengine.runner.runner
+import torch
+
+
+def quicken():
+    """Leave out what a Runner reports of itself, and use one thread."""
+    torch.set_num_threads(1)
+    mmengine.config.config.FormatCode = lambda text, **kwargs: (text, True)
+    mmengine.runner.runner.collect_env = dict
+
+
+def fork(work, log):
+    """Run a function in a process of its own, its output going to a file.
+
+    Returns the process's id. The exit code is 0, that of a SystemExit, or 1
+    for another exception, whose traceback ends the file.
+    """
+    sys.stdout.flush()
+    process = os.fork()
+    if process:
+        return process
+    code = 1
+    try:
+        with (
+            open(log, 'a') as file,
+            contextlib.redirect_stdout(file),
+            contextlib.redirect_stderr(file),
+        ):
+            try:
+                work()
+                code = 0
+            except SystemExit as error:
+                code = error.code
+            except BaseException:
+                traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def join(process):
+    """Exit code of a process, negative for the signal that ended it."""
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
