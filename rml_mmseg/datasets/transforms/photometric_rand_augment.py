@@ -8,6 +8,8 @@ from mmcv.transforms import BaseTransform
 from mmpretrain.registry import TRANSFORMS as PRETRAIN_TRANSFORMS
 from mmseg.registry import TRANSFORMS
 
+from .tabled_operation import TabledOperation
+
 OPERATIONS = (
     'AutoContrast',
     'Equalize',
@@ -101,6 +103,12 @@ class PhotometricRandAugment(BaseTransform):
                 total_level=total_level,
             )
         )
+        self.augment.transforms = [
+            TabledOperation(stock)
+            if type(stock) in TabledOperation.KINDS
+            else stock
+            for stock in self.augment.transforms
+        ]
 
     def transform(self, results: dict) -> dict:
         """Augment the image."""

@@ -1,0 +1,52 @@
+"""Operations of mmpretrain's RandAugment, done through tables."""
+
+from typing import Any
+
+from mmcv.transforms import BaseTransform
+from mmpretrain.datasets.transforms import AutoContrast, Contrast, Equalize
+
+from . import tone_tables
+
+
+class TabledOperation(BaseTransform):
+    """A stock operation of tone, the same values several times as fast.
+
+    Every random number is drawn by the stock operation, in its order.
+
+    Required Keys:
+
+    - img (np.uint8, H x W x 3)
+
+    Modified Keys:
+
+    - img
+
+    Args:
+        stock (BaseTransform): mmpretrain's ``AutoContrast``, ``Equalize``
+            or ``Contrast``.
+    """
+
+    KINDS = (AutoContrast, Contrast, Equalize)
+
+    def __init__(self, stock: Any) -> None:
+        self.stock = stock
+
+    def transform(self, results: dict) -> dict:
+        """Change the image."""
+        stock, image = self.stock, results['img']
+        if stock.random_disable():
+            return results
+        if isinstance(stock, AutoContrast):
+            results['img'] = tone_tables.auto_contrast(image)
+        elif isinstance(stock, Equalize):
+            results['img'] = tone_tables.equalize(image)
+        else:
+            magnitude = stock.magnitude
+            if magnitude is None:
+                magnitude = stock.random_magnitude()
+            factor = 1 + stock.random_negative(magnitude)
+            results['img'] = tone_tables.adjust_contrast(image, factor)
+        return results
+
+    def __repr__(self) -> str:
+        return repr(self.stock)

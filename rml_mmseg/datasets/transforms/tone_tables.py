@@ -1,0 +1,82 @@
+"""Operations of tone as look-up tables.
+
+What mmcv's ``auto_contrast``, ``imequalize`` and ``adjust_contrast`` do,
+value for value. These change a pixel by its value alone, so a table of 256
+entries takes the place of arithmetic on the whole image, and OpenCV's
+histogram that of NumPy's, which sorts floats into bins.
+"""
+
+from typing import Callable
+
+import cv2
+import numpy as np
+
+
+def histogram(channel: np.ndarray) -> np.ndarray:
+    """Pixels of each value 0 to 255 in (H, W) uint8, as (256,) int64."""
+    found = cv2.calcHist([channel], [0], None, [256], [0, 256])
+    return found.ravel().astype(np.int64)
+
+
+def _by_channel(
+    image: np.ndarray, table_of: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """Apply to each channel the table made from its histogram."""
+    tables = [
+        table_of(histogram(image[..., c])) for c in range(image.shape[2])
+    ]
+    return cv2.LUT(image, np.stack(tables, axis=-1)[None])
+
+
+def _stretch(found: np.ndarray) -> np.ndarray:
+    levels = np.arange(256)
+    present = np.flatnonzero(found)
+    low, high = int(present[0]), int(present[-1])
+    if low >= high:
+        return levels.astype(np.uint8)
+    scale = 255.0 / (high - low)
+    return np.clip(levels * scale - low * scale, 0, 255).astype(np.uint8)
+
+
+def _flatten(found: np.ndarray) -> np.ndarray:
+    present = found[found > 0]
+    step = (present.sum() - present[-1]) // 255
+    if not step:
+        return np.arange(256, dtype=np.uint8)
+    table = (np.cumsum(found) + step // 2) // step
+    table = np.concatenate([[0], table[:-1]])
+    return np.minimum(table, 255).astype(np.uint8)
+
+
+def auto_contrast(image: np.ndarray) -> np.ndarray:
+    """Stretch each channel to 0 to 255, as ``mmcv.auto_contrast``.
+
+    Args:
+        image (np.ndarray): (H, W, 3), uint8.
+    """
+    return _by_channel(image, _stretch)
+
+
+def equalize(image: np.ndarray) -> np.ndarray:
+    """Flatten the histogram of each channel, as ``mmcv.imequalize``.
+
+    Args:
+        image (np.ndarray): (H, W, 3), uint8.
+    """
+    return _by_channel(image, _flatten)
+
+
+def adjust_contrast(image: np.ndarray, factor: float) -> np.ndarray:
+    """Blend with the mean grey, as ``mmcv.adjust_contrast``.
+
+    Args:
+        image (np.ndarray): (H, W, 3), uint8, BGR.
+        factor (float): 0 gives plain grey, 1 the image.
+    """
+    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    mean = round(np.sum(grey) / grey.size)
+    levels = np.arange(256, dtype=np.float32)[None]
+    blended = cv2.addWeighted(
+        levels, factor, np.full_like(levels, mean), 1 - factor, 0
+    )
+    return cv2.LUT(image, np.clip(blended, 0, 255).astype(np.uint8))
