@@ -1,0 +1,218 @@
+"""What is in the files of a data set, and what is wrong with them."""
+
+from __future__ import annotations
+
+import hashlib
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import combinations
+
+import cv2
+import numpy as np
+from mmengine.dataset import BaseDataset
+from mmseg.datasets.transforms import LoadAnnotations
+from PIL import Image
+
+from .transforms.check_image import check_image_file
+from .transforms.check_labels import CheckLabels
+
+ORIENTATION = 0x0112
+
+
+@dataclass
+class SetReport:
+    """What was found in one set of images.
+
+    Attributes:
+        name (str): Such as ``labelled`` or ``val``.
+        classes (tuple[str, ...]): Names of the classes; empty without masks.
+        problems (list[str]): What training or scoring would fail at.
+        warnings (list[str]): What should be looked at.
+        sizes (list[tuple[int, int]]): Height and width of each image.
+        low, high (int): Smallest and largest value of a pixel.
+        pixels, images (np.ndarray): Of each class, (K,) int64.
+        ignored (int): Pixels of no class.
+        digests (dict): Paths by content.
+    """
+
+    name: str
+    classes: tuple[str, ...] = ()
+    problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    sizes: list[tuple[int, int]] = field(default_factory=list)
+    low: int = 255
+    high: int = 0
+    pixels: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    images: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    ignored: int = 0
+    digests: dict[str, list[str]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+
+    def lines(self) -> list[str]:
+        """The report, a line each."""
+        lines = [f'{self.name}: {len(self.sizes)} images']
+        if self.sizes:
+            for i, side in enumerate(('height', 'width')):
+                values = sorted(size[i] for size in self.sizes)
+                lines.append(
+                    f'  {side} {values[0]} to {values[-1]} pixels, median '
+                    f'{statistics.median_low(values)}'
+                )
+            lines.append(f'  values {self.low} to {self.high}')
+        total = max(int(self.pixels.sum()) + self.ignored, 1)
+        for k, name in enumerate(self.classes):
+            lines.append(
+                f'  class {k} {name}: {self.pixels[k] / total:.2%} of the '
+                f'pixels, in {self.images[k]} images'
+            )
+        if self.classes:
+            lines.append(f'  ignored: {self.ignored / total:.2%}')
+        lines += [f'  problem: {text}' for text in self.problems]
+        lines += [f'  warning: {text}' for text in self.warnings]
+        return lines
+
+
+class SetChecker:
+    """Opens images and masks of a set, one after the other.
+
+    Args:
+        name (str): Name of the set.
+        dataset (BaseDataset): A stock data set whose files are known.
+        masks (bool): Whether its masks are checked, too.
+    """
+
+    def __init__(self, name: str, dataset: BaseDataset, masks: bool) -> None:
+        classes = tuple(dataset.metainfo.get('classes') or ()) if masks else ()
+        self.dataset = dataset
+        self.masks = masks
+        self.report = SetReport(name, classes)
+        self.report.pixels = np.zeros(len(classes), np.int64)
+        self.report.images = np.zeros(len(classes), np.int64)
+        self._load = LoadAnnotations()
+        self._check = CheckLabels(len(classes))
+
+    def look(self, index: int) -> None:
+        """Open one image, and its mask where there is one."""
+        info = self.dataset.get_data_info(index)
+        report = self.report
+        try:
+            image = self._open(info['img_path'])
+            if self.masks:
+                self._count(info, image)
+        except Exception as error:
+            # A broken file may fail in any way.
+            text = str(error)
+            if info['img_path'] not in text:
+                text = f'{info["img_path"]!r}: {text}'
+            report.problems.append(text)
+
+    def _open(self, path: str) -> np.ndarray:
+        """The image as a training reads it (H, W, 3)."""
+        report = self.report
+        check_image_file(path)
+        image = cv2.imread(path, cv2.IMREAD_COLOR)
+        if image is None:
+            raise ValueError(f'{path!r} cannot be decoded')
+        with Image.open(path) as file:
+            turned = file.getexif().get(ORIENTATION, 1) != 1
+        if turned and self.masks:
+            report.warnings.append(
+                f'{path!r} is turned by its EXIF data: make sure that its '
+                'mask is drawn on the turned image'
+            )
+        low, high = int(image.min()), int(image.max())
+        if low == high:
+            report.warnings.append(f'{path!r} is one colour, {low}')
+        report.low, report.high = min(report.low, low), max(report.high, high)
+        report.sizes.append(image.shape[:2])
+        digest = hashlib.sha256(str(image.shape).encode() + image.tobytes())
+        report.digests[digest.hexdigest()].append(path)
+        return image
+
+    def _count(self, info: dict, image: np.ndarray) -> None:
+        path = info.get('seg_map_path')
+        if path is None:
+            raise ValueError(f'{info["img_path"]!r} has no mask')
+        check_image_file(path)
+        mask = self._load(dict(info, img=image))
+        if self.report.classes:
+            self._check(dict(mask, img=image))
+        labels = mask['gt_seg_map']
+        known = labels[labels < len(self.report.classes)]
+        count = np.bincount(
+            known.ravel(), minlength=len(self.report.classes)
+        ).astype(np.int64)
+        self.report.pixels += count
+        self.report.images += count > 0
+        self.report.ignored += labels.size - known.size
+        if not known.size:
+            self.report.warnings.append(f'{path!r} shows no class at all')
+
+    def finish(self) -> SetReport:
+        """The report, with what only the whole set tells."""
+        report = self.report
+        for k in np.flatnonzero(report.images == 0):
+            report.warnings.append(
+                f'class {k} {report.classes[k]} is in no image'
+            )
+        for paths in report.digests.values():
+            if len(paths) > 1:
+                report.warnings.append(
+                    f'{len(paths)} files are the same image: '
+                    + ', '.join(sorted(paths)[:3])
+                )
+        return report
+
+
+def shared_images(reports: Iterable[SetReport]) -> list[str]:
+    """Images that are in several sets, by the content of their pixels.
+
+    Args:
+        reports (Iterable[SetReport]): Finished reports.
+
+    Returns:
+        list[str]: A line for each pair of sets that share some.
+    """
+    lines = []
+    for first, second in combinations(reports, 2):
+        both = first.digests.keys() & second.digests.keys()
+        if not both:
+            continue
+        pairs = sorted(
+            (first.digests[digest][0], second.digests[digest][0])
+            for digest in both
+        )
+        examples = ', '.join(f'{a} = {b}' for a, b in pairs[:3])
+        lines.append(
+            f'{first.name} and {second.name} share {len(both)} images: '
+            f'{examples}'
+        )
+    return lines
+
+
+def as_json(reports: Iterable[SetReport], shared: list[str]) -> Mapping:
+    """The reports as plain lists and numbers."""
+    return dict(
+        sets=[
+            dict(
+                name=report.name,
+                images=len(report.sizes),
+                values=[report.low, report.high],
+                classes={
+                    name: dict(
+                        pixels=int(report.pixels[k]),
+                        images=int(report.images[k]),
+                    )
+                    for k, name in enumerate(report.classes)
+                },
+                ignored=report.ignored,
+                problems=report.problems,
+                warnings=report.warnings,
+            )
+            for report in reports
+        ],
+        shared=shared,
+    )

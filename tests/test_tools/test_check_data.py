@@ -1,0 +1,154 @@
+"""Every fault of a data set is named, and the exit code tells."""
+
+import importlib.util
+import json
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+TOOLS = Path(__file__).resolve().parents[2] / 'tools'
+
+
+def load_tool():
+    path = TOOLS / 'analysis_tools' / 'check_data.py'
+    spec = importlib.util.spec_from_file_location('check_data', path)
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    return tool
+
+
+tool = load_tool()
+
+
+@pytest.fixture
+def config(tiny_data, tmp_path, monkeypatch):
+    monkeypatch.setenv('DATA_ROOT', str(tiny_data))
+    return str(Path(__file__).resolve().parents[1] / 'tiny_mutual.py')
+
+
+def run(config, capsys, *options):
+    code = tool.main([config, *map(str, options)])
+    return code, capsys.readouterr()
+
+
+def labelled_masks(folder):
+    paths = [folder / f'ann_dir/train/{i:02}.png' for i in range(4)]
+    return [cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in paths]
+
+
+def test_clean_set(config, capsys, tmp_path, tiny_data):
+    masks = np.stack(labelled_masks(tiny_data))
+    road = masks == 2
+    out = tmp_path / 'report.json'
+    code, printed = run(config, capsys, '--json', out)
+    assert code == 0, printed.out
+    assert 'nothing is wrong' in printed.out
+    for line in (
+        'labelled: 4 images',
+        'unlabelled: 6 images',
+        'val: 2 images',
+        '  height 48 to 48 pixels, median 48',
+        '  width 64 to 64 pixels, median 64',
+        f'  class 2 road: {road.mean():.2%} of the pixels, in '
+        f'{road.any((1, 2)).sum()} images',
+    ):
+        assert line in printed.out
+    assert '6/6' in printed.err
+    found = json.loads(out.read_text())
+    assert [part['images'] for part in found['sets']] == [4, 6, 2]
+    sky = found['sets'][0]['classes']['sky']
+    assert sky['pixels'] == (masks == 0).sum()
+
+
+def test_damaged_files(config, capsys, tiny_data):
+    image = tiny_data / 'img_dir/train/07.png'
+    image.write_bytes(image.read_bytes()[:200])
+    mask = tiny_data / 'ann_dir/train/01.png'
+    mask.write_bytes(b'')
+    code, printed = run(config, capsys)
+    assert code == 1
+    assert f"'{image}' cannot be decoded" in printed.out
+    assert f"'{mask}' is empty" in printed.out
+    assert '2 things are wrong' in printed.out
+
+
+@pytest.mark.parametrize(
+    ('mask', 'message'),
+    [
+        (np.full((48, 64), 7, np.uint8), '[7]'),
+        (np.zeros((24, 64), np.uint8), '(24, 64)'),
+        (np.full((48, 64), 256, np.uint16), 'from 256 to 256'),
+        (np.zeros((48, 64, 3), np.uint8), 'one channel'),
+    ],
+)
+def test_masks_that_do_not_fit(config, capsys, tiny_data, mask, message):
+    path = tiny_data / 'ann_dir/train/01.png'
+    cv2.imwrite(str(path), mask)
+    code, printed = run(config, capsys)
+    assert code == 1
+    (line,) = (x for x in printed.out.splitlines() if 'problem' in x)
+    assert '01.png' in line and message in line
+
+
+@pytest.mark.parametrize(
+    ('source', 'target', 'sets'),
+    [
+        ('train/00', 'train/08', 'labelled and unlabelled'),
+        ('train/00', 'val/01', 'labelled and val'),
+        ('train/05', 'val/01', 'unlabelled and val'),
+    ],
+)
+def test_images_in_two_sets(config, capsys, tiny_data, source, target, sets):
+    # The same pixels in a file of other bytes.
+    image = cv2.imread(str(tiny_data / f'img_dir/{source}.png'))
+    target = tiny_data / f'img_dir/{target}.png'
+    cv2.imwrite(str(target), image, [cv2.IMWRITE_PNG_COMPRESSION, 0])
+    code, printed = run(config, capsys)
+    assert code == 1
+    assert f'{sets} share 1 images' in printed.out
+    assert str(target) in printed.out
+    assert run(config, capsys, '--allow-shared')[0] == 0
+
+
+def test_what_should_be_looked_at(config, capsys, tiny_data):
+    folder = tiny_data / 'img_dir/train'
+    shutil.copy(folder / '04.png', folder / '05.png')
+    cv2.imwrite(str(folder / '06.png'), np.full((48, 64, 3), 9, np.uint8))
+    turned = Image.open(folder / '02.png')
+    exif = turned.getexif()
+    exif[0x0112] = 3
+    turned.save(folder / '02.png', exif=exif)
+    masks = labelled_masks(tiny_data)
+    for i, mask in enumerate(masks):
+        path = str(tiny_data / f'ann_dir/train/{i:02}.png')
+        cv2.imwrite(path, np.where(mask == 3, 255, mask))
+    ignored = np.mean([mask == 3 for mask in masks])
+    code, printed = run(config, capsys)
+    assert code == 0
+    warnings = [x for x in printed.out.splitlines() if 'warning' in x]
+    for text in (
+        '2 files are the same image',
+        "06.png' is one colour, 9",
+        "02.png' is turned by its EXIF data",
+        'class 3 tree is in no image',
+    ):
+        assert any(text in line for line in warnings), (text, printed.out)
+    assert f'  ignored: {ignored:.2%}' in printed.out
+    assert ignored > 0
+
+
+def test_config_that_cannot_be_used(capsys, tmp_path):
+    code, printed = run(str(tmp_path / 'gone.py'), capsys)
+    assert code == 2
+    assert 'gone.py' in printed.err
+
+
+def test_data_that_is_not_there(config, capsys, tiny_data):
+    shutil.rmtree(tiny_data)
+    code, printed = run(config, capsys)
+    assert code == 2
+    assert str(tiny_data) in printed.err

@@ -1,0 +1,123 @@
+"""Open every image and mask that a config trains and is scored on.
+
+Prints sizes, values and classes of the labelled, the unlabelled, the
+validation and the test set, the files that are damaged or do not fit, and
+the images that are in two sets. Exits with 0 if nothing is wrong, 1 if
+something is, and 2 if the config cannot be used.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from mmengine.config import Config, DictAction
+from mmengine.dataset import BaseDataset
+from mmengine.registry import init_default_scope
+from mmengine.utils import ProgressBar
+from mmseg.registry import DATASETS
+
+from rml_mmseg.datasets.data_check import (
+    SetChecker,
+    SetReport,
+    as_json,
+    shared_images,
+)
+
+# Stock data sets assert that their files are there.
+WRONG_CONFIG = (
+    AssertionError,
+    AttributeError,
+    KeyError,
+    TypeError,
+    ValueError,
+)
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('config', help='config file')
+    parser.add_argument(
+        '--json', type=Path, help='file that the report goes to, too'
+    )
+    parser.add_argument(
+        '--allow-shared',
+        action='store_true',
+        help='images in two sets are told, but are nothing wrong',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        help='settings of the config to override, as key=value',
+    )
+    return parser.parse_args(argv)
+
+
+def all_sets(cfg: Config) -> Iterator[tuple[str, BaseDataset, bool]]:
+    """Name of each set, the set, and whether it must have masks."""
+    seen = []
+    for loader in ('train', 'val', 'test'):
+        settings = (cfg.get(f'{loader}_dataloader') or {}).get('dataset')
+        if settings is None or settings in seen:
+            continue
+        seen.append(settings)
+        dataset = DATASETS.build(settings)
+        if hasattr(dataset, 'unlabelled'):
+            yield 'labelled', dataset.labelled, True
+            yield 'unlabelled', dataset.unlabelled, False
+            continue
+        while not isinstance(dataset, BaseDataset):
+            # Stock data sets that repeat or mix another one.
+            dataset = dataset.dataset
+        dataset.full_init()
+        yield loader, dataset, True
+
+
+def check(name: str, dataset: BaseDataset, masks: bool) -> SetReport:
+    """Look at all images of a set, with progress on the error output."""
+    checker = SetChecker(name, dataset, masks)
+    print(f'{name}: {len(dataset)} images', file=sys.stderr)
+    bar = ProgressBar(len(dataset), file=sys.stderr)
+    for index in range(len(dataset)):
+        checker.look(index)
+        bar.update()
+    print(file=sys.stderr)
+    return checker.finish()
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the tool."""
+    args = parse_args(argv)
+    try:
+        cfg = Config.fromfile(args.config)
+        cfg.merge_from_dict(args.cfg_options or {})
+        init_default_scope(cfg.get('default_scope', 'mmseg'))
+        sets = list(all_sets(cfg))
+    except (*WRONG_CONFIG, OSError) as error:
+        print(f'error: {args.config}: {error}', file=sys.stderr)
+        return 2
+    reports = [check(*item) for item in sets]
+    shared = shared_images(reports)
+    for report in reports:
+        print(*report.lines(), sep='\n')
+    for line in shared:
+        print(line)
+    if args.json is not None:
+        args.json.write_text(json.dumps(as_json(reports, shared), indent=2))
+    wrong = sum(len(report.problems) for report in reports)
+    if not args.allow_shared:
+        wrong += len(shared)
+    print(f'{wrong} things are wrong' if wrong else 'nothing is wrong')
+    return int(wrong > 0)
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())
