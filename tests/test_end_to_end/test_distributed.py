@@ -1,5 +1,6 @@
 """Two processes on the CPU train one model."""
 
+import os
 import socket
 from pathlib import Path
 
@@ -25,9 +26,13 @@ class DumpState(Hook):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        return str(probe.getsockname()[1])
+    # Below the ports that systems give to outgoing connections, one of which
+    # could take it before torchrun does.
+    for port in range(20000 + os.getpid() % 5000, 32000):
+        with socket.socket() as probe:
+            if probe.connect_ex(('127.0.0.1', port)):
+                return str(port)
+    raise RuntimeError('no free port from 20000 to 32000')
 
 
 def test_ranks_hold_equal_teachers(tiny_config, run_command, tmp_path):
