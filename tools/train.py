@@ -11,6 +11,7 @@ from rml_mmseg.engine.command_line import (
     build_runner,
     load_config,
 )
+from rml_mmseg.engine.config_check import unknown_settings_explained
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -83,7 +84,10 @@ def main() -> None:
     cfg = load_config(args)
     apply_args(cfg, args)
     loaders = ('train_dataloader', 'val_dataloader')
-    build_runner(cfg, loaders).train()
+    runner = build_runner(cfg, loaders)
+    # Loops and data sets are built only here.
+    with unknown_settings_explained():
+        runner.train()
 
 
 if __name__ == '__main__':

@@ -14,6 +14,7 @@ from mmengine.runner import Runner
 from mmseg.registry import RUNNERS
 
 from ..datasets.data_root import check_data_roots
+from .config_check import check_config, unknown_settings_explained
 
 
 def add_runner_arguments(parser: ArgumentParser) -> None:
@@ -86,13 +87,17 @@ def build_runner(cfg: Config, loaders: Sequence[str]) -> Runner:
         Runner: The Runner, of the registered type `runner_type` if set.
 
     Raises:
+        ValueError: If a setting is wrong; names it.
+        TypeError: If a component has no such setting; names the nearest.
         SystemExit: In every process if data is missing for one of them; the
             main process prints what is missing.
     """
-    if 'runner_type' in cfg:
-        runner = RUNNERS.build(cfg)
-    else:
-        runner = Runner.from_cfg(cfg)
+    check_config(cfg)
+    with unknown_settings_explained():
+        if 'runner_type' in cfg:
+            runner = RUNNERS.build(cfg)
+        else:
+            runner = Runner.from_cfg(cfg)
     try:
         check_data_roots(cfg, loaders)
         problem = None

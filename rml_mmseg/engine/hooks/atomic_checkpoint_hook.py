@@ -1,5 +1,6 @@
 """Checkpoints that survive whatever ends the run."""
 
+import inspect
 import os.path as osp
 from collections import deque
 from typing import Any, Optional
@@ -37,13 +38,21 @@ class AtomicCheckpointHook(CheckpointHook):
         CheckpointError: If the checkpoint to resume from, or every one of
             the work folder, is damaged or foreign.
         OSError: If one cannot be written; names the file and its disk.
-        ValueError: If ``save_best`` is none of the scores.
+        ValueError: If a setting is unknown, or ``save_best`` is none of the
+            scores.
     """
 
     backend_args: Optional[dict]
     keep_ckpt_ids: deque
     best_ckpt_path: Optional[str]
     best_ckpt_path_dict: dict[str, Optional[str]]
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        known = list(inspect.signature(CheckpointHook.__init__).parameters)
+        for key in self.args:
+            # They would fail only when the first checkpoint is saved.
+            check_choice('a setting of default_hooks.checkpoint', key, known)
 
     def before_run(self, runner: Runner) -> None:
         """Choose the checkpoint to resume from, alike in all processes."""

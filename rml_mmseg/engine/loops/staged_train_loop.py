@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader
 
 from rml_mmseg.datasets.seeding import derive_seed
 
+from ..config_check import check_schedules, sharded_message
 from ..unwrap import unwrap
 from .stage_files import StageFiles
 from .stage_pass import run_stage_pass
@@ -56,7 +57,8 @@ class StagedTrainLoop(IterBasedTrainLoop):
             False: they go on.
 
     Raises:
-        ValueError: If a length is below 1.
+        ValueError: If a length is below 1, a schedule counts epochs, or the
+            runner shards models.
     """
 
     dataloader_iterator: Any
@@ -87,6 +89,9 @@ class StagedTrainLoop(IterBasedTrainLoop):
                 'train_cfg.burn_in_iters must be 0 or more and less than '
                 f'iters_per_stage={iters_per_stage}, got {burn_in_iters}'
             )
+        if not isinstance(runner, Runner):
+            raise ValueError(sharded_message())
+        check_schedules(runner.cfg.get('param_scheduler'), iters_per_stage)
         self.stages = stages
         self.burn_in_iters = burn_in_iters
         self.iters_per_stage = iters_per_stage

@@ -1,0 +1,190 @@
+"""Faults of a config that would only show long after a run has begun."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any
+
+from mmengine.logging import print_log
+from mmengine.runner import Runner
+
+from rml_mmseg.models.utils.settings import (
+    check_choice,
+    did_you_mean,
+    learner_names,
+)
+
+KNOWN = [
+    *inspect.signature(Runner.__init__).parameters,
+    *('custom_imports', 'tta_model', 'runner_type', 'auto_scale_lr'),
+]
+SHARDED = 'FlexibleRunner'
+
+
+def check_config(cfg: Mapping[str, Any]) -> None:
+    """Refuse a config that cannot train as it says.
+
+    Args:
+        cfg (Mapping): Whole config of a run.
+
+    Raises:
+        ValueError: Naming the setting, what it is, and what would be right.
+    """
+    _check_names(cfg)
+    model = cfg.get('model') or {}
+    if model.get('type') != 'MutualSemiSegmentor' or not cfg.get('train_cfg'):
+        return
+    if cfg.get('runner_type') == SHARDED:
+        raise ValueError(sharded_message())
+    _check_loop(cfg['train_cfg'])
+    _check_hooks(cfg.get('custom_hooks') or [])
+    _check_learners(cfg, model)
+
+
+def sharded_message() -> str:
+    """Why a runner that shards models cannot be used."""
+    return (
+        f'runner_type={SHARDED!r} is not supported: FSDP and DeepSpeed split '
+        'parameters over processes, and teachers follow whole students. '
+        'Take runner_type out, and train with DDP (tools/dist_train.sh)'
+    )
+
+
+def _check_names(cfg: Mapping[str, Any]) -> None:
+    """Find settings of the top level that are misspelt, and so unheard."""
+    for key in cfg:
+        if key in KNOWN:
+            continue
+        close = difflib.get_close_matches(key, KNOWN, n=1, cutoff=0.85)
+        if close and close[0] not in cfg:
+            raise ValueError(
+                f'the config sets {key!r}, which nothing reads; did you mean '
+                f'{close[0]!r}?'
+            )
+
+
+def _check_loop(train_cfg: Mapping[str, Any]) -> None:
+    kind = train_cfg.get('type')
+    epochs = 'max_epochs' in train_cfg or train_cfg.get('by_epoch')
+    if epochs or kind == 'EpochBasedTrainLoop':
+        raise ValueError(
+            f'train_cfg={dict(train_cfg)} counts epochs, and SemiSegSampler '
+            "draws without end: set train_cfg=dict(type='StagedTrainLoop', "
+            'iters_per_stage=...)'
+        )
+
+
+def _check_hooks(hooks: Any) -> None:
+    kinds = [hook.get('type') for hook in hooks if isinstance(hook, Mapping)]
+    if 'MutualEMAHook' not in kinds and len(kinds) == len(hooks):
+        raise ValueError(
+            f'custom_hooks has {kinds}, so that the teachers would never '
+            "move: add dict(type='MutualEMAHook')"
+        )
+
+
+def _check_learners(cfg: Mapping[str, Any], model: Mapping[str, Any]) -> None:
+    """Learners that are scored must predict, and those must exist."""
+    segmentors = model.get('segmentors')
+    if segmentors is None:
+        return
+    count = 1 if isinstance(segmentors, Mapping) else len(segmentors)
+    names = learner_names(count)
+    scored = (model.get('test_cfg') or {}).get('score') or []
+    evaluators = cfg.get('val_evaluator') or []
+    if isinstance(evaluators, Mapping):
+        evaluators = [evaluators]
+    for evaluator in evaluators:
+        for name in evaluator.get('learners') or []:
+            check_choice('val_evaluator.learners', name, names)
+            if name not in scored:
+                raise ValueError(
+                    f'val_evaluator.learners has {name!r}, which does not '
+                    'predict: add it to model.test_cfg.score, which is '
+                    f'{list(scored)}'
+                )
+
+
+def check_schedules(config: Any, length: int) -> None:
+    """Refuse schedules that a stage does not step.
+
+    Args:
+        config (dict | list, optional): ``param_scheduler`` of a config.
+        length (int): Iterations of a stage.
+
+    Raises:
+        ValueError: If a scheduler counts epochs.
+    """
+    for item in _schedulers(config):
+        kind = item.get('type')
+        if item.get('by_epoch', True):
+            raise ValueError(
+                f'param_scheduler has a {kind} with by_epoch=True, which is '
+                'the default and never steps in train_cfg.type='
+                "'StagedTrainLoop': set by_epoch=False"
+            )
+        last = item.get('end', item.get('begin', 0))
+        if isinstance(last, int) and last > length:
+            print_log(
+                f'the {kind} of param_scheduler goes to iteration {last}, and '
+                f'a stage has train_cfg.iters_per_stage={length}: it is cut '
+                'off',
+                logger='current',
+                level=logging.WARNING,
+            )
+
+
+def _schedulers(config: Any) -> Iterator[Mapping[str, Any]]:
+    if isinstance(config, Mapping):
+        if 'type' in config:
+            yield config
+        else:
+            for part in config.values():
+                yield from _schedulers(part)
+    elif isinstance(config, (list, tuple)):
+        for part in config:
+            yield from _schedulers(part)
+
+
+@contextmanager
+def unknown_settings_explained() -> Iterator[None]:
+    """Add the nearest known name to errors about an unknown setting.
+
+    Raises:
+        TypeError: The one that came, with the class and a hint.
+    """
+    try:
+        yield
+    except TypeError as error:
+        hint = _explain(error)
+        if hint is None:
+            raise
+        raise TypeError(hint) from error
+
+
+def _explain(error: TypeError) -> str | None:
+    match = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+    built = _class_that_was_built(error.__traceback__)
+    if match is None or built is None:
+        return None
+    known = list(inspect.signature(built).parameters)
+    return (
+        f'{built.__name__} has no setting {match[1]!r}'
+        f'{did_you_mean(match[1], known)} Known: {known}'
+    )
+
+
+def _class_that_was_built(trace: TracebackType | None) -> type | None:
+    """The class that a registry was building when an error came."""
+    found = None
+    while trace is not None:
+        if trace.tb_frame.f_code.co_name == 'build_from_cfg':
+            found = trace.tb_frame.f_locals.get('obj_cls', found)
+        trace = trace.tb_next
+    return found if inspect.isclass(found) else None

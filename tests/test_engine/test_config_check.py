@@ -1,0 +1,145 @@
+"""A wrong config fails before a run begins, with the setting's name."""
+
+import pytest
+from mmengine.config import Config
+from mmengine.registry import Registry
+
+from rml_mmseg.engine.config_check import (
+    check_config,
+    check_schedules,
+    unknown_settings_explained,
+)
+from rml_mmseg.engine.hooks import AtomicCheckpointHook
+from tests.toys import toy_model_cfg, toy_runner
+
+
+def config(**changes):
+    cfg = dict(
+        model=toy_model_cfg(test_cfg=dict(score=['students.1'])),
+        train_cfg=dict(type='StagedTrainLoop', iters_per_stage=4),
+        val_evaluator=dict(type='LearnersIoUMetric', learners=['students.1']),
+        custom_hooks=[dict(type='MutualEMAHook')],
+        crop_size=(8, 8),
+    )
+    cfg.update(changes)
+    return Config(cfg)
+
+
+def test_a_good_config():
+    check_config(config())
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        (dict(custom_hook=[]), "'custom_hook'.*did you mean"),
+        (dict(train_dataloaders={}), "did you mean 'train_dataloader'"),
+        (dict(custom_hooks=[]), r'custom_hooks has \[\].*MutualEMAHook'),
+        (
+            dict(custom_hooks=[dict(type='EMAHook')]),
+            r"custom_hooks has \['EMAHook'\].*MutualEMAHook",
+        ),
+        (
+            dict(train_cfg=dict(type='EpochBasedTrainLoop', max_epochs=3)),
+            "train_cfg=.*counts epochs.*'StagedTrainLoop'",
+        ),
+        (
+            dict(train_cfg=dict(by_epoch=True, max_epochs=3)),
+            'counts epochs',
+        ),
+        (
+            dict(val_evaluator=dict(learners=['student.1'])),
+            r"val_evaluator.learners='student.1'.*did you mean 'students",
+        ),
+        (
+            dict(val_evaluator=[dict(learners=['teachers.1'])]),
+            r"'teachers.1'.*model.test_cfg.score, which is \['students.1'\]",
+        ),
+        (dict(runner_type='FlexibleRunner'), 'FSDP and DeepSpeed.*DDP'),
+    ],
+)
+def test_faults(changes, message):
+    cfg = config(**changes)
+    if 'custom_hook' in changes:
+        cfg.pop('custom_hooks')
+    with pytest.raises(ValueError, match=message):
+        check_config(cfg)
+
+
+def test_variables_of_the_user_are_left_alone():
+    check_config(config(models=3, trained=1, val_dataset={}))
+
+
+def test_plain_models_train_by_epochs():
+    check_config(
+        Config(
+            dict(
+                model=dict(type='EncoderDecoder'),
+                train_cfg=dict(by_epoch=True, max_epochs=3),
+            )
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    'schedulers',
+    [
+        dict(type='PolyLR'),
+        [dict(type='PolyLR', by_epoch=True)],
+        {
+            'students.0': [dict(type='PolyLR', by_epoch=False)],
+            'students.1': [dict(type='PolyLR')],
+        },
+    ],
+)
+def test_schedules_by_epoch_are_refused(tmp_path, schedulers):
+    message = 'PolyLR with by_epoch=True.*by_epoch=False'
+    with pytest.raises(ValueError, match=message):
+        check_schedules(schedulers, 10)
+    if isinstance(schedulers, list):
+        with pytest.raises(ValueError, match=message):
+            toy_runner(tmp_path, param_scheduler=schedulers).train()
+
+
+def test_schedules_beyond_a_stage_are_told(monkeypatch):
+    lines = []
+    monkeypatch.setattr(
+        'rml_mmseg.engine.config_check.print_log',
+        lambda text, **kwargs: lines.append(text),
+    )
+    inside = dict(type='PolyLR', by_epoch=False, end=10)
+    check_schedules(inside, 10)
+    assert lines == []
+    check_schedules(inside, 9)
+    assert 'PolyLR' in lines[0] and 'iters_per_stage=9' in lines[0]
+
+
+def test_unknown_setting_of_a_component():
+    registry = Registry('of this test')
+
+    @registry.register_module()
+    class Thing:
+        def __init__(self, interval=1):
+            """A component."""
+
+    with (
+        pytest.raises(
+            TypeError,
+            match="Thing has no setting 'intervall'; did you mean 'interval'",
+        ),
+        unknown_settings_explained(),
+    ):
+        registry.build(dict(type='Thing', intervall=2))
+
+
+def test_other_errors_stay_as_they_are():
+    with (
+        pytest.raises(TypeError, match='^can only concatenate'),
+        unknown_settings_explained(),
+    ):
+        _ = [] + ()
+
+
+def test_unknown_setting_of_the_checkpoints():
+    with pytest.raises(ValueError, match="'intervall'.*'interval'"):
+        AtomicCheckpointHook(intervall=3)
