@@ -88,7 +88,9 @@ setup(
     install_requires=REQUIRED,
     extras_require={
         'openmmlab': REQUIRED_OPENMMLAB,
+        'coco': ['pycocotools'],
         'dev': list(DEVELOPMENT),
+        'onnx': ['onnx', 'onnxruntime', 'onnxscript'],
     },
     cmdclass={'build_py': BuildWithMim},
     zip_safe=False,

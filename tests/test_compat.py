@@ -13,6 +13,7 @@ import pytest
 import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import load_checkpoint, save_checkpoint
+from mmengine.visualization import MLflowVisBackend
 
 import rml_mmseg
 from rml_mmseg import compat
@@ -202,6 +203,22 @@ class TestCheckpoints:
         torch.save({'call': os.system}, file)
         with pytest.raises(Exception, match='[Ww]eights.only'):
             torch.load(file, weights_only=True)
+
+
+class TestNameMlflowImages:
+    @pytest.mark.parametrize(
+        ('name', 'file'),
+        [('val/image', 'val/image_3.png'), ('image.jpg', 'image.jpg')],
+    )
+    def test_the_name_has_a_suffix(self, tmp_path, name, file):
+        images = []
+        backend = MLflowVisBackend(str(tmp_path))
+        backend._env_initialized = True
+        backend._mlflow = SimpleNamespace(
+            log_image=lambda image, artifact: images.append((image, artifact))
+        )
+        backend.add_image(name, 'picture', step=3)
+        assert images == [('picture', file)]
 
 
 def test_package_registers_on_import():

@@ -89,6 +89,11 @@ def average_views(cfg: Config) -> None:
     missing = [key for key in ('tta_model', 'tta_pipeline') if key not in cfg]
     if missing:
         raise ValueError(f'--tta needs {" and ".join(missing)} in the config')
+    # Views are merged of the deployed learner alone.
+    metrics = cfg.get('test_evaluator') or []
+    for metric in [metrics] if isinstance(metrics, dict) else metrics:
+        if 'learners' in metric:
+            metric['learners'] = []
     cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
     cfg.tta_model.module = cfg.model
     cfg.model = cfg.tta_model

@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from mmengine.model import is_model_wrapper
+from mmengine.model import BaseTTAModel, is_model_wrapper
 from torch import nn
 
 
 def unwrap(model: nn.Module) -> Any:
-    """The model itself where it is wrapped, as by DDP."""
-    return model.module if is_model_wrapper(model) else model
+    """The model itself where it is wrapped, as by DDP or for TTA."""
+    while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
+        model = model.module
+    return model

@@ -22,6 +22,7 @@ KEPT = (
     'val_cfg',
     'val_evaluator',
     'test_dataloader',
+    'test_pipeline',
     'test_cfg',
     'test_evaluator',
     'tta_model',
@@ -145,6 +146,11 @@ def export_config(cfg: Config, learner: str) -> Config:
     hooks = plain.get('default_hooks', {})
     for name in [name for name in hooks if plugin_types(hooks[name])]:
         del hooks[name]
+    if 'test_pipeline' not in plain:
+        # `inference_model` reads it, and no Runner does.
+        dataset = plain.get('test_dataloader', {}).get('dataset', {})
+        if isinstance(dataset, Mapping) and 'pipeline' in dataset:
+            plain['test_pipeline'] = copy.deepcopy(dataset['pipeline'])
     plain['model'] = plain_model(cfg.model, learner)
     plain['load_from'] = None
     plain['resume'] = False

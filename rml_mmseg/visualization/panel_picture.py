@@ -44,10 +44,14 @@ def draw_panels(
     canvas = FigureCanvasAgg(figure)
     axes = figure.subplots(len(rows), columns, squeeze=False)
     for place, panel in zip(axes.flat, [p for row in rows for p in row]):
-        place.set_axis_off()
-        if panel is not None:
-            place.imshow(panel.picture, interpolation='nearest')
-            place.set_title(panel.title, fontsize=9)
+        if panel is None:
+            place.set_axis_off()
+            continue
+        # The frame tells a white panel from an empty place.
+        place.set(xticks=[], yticks=[])
+        place.spines[:].set(color='0.7', linewidth=0.6)
+        place.imshow(panel.picture, interpolation='nearest')
+        place.set_title(panel.title, fontsize=9)
     if title:
         figure.suptitle(title, fontsize=10)
     if legend:

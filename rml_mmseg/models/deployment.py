@@ -1,0 +1,60 @@
+"""A segmentor with its preprocessing, as one function of an image."""
+
+from typing import Any
+
+import torch
+from mmseg.models.utils import resize
+from torch import Tensor, nn
+
+from .utils.segmentor_forward import final_head
+
+
+class DeployedSegmentor(nn.Module):
+    """From images as they are read to logits of the same size.
+
+    What else happens at a test with mmseg, resizing and padding of images,
+    sliding windows and the way back to the original size, stays outside.
+
+    Args:
+        segmentor (EncoderDecoder): A stock segmentor with a
+            ``SegDataPreProcessor``.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, segmentor: Any) -> None:
+        super().__init__()
+        base = segmentor.data_preprocessor
+        self.segmentor = segmentor.eval()
+        self.swaps_channels = bool(base.channel_conversion)
+        shape = (1, 3, 1, 1)
+        mean, std = torch.zeros(shape), torch.ones(shape)
+        if base._enable_normalize:
+            mean, std = (
+                part.detach().clone().view(shape).float()
+                for part in (base.mean, base.std)
+            )
+        self.register_buffer('mean', mean, persistent=False)
+        self.register_buffer('std', std, persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits of images.
+
+        Args:
+            images (Tensor): (N, 3, H, W), float32 in [0, 255], channels in
+                the order of the file reader, which is BGR for OpenCV.
+
+        Returns:
+            Tensor: (N, K, H, W).
+        """
+        if self.swaps_channels:
+            images = images.flip(1)
+        logits = self.segmentor._forward((images - self.mean) / self.std)
+        return resize(
+            logits,
+            size=images.shape[-2:],
+            mode='bilinear',
+            align_corners=final_head(self.segmentor).align_corners,
+            warning=False,
+        )

@@ -1,0 +1,100 @@
+"""How large the networks of a model are, and what each is for."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+
+@dataclass(frozen=True)
+class NetworkSummary:
+    """One network of a model.
+
+    Attributes:
+        name: Such as ``'students.0'``.
+        kind: Backbone and decode head.
+        parameters: All parameters.
+        trained: Parameters that gradients reach.
+        flops: Floating point operations of a forward pass; a multiplication
+            and an addition are two.
+        role: What it is for.
+    """
+
+    name: str
+    kind: str
+    parameters: int
+    trained: int
+    flops: int
+    role: str
+
+
+def count_flops(network: Any, size: tuple[int, int]) -> int:
+    """Operations of one image through backbone, neck and head.
+
+    Counted are those of matrix products, convolutions and attention, by
+    torch's ``FlopCounterMode``. A multiplication and an addition are two, so
+    the figures are twice those of tools that count pairs of them.
+
+    Args:
+        network (EncoderDecoder): A stock segmentor.
+        size (tuple[int, int]): Height and width of the image, pixels.
+    """
+    device = next(network.parameters()).device
+    was_training = network.training
+    network.eval()
+    counter = FlopCounterMode(display=False)
+    try:
+        # Fused attention of a CPU is not counted; its parts are.
+        with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
+            network._forward(torch.zeros(1, 3, *size, device=device))
+    finally:
+        network.train(was_training)
+    return counter.get_total_flops()
+
+
+def summarise_networks(
+    model: Any, size: tuple[int, int]
+) -> list[NetworkSummary]:
+    """Every network of a model, a plain segmentor being one.
+
+    Args:
+        model (MutualSemiSegmentor | EncoderDecoder): The model.
+        size (tuple[int, int]): Height and width of an image, pixels.
+    """
+    if not hasattr(model, 'students'):
+        return [_summarise(model, 'model', size, 'trained and deployed')]
+    deployed = model.predict_on
+    found = []
+    for group in ('students', 'teachers'):
+        for i, network in enumerate(getattr(model, group)):
+            name = f'{group}.{i}'
+            role = (
+                'trained by gradients'
+                if group == 'students'
+                else f'moving average of students.{i}'
+            )
+            if deployed == name:
+                role += ', deployed'
+            elif deployed == 'ensemble' and group == 'teachers':
+                role += ', deployed in the ensemble'
+            found.append(_summarise(network, name, size, role))
+    return found
+
+
+def _summarise(
+    network: Any, name: str, size: tuple[int, int], role: str
+) -> NetworkSummary:
+    parameters: list[nn.Parameter] = list(network.parameters())
+    head: Any = network.decode_head
+    head = head[-1] if isinstance(head, nn.ModuleList) else head
+    return NetworkSummary(
+        name=name,
+        kind=f'{type(network.backbone).__name__}, {type(head).__name__}',
+        parameters=sum(p.numel() for p in parameters),
+        trained=sum(p.numel() for p in parameters if p.requires_grad),
+        flops=count_flops(network, size),
+        role=role,
+    )

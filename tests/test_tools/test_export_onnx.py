@@ -1,0 +1,133 @@
+"""Graphs that ONNX Runtime runs, against PyTorch."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.registry import init_default_scope
+from mmseg.apis import inference_model, init_model
+from mmseg.registry import MODELS
+
+from rml_mmseg.models.deployment import DeployedSegmentor
+from rml_mmseg.models.export import export_config, learner_state
+from tests.toys import toy_segmentor
+from tools.model_converters import export_onnx
+
+
+@pytest.fixture
+def trained(tiny_config, tmp_path):
+    """A config, and a checkpoint whose learners all differ."""
+    cfg = tiny_config()
+    init_default_scope('mmseg')
+    torch.manual_seed(0)
+    model = MODELS.build(cfg.model)
+    with torch.no_grad():
+        for value in model.state_dict().values():
+            if value.is_floating_point() and value.ndim > 1:
+                value.normal_(std=0.1)
+    cfg.dump(tmp_path / 'tiny.py')
+    meta = dict(dataset_meta=dict(classes=('a', 'b', 'c', 'd')))
+    path = tmp_path / 'iter_7.pth'
+    torch.save(dict(state_dict=model.state_dict(), meta=meta), path)
+    return tmp_path
+
+
+def plain_model(folder, cfg, learner):
+    """The learner as stock mmseg loads it."""
+    plain = export_config(cfg, learner)
+    loaded = torch.load(folder / 'iter_7.pth', weights_only=True)
+    loaded['state_dict'] = learner_state(loaded['state_dict'], learner)
+    torch.save(loaded, folder / 'plain.pth')
+    return init_model(plain, str(folder / 'plain.pth'), device='cpu')
+
+
+def test_images_become_what_mmseg_predicts(tiny_config):
+    cfg = dict(toy_segmentor(), test_cfg=dict(mode='whole'))
+    cfg['data_preprocessor'] = dict(
+        type='SegDataPreProcessor',
+        mean=[10.0, 20.0, 30.0],
+        std=[2.0, 3.0, 4.0],
+        bgr_to_rgb=True,
+    )
+    model = MODELS.build(cfg).eval()
+    image = torch.randint(0, 256, (3, 6, 8), dtype=torch.uint8)
+    with torch.no_grad():
+        found = DeployedSegmentor(model)(image[None].float())[0]
+        (stock,) = model.test_step(dict(inputs=[image]))
+    torch.testing.assert_close(found, stock.seg_logits.data)
+
+
+@pytest.mark.parametrize('learner', ['students.0', 'teachers.1'])
+def test_graph_of_a_learner(trained, tiny_config, call, capsys, learner):
+    onnxruntime = pytest.importorskip('onnxruntime')
+    pytest.importorskip('onnxscript')
+    out = trained / 'new' / 'model.onnx'
+    call(
+        export_onnx,
+        *(trained / 'tiny.py', trained / 'iter_7.pth'),
+        *('--learner', learner, '--out', out),
+    )
+    told = capsys.readouterr().out
+    assert f'{learner}, images (1, 3, 32, 48)' in told
+    assert 'Largest difference of the logits to PyTorch' in told
+    assert [path.name for path in out.parent.iterdir()] == ['model.onnx']
+
+    session = onnxruntime.InferenceSession(out)
+    meta = session.get_modelmeta().custom_metadata_map
+    assert meta['learner'] == learner
+    assert json.loads(meta['classes']) == ['a', 'b', 'c', 'd']
+    image = cv2.imread(str(next((trained / 'data').rglob('*.png'))))
+    image = cv2.resize(image, (48, 32))
+    images = image.transpose(2, 0, 1)[None].astype(np.float32)
+    (logits,) = session.run(None, {'images': images})
+    model = plain_model(trained, tiny_config(), learner)
+    # Without the resizing of the pipeline: the image has its size.
+    model.cfg.test_pipeline = [
+        dict(type='LoadImageFromNDArray'),
+        dict(type='PackSegInputs'),
+    ]
+    expected = inference_model(model, image).seg_logits.data.numpy()
+    np.testing.assert_allclose(logits[0], expected, atol=1e-3)
+
+
+def test_other_predictions_are_refused(trained, call, monkeypatch):
+    pytest.importorskip('onnxruntime')
+    pytest.importorskip('onnxscript')
+
+    def damage(network, images, path, origin):
+        original(network, images, path, origin)
+        network.segmentor.decode_head.conv_seg.bias.data += 1
+
+    original = export_onnx.write_graph
+    monkeypatch.setattr(export_onnx, 'write_graph', damage)
+    out = trained / 'new' / 'model.onnx'
+    with pytest.raises(SystemExit, match=r'differ by 1\.0e\+00'):
+        call(
+            export_onnx,
+            *(trained / 'tiny.py', trained / 'iter_7.pth', '--out', out),
+        )
+    assert list(out.parent.iterdir()) == []
+
+
+def test_missing_packages_are_named(trained, call, monkeypatch):
+    monkeypatch.setattr(export_onnx, 'NEEDED', ('onnx_that_is_not_there',))
+    with pytest.raises(SystemExit, match=r'onnx_that_is.*rml_mmseg\[onnx\]'):
+        call(
+            export_onnx,
+            *(trained / 'tiny.py', trained / 'iter_7.pth'),
+            *('--out', trained / 'model.onnx'),
+        )
+
+
+def test_wrong_config_and_learner(trained, call, monkeypatch):
+    monkeypatch.setattr(export_onnx, 'NEEDED', ())
+    arguments = (trained / 'tiny.py', trained / 'iter_7.pth')
+    out = ('--out', trained / 'model.onnx')
+    with pytest.raises(SystemExit, match=r"students\.5' is unknown"):
+        call(export_onnx, *arguments, '--learner', 'students.5', *out)
+    options = ('model.segmentors.0.decode_head.channels=6',)
+    with pytest.raises(SystemExit, match='does not fit the config'):
+        call(export_onnx, *arguments, *out, '--cfg-options', *options)
+    assert not (trained / 'model.onnx').exists()

@@ -1,0 +1,233 @@
+"""Write one learner of a trained model, or a plain model, as ONNX.
+
+The graph takes images (N, 3, H, W), float32 in [0, 255], BGR as OpenCV reads
+them, of one fixed size, and gives logits (N, K, H, W); normalisation is a part
+of it. It is run by ONNX Runtime beside PyTorch on random images, and only
+written where both agree.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.config import Config, DictAction
+from mmengine.registry import init_default_scope
+from mmengine.runner import CheckpointLoader
+from mmseg.registry import MODELS
+
+from rml_mmseg.models.deployment import DeployedSegmentor
+from rml_mmseg.models.export import (
+    check_learner,
+    export_config,
+    learner_state,
+)
+
+NEEDED = ('onnx', 'onnxscript', 'onnxruntime')
+SEMI = 'MutualSemiSegmentor'
+DEFAULT_SIZE = (512, 512)
+
+
+class ExportError(RuntimeError):
+    """The graph does not do what the network does."""
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('config', type=Path, help='config of the model')
+    parser.add_argument('checkpoint', help='its checkpoint')
+    parser.add_argument(
+        '--learner',
+        help='students.{i} or teachers.{i} of a mutual model; by default the '
+        'deployed one, model.test_cfg.predict_on',
+    )
+    parser.add_argument(
+        '--out', type=Path, required=True, help='file to write, NAME.onnx'
+    )
+    parser.add_argument(
+        '--shape',
+        type=int,
+        nargs=2,
+        metavar=('HEIGHT', 'WIDTH'),
+        help='size of the images, pixels; by default that of the training',
+    )
+    parser.add_argument(
+        '--batch', type=int, default=1, help='images at once; default: 1'
+    )
+    parser.add_argument(
+        '--tolerance',
+        type=float,
+        default=1e-3,
+        help='largest difference of the logits to accept; default: '
+        '%(default)s',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        help='settings of the config to override, as key=value',
+    )
+    return parser.parse_args(argv)
+
+
+def check_packages() -> None:
+    """Ask for what is needed.
+
+    Raises:
+        ExportError: If it is not installed.
+    """
+    missing = [name for name in NEEDED if not _can_import(name)]
+    if missing:
+        raise ExportError(
+            f'{" and ".join(missing)} cannot be imported: install them with '
+            "pip install 'rml_mmseg[onnx]'"
+        )
+
+
+def _can_import(name: str) -> bool:
+    try:
+        importlib.import_module(name)
+    except ImportError:
+        return False
+    return True
+
+
+def load_network(
+    args: argparse.Namespace,
+) -> tuple[DeployedSegmentor, Config, dict[str, Any]]:
+    """The network, its plain config and what the file shall say of it.
+
+    Raises:
+        ValueError: If the learner is unknown.
+        ExportError: If the checkpoint does not fit the config.
+    """
+    cfg = Config.fromfile(args.config)
+    cfg.merge_from_dict(args.cfg_options or {})
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    loaded = CheckpointLoader.load_checkpoint(args.checkpoint, 'cpu')
+    state, learner = loaded.get('state_dict', loaded), 'model'
+    if args.learner is not None or cfg.model.type.endswith(SEMI):
+        learner = check_learner(cfg, args.learner)
+        cfg = export_config(cfg, learner)
+        state = learner_state(state, learner)
+    network = MODELS.build(cfg.model)
+    try:
+        network.load_state_dict(state, strict=True)
+    except RuntimeError as error:
+        raise ExportError(
+            'the checkpoint does not fit the config; give the config of the '
+            f'training: {error}'
+        ) from error
+    dataset_meta = (loaded.get('meta') or {}).get('dataset_meta') or {}
+    classes = [str(name) for name in dataset_meta.get('classes') or ()]
+    origin = dict(
+        learner=learner,
+        checkpoint=os.path.basename(args.checkpoint),
+        classes=json.dumps(classes),
+    )
+    return DeployedSegmentor(network), cfg, origin
+
+
+def write_graph(
+    network: DeployedSegmentor, images: torch.Tensor, path: Path, origin: dict
+) -> None:
+    """Export, check the file's form, and note where it comes from."""
+    import onnx
+
+    program = torch.onnx.export(
+        network,
+        (images,),
+        input_names=['images'],
+        output_names=['logits'],
+        dynamo=True,
+        verbose=False,
+    )
+    model = program.model_proto
+    for key, value in origin.items():
+        model.metadata_props.add(key=key, value=value)
+    onnx.save(model, path)
+    onnx.checker.check_model(path)
+
+
+def compare(
+    network: DeployedSegmentor, images: torch.Tensor, path: Path
+) -> tuple[float, float]:
+    """Largest difference of the logits, and share of other labels."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(
+        path, providers=['CPUExecutionProvider']
+    )
+    (found,) = session.run(None, {'images': images.numpy()})
+    with torch.no_grad():
+        expected = network(images).numpy()
+    if found.shape != expected.shape:
+        raise ExportError(
+            f'ONNX Runtime gives the shape {found.shape}, PyTorch '
+            f'{expected.shape}'
+        )
+    difference = float(np.abs(found - expected).max())
+    return difference, float((found.argmax(1) != expected.argmax(1)).mean())
+
+
+def export(args: argparse.Namespace) -> list[str]:
+    """Write, check, and only then name the file.
+
+    Returns:
+        list[str]: What to tell the user.
+    """
+    check_packages()
+    network, cfg, origin = load_network(args)
+    size = args.shape or cfg.model.data_preprocessor.get('size')
+    generator = torch.Generator().manual_seed(0)
+    shape = (args.batch, 3, *(size or DEFAULT_SIZE))
+    images = torch.rand(shape, generator=generator) * 255
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=args.out.parent) as folder:
+        path = Path(folder) / 'model.onnx'
+        with torch.no_grad():
+            write_graph(network, images, path, origin)
+        difference, others = compare(network, images, path)
+        # Also true where the difference is not a number.
+        if not difference <= args.tolerance:
+            raise ExportError(
+                f'logits of ONNX Runtime differ by {difference:.1e} from '
+                f'those of PyTorch, and {others:.2%} of the labels do; '
+                f'--tolerance is {args.tolerance:.1e}. Nothing was written'
+            )
+        os.replace(path, args.out)
+    lines = [
+        f'{args.out}: {origin["learner"]}, images {shape}',
+        f'Largest difference of the logits to PyTorch: {difference:.1e}; '
+        f'{others:.2%} of the labels differ',
+    ]
+    if cfg.model.get('test_cfg', {}).get('mode') == 'slide':
+        lines.append(
+            'model.test_cfg.mode is slide: the graph is that of one window'
+        )
+    return lines
+
+
+def main() -> None:
+    """Run the tool."""
+    args = parse_args()
+    try:
+        lines = export(args)
+    except (ExportError, ValueError, OSError) as error:
+        raise SystemExit(f'error: {error}') from error
+    print('\n'.join(lines))
+
+
+if __name__ == '__main__':
+    main()
