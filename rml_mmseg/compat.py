@@ -34,6 +34,9 @@ SUPPORTED_VERSIONS = {
 DISTRIBUTIONS = {'mmseg': 'mmsegmentation'}
 """Names to install by, where they differ from the import names."""
 
+STATISTICS = ('min', 'max', 'current', 'mean')
+"""Methods of a HistoryBuffer that its pickle asks for."""
+
 
 def check_versions(supported: dict[str, str] = SUPPORTED_VERSIONS) -> None:
     """Check that the packages below this one are there in a usable version.
@@ -197,13 +200,12 @@ def _statistics_method(owner: Any, name: str) -> Any:
     """`getattr` for the methods that a HistoryBuffer names, and no more."""
     from mmengine.logging import HistoryBuffer
 
-    known = HistoryBuffer._statistics_methods
-    if owner is not HistoryBuffer or name not in known:
+    if owner is not HistoryBuffer or name not in STATISTICS:
         raise pickle.UnpicklingError(
             f'the attribute {name!r} of {owner!r} is not allowed in a '
             'checkpoint'
         )
-    return known[name]
+    return getattr(HistoryBuffer, name)
 
 
 def launch_on_cpu() -> None:

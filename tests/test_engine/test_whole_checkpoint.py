@@ -49,6 +49,13 @@ def test_whole(tmp_path):
     assert read_checkpoint(str(path))['state_dict']['bias'].tolist() == [1] * 3
 
 
+def test_whole_in_a_process_that_has_logged_nothing(tmp_path, monkeypatch):
+    path = write(tmp_path / 'iter_4.pth')
+    # Filled when the first buffer is made.
+    monkeypatch.setattr(HistoryBuffer, '_statistics_methods', {})
+    assert check_checkpoint(str(path), STATE) == 4
+
+
 @pytest.mark.parametrize('part', [0.0, 0.1, 0.5, 0.9, 0.999])
 def test_cut(tmp_path, part):
     path = write(tmp_path / 'iter_4.pth')
