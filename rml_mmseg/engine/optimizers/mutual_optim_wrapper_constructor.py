@@ -3,7 +3,7 @@
 import copy
 from typing import Optional
 
-from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
+from mmengine.optim import OptimWrapper
 from mmseg.registry import (
     OPTIM_WRAPPER_CONSTRUCTORS,
 )
@@ -38,6 +38,9 @@ class MutualOptimWrapperConstructor:
                 dict(optimizer=dict(type='AdamW', lr=6e-5),
                      clip_grad=dict(max_norm=1.0),
                      paramwise_cfg=dict(norm_decay_mult=0.0))])
+
+    An entry may name a ``constructor`` of its own, such as mmseg's
+    ``LearningRateDecayOptimizerConstructor``.
 
     ``param_scheduler`` is then one list for all, or a dict with a list for
     ``students.0``, ``students.1`` and so on.
@@ -89,11 +92,14 @@ class MutualOptimWrapperConstructor:
     ) -> OptimWrapper:
         cfg = {**copy.deepcopy(self.common), **copy.deepcopy(dict(own))}
         paramwise = cfg.pop('paramwise_cfg', self.paramwise_cfg)
-        cfg.pop('constructor', None)
+        kind = cfg.pop('constructor', 'DefaultOptimWrapperConstructor')
         if 'optimizer' not in cfg:
             raise ValueError(
                 'optim_wrapper has no `optimizer`, neither for all nor in '
                 f'students[{index}]'
             )
         cfg.setdefault('type', 'OptimWrapper')
-        return DefaultOptimWrapperConstructor(cfg, paramwise)(student)
+        constructor = OPTIM_WRAPPER_CONSTRUCTORS.build(
+            dict(type=kind, optim_wrapper_cfg=cfg, paramwise_cfg=paramwise)
+        )
+        return constructor(student)

@@ -1,0 +1,14 @@
+"""A semi-supervised config out of stock ones."""
+
+from .compose import SemiPlan, compose
+from .data import SemiData, data_of_config, data_of_lists
+from .stock import load_stock
+
+__all__ = [
+    'SemiData',
+    'SemiPlan',
+    'compose',
+    'data_of_config',
+    'data_of_lists',
+    'load_stock',
+]

@@ -1,0 +1,179 @@
+"""The data that a semi-supervised config is made for."""
+
+import copy
+import os
+from pathlib import Path
+from typing import Any, NamedTuple, Optional
+
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.registry import DATASETS
+
+from .pipelines import KEY, without_zero_label
+from .stock import type_name
+
+
+class SemiData(NamedTuple):
+    """Data sets, as configs without what the learners decide.
+
+    Attributes:
+        labelled (dict): A stock data set, with its pipeline.
+        unlabelled (dict): An ``UnlabelledSegDataset`` without pipeline.
+        val (dict, optional): A stock data set with its pipeline; None for
+            the stock config's own.
+        num_classes (int, optional): None for the stock config's own.
+        names (list[str], optional): Unlabelled images, where not the whole
+            folder is meant.
+    """
+
+    labelled: dict[str, Any]
+    unlabelled: dict[str, Any]
+    val: Optional[dict[str, Any]] = None
+    num_classes: Optional[int] = None
+    names: Optional[list[str]] = None
+
+
+def single_dataset(cfg: Config, loader: str) -> dict[str, Any]:
+    """The data set of a loader, out of its repetition.
+
+    Args:
+        cfg (Config): A stock config.
+        loader (str): Such as ``'train_dataloader'``.
+
+    Raises:
+        ValueError: If there are several data sets or mixed images.
+    """
+    dataset = copy.deepcopy(cfg[loader].dataset)
+    while type_name(dataset) == 'RepeatDataset':
+        dataset = dataset.dataset
+    if type_name(dataset) in ('ConcatDataset', 'MultiImageMixDataset'):
+        raise ValueError(
+            f'{loader}.dataset is a {type_name(dataset)}, but one plain data '
+            'set is needed: take a stock config with one (the list of '
+            'labelled images may name images of all folders below '
+            'data_root), or give the data by --dataset'
+        )
+    return dict(dataset)
+
+
+def data_of_lists(
+    cfg: Config,
+    labelled_list: Path,
+    folder: Path,
+    data_root: Optional[Path] = None,
+) -> SemiData:
+    """The stock data set by a list, and a folder of images.
+
+    Args:
+        cfg (Config): A stock config; ``data_root`` is changed in it.
+        labelled_list (Path): Names of the labelled images, as the stock
+            data set lists them: relative to its folder of images and
+            without suffix.
+        folder (Path): Unlabelled images; sub-folders count. Labelled and
+            validation images among them are left out.
+        data_root (Path, optional): The stock data set's folder.
+
+    Raises:
+        FileNotFoundError: If the list, an image or a mask is missing.
+        ValueError: If no unlabelled image is left.
+    """
+    init_default_scope(cfg.get('default_scope') or 'mmseg')
+    if not labelled_list.is_file():
+        raise FileNotFoundError(f'--labelled: no list file {labelled_list}')
+    if data_root is not None:
+        for loader in ('train', 'val', 'test'):
+            if cfg.get(f'{loader}_dataloader'):
+                part = cfg[f'{loader}_dataloader'].dataset
+                _set_root(part, str(data_root.resolve()))
+    labelled = single_dataset(cfg, 'train_dataloader')
+    labelled['ann_file'] = str(labelled_list.resolve())
+    taken = set()
+    for info in _listed(labelled):
+        for key in ('img_path', 'seg_map_path'):
+            if not os.path.isfile(info.get(key) or ''):
+                raise FileNotFoundError(
+                    f'{labelled_list}: a labelled image has no file '
+                    f'{info.get(key)!r}; lines must be names below data_root='
+                    f'{labelled.get("data_root")!r}, img_path='
+                    f'{labelled.get("data_prefix", {}).get("img_path")!r}, '
+                    'without suffix (make_splits.py converts lists; '
+                    '--data-root names the folder)'
+                )
+        taken.add(os.path.realpath(info['img_path']))
+    if not taken:
+        raise ValueError(f'--labelled: {labelled_list} names no image')
+    taken |= _val_images(cfg)
+    unlabelled = dict(
+        type='UnlabelledSegDataset',
+        data_prefix=dict(img_path=str(folder.resolve())),
+    )
+    found = [info['img_path'] for info in _listed(unlabelled)]
+    names = [
+        Path(path).relative_to(folder.resolve()).as_posix()
+        for path in found
+        if os.path.realpath(path) not in taken
+    ]
+    if not names:
+        raise ValueError(
+            f'--unlabelled: all {len(found)} images in {folder} are labelled '
+            'or for validation'
+        )
+    return SemiData(
+        labelled, unlabelled, names=names if len(names) < len(found) else None
+    )
+
+
+def _set_root(dataset: Any, root: str) -> None:
+    while 'dataset' in dataset:
+        dataset = dataset['dataset']
+    dataset['data_root'] = root
+
+
+def _listed(dataset: dict[str, Any]) -> list[dict]:
+    """What a data set finds, without its pipeline."""
+    settings = {key: v for key, v in dataset.items() if key != 'pipeline'}
+    built = DATASETS.build(dict(copy.deepcopy(settings), lazy_init=True))
+    return list(built.load_data_list())
+
+
+def _val_images(cfg: Config) -> set[str]:
+    """Images for validation, as far as they are there."""
+    try:
+        infos = _listed(single_dataset(cfg, 'val_dataloader'))
+    except (AttributeError, KeyError, OSError, AssertionError):
+        return set()
+    return {os.path.realpath(info['img_path']) for info in infos}
+
+
+def data_of_config(cfg: Config, dataset_config: Path) -> SemiData:
+    """Own data, with the pipelines of a stock config.
+
+    Args:
+        cfg (Config): A stock config.
+        dataset_config (Path): ``dataset_config.py`` of the converter for
+            folders of images.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it holds no data sets.
+    """
+    own = Config.fromfile(dataset_config)
+    needed = ('labelled_dataset', 'unlabelled_dataset', 'num_classes')
+    for key in needed:
+        if key not in own:
+            raise ValueError(
+                f'--dataset: {dataset_config} has no {key}; give the '
+                'dataset_config.py that image_folder.py writes'
+            )
+    train = without_zero_label(single_dataset(cfg, 'train_dataloader')[PIPE])
+    labelled = dict(own.labelled_dataset, pipeline=train)
+    unlabelled = {k: v for k, v in own.unlabelled_dataset.items() if k != PIPE}
+    labelled.pop(KEY, None)
+    val = None
+    if 'val_dataloader' in own:
+        test = single_dataset(cfg, 'val_dataloader')[PIPE]
+        val = dict(own.val_dataset, pipeline=without_zero_label(test))
+    return SemiData(labelled, unlabelled, val, own.num_classes)
+
+
+PIPE = 'pipeline'

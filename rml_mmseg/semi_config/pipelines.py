@@ -1,0 +1,98 @@
+"""Pipelines of unlabelled images, after those of labelled ones."""
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+from .stock import type_name
+
+GEOMETRIC = (
+    'Pad',
+    'RandomChoiceResize',
+    'RandomCrop',
+    'RandomFlip',
+    'RandomResize',
+    'RandomRotate',
+    'RandomRotFlip',
+    'Resize',
+    'ResizeShortestEdge',
+    'ResizeToMultiple',
+)
+"""Move image and label map alike, so the map of valid pixels, too."""
+FIXED = ('AdjustGamma', 'CLAHE', 'RGB2Gray', 'Rerange')
+"""Change every image in the same way; all views need them."""
+LEFT_OUT = ('GenerateEdge', 'PhotoMetricDistortion', 'RandomCutOut')
+"""About labels, or random colours, which are the strong views' own part."""
+
+
+def unlabelled_pipeline(
+    train_pipeline: Sequence[dict], learners: int
+) -> list[dict[str, Any]]:
+    """Loading, the geometry of labelled images, and the views.
+
+    Args:
+        train_pipeline (Sequence[dict]): Of a stock config.
+        learners (int): Number of students, each of which has a strong view.
+
+    Returns:
+        list[dict]: The pipeline of ``UnlabelledSegDataset``.
+
+    Raises:
+        ValueError: If a transform is not known to move the label map with
+            the image.
+    """
+    steps: list[dict[str, Any]] = []
+    for step in copy.deepcopy(list(train_pipeline)):
+        name = type_name(step)
+        if name == 'LoadImageFromFile':
+            steps += [dict(step), dict(type='MarkValid')]
+        elif name == 'RandomCrop':
+            # A share of one class is known of labelled images alone.
+            steps.append(dict(step, cat_max_ratio=1.0))
+        elif name in (*GEOMETRIC, *FIXED):
+            steps.append(dict(step))
+        elif name not in ('LoadAnnotations', 'PackSegInputs', *LEFT_OUT):
+            raise ValueError(
+                f'train_pipeline: {name!r} is not known to be right for '
+                'images without labels; known are '
+                f'{", ".join((*GEOMETRIC, *FIXED))}. Take it out of a copy '
+                'of the stock config, or write the pipeline by hand'
+            )
+    if not any(step['type'] == 'MarkValid' for step in steps):
+        raise ValueError('train_pipeline does not begin by LoadImageFromFile')
+    return [
+        *steps,
+        dict(
+            type='WeakStrongViews',
+            strong=[dict(type='PhotometricRandAugment')],
+            num_strong=learners,
+        ),
+        dict(type='CutMix'),
+        dict(type='PackSemiSegInputs'),
+    ]
+
+
+def image_pipeline(test_pipeline: Sequence[dict]) -> list[dict[str, Any]]:
+    """A whole image as in a test, for the start of a stage.
+
+    Args:
+        test_pipeline (Sequence[dict]): Of a stock config.
+    """
+    return [
+        dict(copy.deepcopy(step))
+        for step in test_pipeline
+        if type_name(step) != 'LoadAnnotations'
+    ]
+
+
+def without_zero_label(pipeline: Sequence[dict]) -> list[dict[str, Any]]:
+    """A pipeline for masks whose id 0 is a class."""
+    return [
+        {k: v for k, v in copy.deepcopy(dict(step)).items() if k != KEY}
+        if type_name(step) == 'LoadAnnotations'
+        else copy.deepcopy(dict(step))
+        for step in pipeline
+    ]
+
+
+KEY = 'reduce_zero_label'

@@ -1,0 +1,112 @@
+"""Finding and reading stock configs of mmseg."""
+
+import difflib
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+HEADS = ('decode_head', 'auxiliary_head')
+NORMALISATION = ('mean', 'std', 'bgr_to_rgb', 'rgb_to_bgr')
+
+
+def stock_folder() -> Path:
+    """The folder of the configs that mmseg ships, which may be missing."""
+    spec = find_spec('mmseg')
+    origin = spec.origin if spec is not None else None
+    return Path(origin or '.').parent / '.mim' / 'configs'
+
+
+def load_stock(name: str) -> Config:
+    """Read a stock config.
+
+    Args:
+        name (str): A file, or what mmseg calls it, such as
+            ``'pspnet/pspnet_r50-d8_4xb2-40k_cityscapes-512x1024.py'``,
+            with or without the folder and the suffix.
+
+    Raises:
+        FileNotFoundError: If there is no such config; names near ones.
+        ValueError: If it trains no segmentor by iterations.
+    """
+    path = Path(name)
+    if not path.is_file():
+        wanted = path.with_name(f'{path.name.removesuffix(".py")}.py').name
+        shipped = {p.name: p for p in stock_folder().glob('*/*.py')}
+        if wanted not in shipped:
+            near = difflib.get_close_matches(wanted, shipped, n=3, cutoff=0.5)
+            raise FileNotFoundError(
+                f'{name} is neither a file nor a config of mmseg in '
+                f'{stock_folder()}; near names there: {near}'
+            )
+        path = shipped[wanted]
+    cfg = Config.fromfile(path)
+    check_stock(cfg, str(path))
+    return cfg
+
+
+def check_stock(cfg: Config, name: str) -> None:
+    """Refuse a config that cannot become a learner.
+
+    Args:
+        cfg (Config): What was read.
+        name (str): Its name, for messages.
+
+    Raises:
+        ValueError: If a setting stands against it.
+    """
+    for key in ('model', 'train_dataloader', 'optim_wrapper', 'train_cfg'):
+        if not cfg.get(key):
+            raise ValueError(f'{name} has no {key!r}: it trains nothing')
+    model = cfg.model
+    if 'decode_head' not in model or 'segmentors' in model:
+        raise ValueError(
+            f'{name}: model.type={model.get("type")!r} is no single '
+            'segmentor with a decode_head'
+        )
+    loop = cfg.train_cfg
+    if type_name(loop) == 'EpochBasedTrainLoop' or loop.get('by_epoch'):
+        raise ValueError(
+            f'{name} trains by epochs (train_cfg={dict(loop)}), but a pair '
+            'of data sets has none; give it train_cfg=dict('
+            "type='IterBasedTrainLoop', max_iters=...) and schedulers with "
+            'by_epoch=False'
+        )
+    if 'max_iters' not in loop:
+        raise ValueError(f'{name}: train_cfg has no max_iters: {dict(loop)}')
+    for scheduler in cfg.get('param_scheduler') or ():
+        if not isinstance(scheduler, dict) or scheduler.get('by_epoch', True):
+            raise ValueError(
+                f'{name}: param_scheduler must be a list of schedulers with '
+                f'by_epoch=False, but holds {scheduler}'
+            )
+
+
+def type_name(node: Any) -> str:
+    """The type of a part of a config, without its scope."""
+    kind = node.get('type', '') if isinstance(node, dict) else ''
+    name = kind if isinstance(kind, str) else kind.__name__
+    return name.removeprefix('mmseg.')
+
+
+def heads_of(segmentor: Any) -> Iterator[Any]:
+    """Configs of all heads of a segmentor."""
+    for key in HEADS:
+        heads = segmentor.get(key) or ()
+        yield from heads if isinstance(heads, (list, tuple)) else (heads,)
+
+
+def classes_of(segmentor: Any) -> int:
+    """Number of classes K of a segmentor's last head."""
+    heads = segmentor['decode_head']
+    last = heads[-1] if isinstance(heads, (list, tuple)) else heads
+    return int(last.get('num_classes', 0))
+
+
+def normalisation(cfg: Config) -> dict[str, Any]:
+    """How a stock config normalises images."""
+    preprocessor = cfg.model.get('data_preprocessor') or {}
+    found = {key: preprocessor.get(key) for key in NORMALISATION}
+    return {key: value for key, value in found.items() if value}

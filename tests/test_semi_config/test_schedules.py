@@ -1,0 +1,32 @@
+from mmengine.config import Config
+
+from rml_mmseg.semi_config.schedules import student_schedule
+
+
+def stock(*schedulers):
+    return Config(
+        dict(train_cfg=dict(max_iters=1600), param_scheduler=schedulers)
+    )
+
+
+def test_schedule_is_stretched():
+    cfg = stock(
+        dict(type='LinearLR', begin=0, end=150, by_epoch=False),
+        dict(type='PolyLR', begin=150, end=1600, by_epoch=False),
+    )
+    warm_up, poly = student_schedule(cfg, 400)
+    assert (warm_up['begin'], warm_up['end']) == (0, 38)
+    # The last one ends with the stage, however long that is.
+    assert poly['begin'] == 38 and 'end' not in poly
+    assert student_schedule(cfg, 1600)[0]['end'] == 150
+    assert cfg.param_scheduler[1].end == 1600
+
+
+def test_no_scheduler_is_empty():
+    cfg = stock(dict(type='LinearLR', begin=0, end=2, by_epoch=False))
+    (scheduler,) = student_schedule(cfg, 8)
+    assert (scheduler['begin'], scheduler['end']) == (0, 1)
+
+
+def test_none():
+    assert student_schedule(Config(dict(train_cfg=dict(max_iters=1))), 2) == []

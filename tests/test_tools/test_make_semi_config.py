@@ -1,0 +1,212 @@
+"""Stock configs as mmseg ships them, made small by options."""
+
+import numpy as np
+import pytest
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from rml_mmseg.semi_config.stock import stock_folder
+from tests.test_tools.converter_helpers import photo, save
+from tools.dataset_converters import image_folder
+from tools.misc import make_semi_config
+
+PSPNET = 'pspnet_r50-d8_4xb2-40k_cityscapes-512x1024'
+SEGFORMER = 'segformer_mit-b0_8xb1-160k_cityscapes-1024x1024'
+ADE = 'segformer_mit-b0_8xb2-160k_ade20k-512x512'
+SMALL_PSPNET = (
+    'pretrained=None',
+    'backbone.depth=18',
+    'backbone.base_channels=4',
+    'backbone.stem_channels=4',
+    'decode_head.in_channels=32',
+    'decode_head.channels=8',
+    'auxiliary_head.in_channels=16',
+    'auxiliary_head.channels=8',
+)
+SMALL_SEGFORMER = (
+    'backbone.init_cfg=None',
+    'backbone.embed_dims=8',
+    'backbone.num_layers=1,1,1,1',
+    'backbone.num_heads=1,1,1,1',
+    'decode_head.in_channels=8,8,8,8',
+    'decode_head.channels=8',
+)
+RESIZE = {'scale': (64, 32), 'crop_size': (32, 64)}
+
+
+def options(number, settings):
+    return [f'model.segmentors.{number}.{setting}' for setting in settings]
+
+
+@pytest.fixture
+def cityscapes(tmp_path):
+    """Three labelled images, three others, and one for validation."""
+    root = tmp_path / 'cityscapes'
+    for split, count in (('train', 6), ('val', 1)):
+        for i in range(count):
+            name = f'{split}/a/a_{i}'
+            save(
+                root / f'leftImg8bit/{name}_leftImg8bit.png', photo(32, 64, i)
+            )
+            if i < 3:
+                mask = np.arange(32 * 64).reshape(32, 64) // 512
+                path = f'gtFine/{name}_gtFine_labelTrainIds.png'
+                save(root / path, mask)
+    (tmp_path / 'labelled.txt').write_text('a/a_0\na/a_1\na/a_2\n')
+    return (
+        '--labelled', tmp_path / 'labelled.txt',
+        '--unlabelled', root / 'leftImg8bit/train',
+        '--data-root', root, '--out', tmp_path / 'semi.py',
+    )  # fmt: skip
+
+
+def train(path, tmp_path):
+    """Two iterations and a validation, on few pixels."""
+    cfg = Config.fromfile(path)
+
+    def shrink(node):
+        if isinstance(node, dict):
+            node.update({k: v for k, v in RESIZE.items() if k in node})
+            for value in node.values():
+                shrink(value)
+        elif isinstance(node, list):
+            for value in node:
+                shrink(value)
+
+    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        shrink(cfg[name].dataset)
+        cfg[name].update(num_workers=0, persistent_workers=False)
+    cfg.model.data_preprocessor.size = RESIZE['crop_size']
+    for segmentor in cfg.model.segmentors:
+        if segmentor.test_cfg.mode == 'slide':
+            segmentor.test_cfg.update(crop_size=(32, 64), stride=(32, 32))
+    cfg.train_cfg.update(iters_per_stage=2, burn_in_iters=1, val_interval=2)
+    for group in cfg.param_scheduler.values():
+        for scheduler in group:
+            scheduler.begin = 0
+            if 'end' in scheduler:
+                scheduler.end = 1
+    cfg.default_hooks.logger.interval = 1
+    cfg.default_hooks.pop('visualization')
+    cfg.work_dir = str(tmp_path / 'work')
+    cfg.env_cfg.mp_cfg = {}
+    runner = Runner.from_cfg(cfg)
+    runner.train()
+    assert runner.iter == 2
+    return runner.message_hub
+
+
+def test_pspnet_and_segformer_train(cityscapes, tmp_path, call, capsys):
+    call(
+        make_semi_config, PSPNET, SEGFORMER, *cityscapes, '--cfg-options',
+        *options(0, SMALL_PSPNET), *options(1, SMALL_SEGFORMER),
+    )  # fmt: skip
+    text = capsys.readouterr().out
+    assert '3 labelled and 3 unlabelled images, 2 learners' in text
+    listed = tmp_path / 'semi_unlabelled.txt'
+    assert listed.read_text().split() == [
+        f'a/a_{i}_leftImg8bit.png' for i in (3, 4, 5)
+    ]
+    cfg = Config.fromfile(tmp_path / 'semi.py')
+    sgd, adamw = cfg.optim_wrapper.students
+    assert (sgd.optimizer.type, sgd.optimizer.lr) == ('SGD', 0.01)
+    assert adamw.paramwise_cfg.custom_keys.head.lr_mult == 10.0
+    assert cfg.train_cfg.iters_per_stage == 40000
+    # A warm-up of 1,500 in 160,000 iterations.
+    assert cfg.param_scheduler['students.1'][0].end == 375
+    assert cfg.model.segmentors[1].test_cfg.mode == 'slide'
+    assert cfg.val_evaluator.learners[-1] == 'ensemble'
+    unlabelled = cfg.train_dataloader.dataset.unlabelled
+    assert unlabelled.ann_file == str(listed)
+    hub = train(tmp_path / 'semi.py', tmp_path)
+    for key in (
+        'train/students.0.decode.loss_ce',
+        'train/students.1.loss_self',
+        'val/mIoU',
+        'val/students.1/mIoU',
+    ):
+        assert np.isfinite(hub.get_scalar(key).data[0][-1]), key
+
+
+def test_one_config_for_one_learner_or_two(cityscapes, tmp_path, call):
+    for learners in (1, 2):
+        small = [o for i in range(learners) for o in options(i, SMALL_PSPNET)]
+        call(
+            make_semi_config, PSPNET, *cityscapes, '--force',
+            '--learners', learners, '--iters', 50, '--cfg-options', *small,
+        )  # fmt: skip
+        cfg = Config.fromfile(tmp_path / 'semi.py')
+        assert len(cfg.model.segmentors) == learners
+        assert len(cfg.optim_wrapper.students) == learners
+        views = cfg.train_dataloader.dataset.unlabelled.pipeline[-3]
+        assert views.num_strong == learners
+        assert cfg.train_cfg.burn_in_iters == 5
+        assert ('ensemble' in cfg.model.test_cfg.score) == (learners == 2)
+    with pytest.raises(SystemExit, match='exists; --force'):
+        call(make_semi_config, PSPNET, *cityscapes)
+
+
+def test_own_data_in_stock_networks(tmp_path, call, capsys):
+    for i in range(6):
+        save(tmp_path / f'images/{i}.png', photo(32, 64, i))
+    for i in range(3):
+        mask = np.arange(32 * 64).reshape(32, 64) // 1024
+        save(tmp_path / f'masks/{i}.png', mask)
+    call(
+        image_folder, tmp_path / 'images', tmp_path / 'data',
+        '--masks', tmp_path / 'masks',
+    )  # fmt: skip
+    out = tmp_path / 'data/semi.py'
+    call(
+        make_semi_config, ADE, '--dataset',
+        tmp_path / 'data/dataset_config.py', '--out', out,
+        '--cfg-options', *options(0, SMALL_SEGFORMER),
+        *options(1, SMALL_SEGFORMER), 'train_dataloader.batch_size=2',
+    )  # fmt: skip
+    assert '2 classes in place of 150' in capsys.readouterr().out
+    # The folder can be moved.
+    assert str(tmp_path) not in out.read_text()
+    cfg = Config.fromfile(out)
+    labelled = cfg.train_dataloader.dataset.labelled
+    assert 'reduce_zero_label' not in labelled.pipeline[1]
+    assert cfg.val_evaluator.type == 'LearnersIoUMetric'
+    hub = train(out, tmp_path)
+    assert np.isfinite(hub.get_scalar('val/mIoU').data[0][-1])
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ('list', 'no list file'),
+        ('name', r'a labelled image has no file .*a/zzz_leftImg8bit.png'),
+        ('folder', '--unlabelled: no folder'),
+        ('normalisation', 'data_preprocessor differs'),
+        ('burn_in', '--burn-in=7'),
+        ('suffix', 'must end in .py'),
+    ],
+)
+def test_what_is_wrong_is_named(cityscapes, tmp_path, call, change, message):
+    arguments = dict(zip(cityscapes[::2], cityscapes[1::2]))
+    stocks = [PSPNET]
+    if change == 'list':
+        (tmp_path / 'labelled.txt').unlink()
+    if change == 'name':
+        (tmp_path / 'labelled.txt').write_text('a/zzz\n')
+    if change == 'folder':
+        arguments['--unlabelled'] = tmp_path / 'nowhere'
+    if change == 'normalisation':
+        other = tmp_path / 'other.py'
+        other.write_text(
+            f"_base_ = '{stock_folder()}/pspnet/{PSPNET}.py'\n"
+            'model = dict(data_preprocessor=dict(mean=[0, 0, 0]))\n'
+        )
+        stocks.append(other)
+    if change == 'burn_in':
+        arguments.update({'--iters': 7, '--burn-in': 7})
+    if change == 'suffix':
+        arguments['--out'] = tmp_path / 'semi.txt'
+    pairs = [part for pair in arguments.items() for part in pair]
+    with pytest.raises(SystemExit, match=message):
+        call(make_semi_config, *stocks, *pairs)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left <= {'cityscapes', 'labelled.txt', 'other.py'}
