@@ -8,6 +8,7 @@ from torch import nn
 
 def unwrap(model: nn.Module) -> Any:
     """The model itself where it is wrapped, as by DDP or for TTA."""
-    while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
-        model = model.module
-    return model
+    inner: Any = model
+    while is_model_wrapper(inner) or isinstance(inner, BaseTTAModel):
+        inner = inner.module
+    return inner

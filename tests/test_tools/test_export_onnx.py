@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from mmengine.config import ConfigDict
 from mmengine.registry import init_default_scope
 from mmseg.apis import inference_model, init_model
 from mmseg.registry import MODELS
@@ -44,7 +45,7 @@ def plain_model(folder, cfg, learner):
 
 
 def test_images_become_what_mmseg_predicts(tiny_config):
-    cfg = dict(toy_segmentor(), test_cfg=dict(mode='whole'))
+    cfg = ConfigDict(toy_segmentor(), test_cfg=dict(mode='whole'))
     cfg['data_preprocessor'] = dict(
         type='SegDataPreProcessor',
         mean=[10.0, 20.0, 30.0],

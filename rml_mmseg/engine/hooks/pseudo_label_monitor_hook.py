@@ -52,8 +52,9 @@ class PseudoLabelMonitorHook(Hook):
         ValueError: If a setting is below 1.
     """
 
-    # After MutualEMAHook, before the logger reads the scalars.
-    priority = 'BELOW_NORMAL'
+    # After MutualEMAHook (50), before LoggerHook (60) reads the scalars: as
+    # equals of the logger they would be logged one look too late.
+    priority = 55
 
     def __init__(self, interval: int = 50, window: int = 10) -> None:
         for name, value in (('interval', interval), ('window', window)):

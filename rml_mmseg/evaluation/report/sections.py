@@ -34,7 +34,6 @@ def run_section(
         plots=[plot for plot in plots if plot is not None],
         monitored=any(key.startswith(MONITOR) for key in run.train),
         classes=_classes(run, baseline),
-        learners=_last_scores(run),
         panels=panel_pictures(run, panels),
         hard=hard_images(run),
         config=run.config.pretty_text if run.config else None,
@@ -52,11 +51,6 @@ def _learners(run: Run) -> dict[str, Curve]:
         return named
     curve = run.val.get('mIoU')
     return {'mIoU': curve} if curve else {}
-
-
-def _last_scores(run: Run) -> list[tuple[str, Optional[float]]]:
-    """Each learner's mIoU at the last validation."""
-    return [(name, curve[-1][1]) for name, curve in _learners(run).items()]
 
 
 def _monitored(run: Run, *kinds: str) -> dict[str, Curve]:
