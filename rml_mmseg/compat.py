@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.util
+import os
 import pickle
 import sys
 from importlib.machinery import ModuleSpec
@@ -282,6 +283,32 @@ def name_mlflow_images() -> None:
     MLflowVisBackend.add_image = add_image
 
 
+def separate_restarts() -> None:
+    """Let the processes of an elastic launch find each other once more.
+
+    After a failure torchrun starts them again, with the key-value store of
+    the first attempt, in which they read addresses of processes that are
+    gone: gloo then cannot connect. Every further attempt gets keys of its
+    own, as it had before PyTorch shared the store of the agent. Can be
+    removed when PyTorch separates the attempts again.
+    """
+    # The package has a function of the same name.
+    rendezvous: Any = importlib.import_module('torch.distributed.rendezvous')
+    original = getattr(rendezvous, '_create_c10d_store', None)
+    if original is None:
+        return
+
+    @functools.wraps(original)
+    def create(*args: Any, **kwargs: Any) -> Any:
+        store = original(*args, **kwargs)
+        attempt = os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')
+        if attempt == '0':
+            return store
+        return torch.distributed.PrefixStore(f'attempt_{attempt}', store)
+
+    rendezvous._create_c10d_store = create
+
+
 def _has_accelerator() -> bool:
     """Whether one of the devices that mmengine's launchers know is there."""
     from mmengine.device import get_device
@@ -297,6 +324,8 @@ def apply() -> None:
     allow_checkpoint_types()
     launch_on_cpu()
     wrap_on_cpu()
+    if torch.distributed.is_available():
+        separate_restarts()
     name_mlflow_images()
 
 

@@ -7,7 +7,6 @@ of each cell, relative to the largest, in steps of ``STEP``.
 
 import hashlib
 import io
-import os
 import os.path as osp
 import zipfile
 import zlib
@@ -17,6 +16,8 @@ from typing import Any, Optional
 import numpy as np
 import torch
 from torch import Tensor
+
+from .whole_file import write_whole
 
 TOP_K = 5
 STEP = 1 / 12
@@ -95,12 +96,9 @@ class SoftLabelStore:
                 arrays[f'{i}.{key}'] = value
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **arrays)
-        os.makedirs(self.folder, exist_ok=True)
+        # What a loss of power damages has another checksum.
         path = self.file_of(image)
-        beside = f'{path}.{os.getpid()}'
-        with open(beside, 'wb') as file:
-            file.write(buffer.getvalue())
-        os.replace(beside, path)
+        write_whole(path, buffer.getvalue(), durable=False)
 
     def read(self, image: str) -> list[Tensor]:
         """Logits (K, h, w) of every teacher for an image.

@@ -199,7 +199,8 @@ def main():
         folder.mkdir()
         return folder
 
-    run(fresh('warm_up'))
+    warm_up = fresh('warm_up')
+    assert join(fork(lambda: run(warm_up), warm_up / 'log.txt')) == 0
     whole = fresh('whole')
     begin = time.monotonic()
     process, pipe = start(whole)

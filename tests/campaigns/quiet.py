@@ -1,6 +1,5 @@
 """What the campaigns share: quick runners, and processes without start-up."""
 
-import contextlib
 import os
 import sys
 import traceback
@@ -29,19 +28,19 @@ def fork(work, log):
         return process
     code = 1
     try:
-        with (
-            open(log, 'a') as file,
-            contextlib.redirect_stdout(file),
-            contextlib.redirect_stderr(file),
-        ):
-            try:
-                work()
-                code = 0
-            except SystemExit as error:
-                code = error.code
-            except BaseException:
-                traceback.print_exc()
+        # Progress bars hold the output that was there when they were made.
+        file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        os.dup2(file, 1)
+        os.dup2(file, 2)
+        work()
+        code = 0
+    except SystemExit as error:
+        code = error.code
+    except BaseException:
+        traceback.print_exc()
     finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
         os._exit(code)
 
 

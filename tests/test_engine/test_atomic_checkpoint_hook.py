@@ -8,7 +8,7 @@ import torch
 from mmengine.fileio.backends.registry_utils import backends
 from mmengine.hooks import Hook
 
-from rml_mmseg.engine import whole_file
+from rml_mmseg.datasets import whole_file
 from rml_mmseg.engine.hooks import AtomicCheckpointHook
 from rml_mmseg.engine.whole_checkpoint import CheckpointError
 from tests.toys import toy_runner, val_settings

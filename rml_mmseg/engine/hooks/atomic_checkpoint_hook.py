@@ -10,6 +10,7 @@ from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
+from rml_mmseg.datasets.whole_file import BACKEND, write_whole
 from rml_mmseg.models.utils.settings import check_choice
 
 from ..unwrap import unwrap
@@ -18,7 +19,6 @@ from ..whole_checkpoint import (
     check_checkpoint,
     newest_whole_checkpoint,
 )
-from ..whole_file import BACKEND, write_whole
 
 
 @HOOKS.register_module()

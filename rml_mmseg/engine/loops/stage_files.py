@@ -1,6 +1,6 @@
 """What a stage leaves on the disk so that it can be resumed."""
 
-import os
+import io
 import os.path as osp
 from typing import Any
 
@@ -10,6 +10,7 @@ from mmengine.logging import print_log
 
 from rml_mmseg.datasets import SemiSegDataset
 from rml_mmseg.datasets.soft_labels import SoftLabelStore, fingerprint
+from rml_mmseg.datasets.whole_file import write_whole
 
 from .stage_pass import mend_store, run_stage_pass
 
@@ -86,9 +87,9 @@ class StageFiles:
     def _save(self, name: str, module: torch.nn.Module) -> None:
         path = osp.join(self.root, name)
         if is_main_process():
-            os.makedirs(osp.dirname(path), exist_ok=True)
-            torch.save(module.state_dict(), f'{path}.part')
-            os.replace(f'{path}.part', path)
+            buffer = io.BytesIO()
+            torch.save(module.state_dict(), buffer)
+            write_whole(path, buffer.getvalue())
         barrier()
 
     @staticmethod

@@ -11,15 +11,17 @@ from mmengine.fileio import LocalBackend, register_backend
 BACKEND = 'whole_file'
 
 
-def write_whole(path: str, content: bytes) -> None:
+def write_whole(path: str, content: bytes, durable: bool = True) -> None:
     """Write a file beside its place, then move it there in one step.
 
-    Whatever ends the process or the machine on the way, the place holds the
-    file of before or the new one, never a part.
+    Whatever ends the process on the way, the place holds the file of before
+    or the new one, never a part.
 
     Args:
         path (str): Where the file goes; what was there is replaced.
         content (bytes): All of it.
+        durable (bool): Whether that holds for a loss of power, too, which
+            takes the time of the disk. Defaults to True.
 
     Raises:
         OSError: If it cannot be written, as on a full disk; names the file
@@ -31,8 +33,9 @@ def write_whole(path: str, content: bytes) -> None:
     try:
         with open(beside, 'wb') as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(beside, path)
     except OSError as error:
         _remove(beside)
@@ -44,7 +47,8 @@ def write_whole(path: str, content: bytes) -> None:
             'free. What was written before is whole; make room, or set '
             'another work_dir, and resume',
         ) from error
-    _sync_folder(folder)
+    if durable:
+        _sync_folder(folder)
 
 
 def _remove(path: str) -> None:

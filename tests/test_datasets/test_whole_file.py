@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from mmengine.fileio import get_file_backend
 
-from rml_mmseg.engine import whole_file
-from rml_mmseg.engine.whole_file import BACKEND, write_whole
+from rml_mmseg.datasets import whole_file
+from rml_mmseg.datasets.whole_file import BACKEND, write_whole
 
 
 def test_content_and_no_rest(tmp_path):
