@@ -27,6 +27,11 @@ def image_tensor(image: np.ndarray) -> Tensor:
     return to_tensor(np.ascontiguousarray(image.transpose(2, 0, 1)))
 
 
+def source_places(numbers: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """Indices into the source image (H, W), int64; 0 where not valid."""
+    return np.where(valid, numbers - FIRST, 0).astype(np.int64)
+
+
 @TRANSFORMS.register_module()
 class PackSemiSegInputs(BaseTransform):
     """Pack the views of an unlabelled image for the preprocessor.
@@ -68,7 +73,6 @@ class PackSemiSegInputs(BaseTransform):
             )
         numbers = results['gt_seg_map']
         valid = numbers != PADDING
-        places = np.where(valid, numbers - FIRST, 0).astype(np.int64)
         inputs = dict(
             weak=image_tensor(results['weak']),
             strong=[image_tensor(view) for view in results['strong']],
@@ -78,6 +82,7 @@ class PackSemiSegInputs(BaseTransform):
             if key in results:
                 inputs[key] = torch.as_tensor(results[key])
         if results.get('keep_places'):
+            places = source_places(numbers, valid)
             height, width = results['source_shape']
             rows, columns = np.divmod(places, width)
             fractions = (columns + 0.5) / width, (rows + 0.5) / height
@@ -90,6 +95,7 @@ class PackSemiSegInputs(BaseTransform):
             }
         )
         if 'monitor_mask' in results:
+            places = source_places(numbers, valid)
             labels = results['monitor_mask'].reshape(-1)[places]
             mask = np.where(valid, labels, PADDING).astype(np.int64)
             sample.gt_sem_seg = PixelData(data=torch.from_numpy(mask)[None])

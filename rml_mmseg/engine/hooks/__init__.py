@@ -1,6 +1,7 @@
 """Hooks."""
 
 from .atomic_checkpoint_hook import AtomicCheckpointHook
+from .compile_backbones_hook import CompileBackbonesHook
 from .image_scores_hook import ImageScoresHook
 from .interruption_hook import InterruptionHook
 from .mutual_ema_hook import MutualEMAHook
@@ -9,6 +10,7 @@ from .semi_seg_visualization_hook import SemiSegVisualizationHook
 
 __all__ = [
     'AtomicCheckpointHook',
+    'CompileBackbonesHook',
     'ImageScoresHook',
     'InterruptionHook',
     'MutualEMAHook',

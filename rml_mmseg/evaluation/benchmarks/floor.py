@@ -1,0 +1,78 @@
+"""What the networks of an iteration cost by themselves."""
+
+from typing import Any, Callable
+
+import torch
+from mmengine.optim import OptimWrapperDict
+
+from rml_mmseg.engine.unwrap import unwrap
+from rml_mmseg.models.utils.segmentor_forward import (
+    resize_logits,
+    student_forward,
+)
+
+from .measured_loop import MeasuredLoop
+
+
+def all_wrappers(optim_wrapper: Any) -> list[Any]:
+    """The wrappers of the single optimisers."""
+    if isinstance(optim_wrapper, OptimWrapperDict):
+        return list(optim_wrapper.values())
+    return [optim_wrapper]
+
+
+def make_floor(loop: MeasuredLoop) -> tuple[Callable[[], None], Any]:
+    """The networks' work in one iteration, on fixed tensors.
+
+    The students' forward passes, losses and one backward pass, the
+    teachers' forward passes and the optimisers' steps: no data, no labels
+    to make, nothing mixed, no moving average, no hook.
+
+    Returns:
+        tuple: The function, and the batch it reads.
+    """
+    runner = loop.runner
+    model: Any = unwrap(runner.model)
+    batch = next(loop.dataloader_iterator)
+    model.record = {}
+    data = model.data_preprocessor(batch, True)
+    with runner.optim_wrapper.optim_context(runner.model):
+        model.loss(**data)
+    mixed, model.record = model.record['mixed'], None
+    for rectifier in model.rectifiers:
+        rectifier.discard()
+    inputs, samples = data['inputs'], data['data_samples']['labelled']
+    cfg = model.semi_train_cfg
+    wrappers = all_wrappers(runner.optim_wrapper)
+
+    def floor() -> None:
+        total: Any = 0.0
+        with runner.optim_wrapper.optim_context(runner.model):
+            with torch.no_grad():
+                for teacher in model.teachers:
+                    teacher._forward(inputs['weak'])
+            for student, (view, targets, valid, _) in zip(
+                model.students, mixed
+            ):
+                losses, logits = student_forward(
+                    student,
+                    inputs['labelled'],
+                    samples,
+                    view,
+                    cfg.joint_forward,
+                    cfg.unlabelled_statistics,
+                )
+                logits = resize_logits(student, logits, view.shape[-2:])
+                ids = [labels for _, labels, _ in targets]
+                costs = model.pseudo_label_loss(logits, ids, valid)
+                for name, loss in losses.items():
+                    if 'loss' in name:
+                        total = total + loss
+                for (_, _, weight), cost in zip(targets, costs):
+                    total = total + weight * cost
+        total.backward()
+        for wrapper in wrappers:
+            wrapper.optimizer.step()
+            wrapper.optimizer.zero_grad()
+
+    return floor, batch

@@ -1,0 +1,54 @@
+"""A training whose iterations a benchmark runs itself."""
+
+from typing import Any, Callable, Union
+
+from mmengine.runner import Runner
+from torch import nn
+from torch.utils.data import DataLoader
+
+from rml_mmseg.engine.loops import StagedTrainLoop
+
+# More than any benchmark runs: no validation, no end of a schedule.
+ENDLESS = 10**6
+
+
+class MeasuredLoop(StagedTrainLoop):
+    """Prepares a training and hands its iterations to a function.
+
+    Everything that a Runner does before the first iteration is done; then
+    the function is called once and calls ``iteration`` as it likes.
+
+    Args:
+        runner (Runner): The runner.
+        dataloader (DataLoader | dict): Of the training set.
+        measure (Callable): Called with this loop.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        dataloader: Union[DataLoader, dict],
+        measure: Callable[['MeasuredLoop'], Any],
+    ) -> None:
+        super().__init__(
+            runner,
+            dataloader,
+            iters_per_stage=ENDLESS,
+            val_interval=ENDLESS,
+            initialise=False,
+        )
+        self.measure = measure
+
+    def run(self) -> nn.Module:
+        """Begin the training and call the function."""
+        self.runner.call_hook('before_train')
+        self.runner.call_hook('before_train_epoch')
+        self.runner.model.train()
+        self._resume_within_stage()
+        self.measure(self)
+        return self.runner.model
+
+    def iteration(self) -> None:
+        """One iteration as in a training, waiting for its data included."""
+        self.runner.model.train()
+        self.run_iter(next(self.dataloader_iterator))

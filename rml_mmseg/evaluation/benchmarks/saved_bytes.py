@@ -1,0 +1,40 @@
+"""Memory that a forward pass keeps for its backward pass."""
+
+from typing import Any, Callable
+
+import torch
+from torch import Tensor, nn
+
+
+def saved_bytes(call: Callable[[], Any], network: nn.Module) -> int:
+    """Bytes that autograd keeps after a forward pass.
+
+    Works on the meta device, where nothing is computed: what it finds is
+    exact in shapes, without what an allocator rounds up, workspaces of
+    convolutions and buffers that live only for a moment.
+
+    Args:
+        call (Callable): The forward pass.
+        network (nn.Module): Its weights and buffers do not count.
+
+    Returns:
+        int: Bytes, each storage once.
+    """
+    own = {
+        tensor.untyped_storage()._cdata
+        for tensor in (*network.parameters(), *network.buffers())
+    }
+    sizes: dict[int, int] = {}
+    kept: list[Tensor] = []
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage._cdata not in own:
+            sizes[storage._cdata] = storage.nbytes()
+            # Alive, so that no other storage gets its address.
+            kept.append(tensor)
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+        call()
+    return sum(sizes.values())

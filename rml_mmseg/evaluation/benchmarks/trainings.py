@@ -1,0 +1,152 @@
+"""Small trainings for benchmarks, from any config of this package."""
+
+import copy
+import itertools
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Callable, Optional
+
+import cv2
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from rml_mmseg.datasets.data_root import check_data_roots
+from rml_mmseg.datasets.scene_generator import SceneGenerator
+
+from .measured_loop import MeasuredLoop
+
+LABELLED, UNLABELLED = 4, 8
+_RUNS = itertools.count()
+
+
+def write_stand_in(
+    folder: Path, size: tuple[int, int], num_classes: int
+) -> None:
+    """Write generated scenes, for where a config's data is not there.
+
+    Args:
+        folder (Path): Gets ``img``, ``ann`` and the lists of both sets.
+        size (tuple[int, int]): Height and width, pixels.
+        num_classes (int): Classes of the config; the scenes' own are
+            counted around.
+    """
+    generator = SceneGenerator(0, *size)
+    for part in ('img', 'ann'):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    names = [f'{i:02}' for i in range(LABELLED + UNLABELLED)]
+    for i, name in enumerate(names):
+        image, mask = generator.generate('train', i)[:2]
+        cv2.imwrite(str(folder / 'img' / f'{name}.png'), image)
+        cv2.imwrite(str(folder / 'ann' / f'{name}.png'), mask % num_classes)
+    for kind, part in (
+        ('labelled', names[:LABELLED]),
+        ('unlabelled', names[LABELLED:]),
+    ):
+        (folder / f'{kind}.txt').write_text('\n'.join(part), 'utf-8')
+
+
+def _datasets(node: Any, name: str = 'labelled') -> Iterator[tuple[str, Any]]:
+    """The sets below a data loader's config, with their roles."""
+    if isinstance(node, Mapping):
+        if 'data_prefix' in node:
+            yield name, node
+        for key, value in node.items():
+            if key not in ('data_prefix', 'pipeline'):
+                role = key if key in ('labelled', 'unlabelled') else name
+                yield from _datasets(value, role)
+
+
+def use_stand_in(cfg: Config, folder: Path, size: tuple[int, int]) -> None:
+    """Point the training set of a config at generated scenes."""
+    head = cfg.model.segmentors[0].decode_head
+    write_stand_in(folder, size, head.num_classes)
+    for name, dataset in _datasets(cfg.train_dataloader):
+        prefix = dict(img_path='img')
+        if name == 'labelled':
+            prefix['seg_map_path'] = 'ann'
+            dataset.seg_map_suffix = '.png'
+        dataset.update(
+            data_root=str(folder),
+            data_prefix=prefix,
+            ann_file=f'{name}.txt',
+            img_suffix='.png',
+        )
+
+
+def load_training(
+    config: str,
+    folder: Path,
+    options: Optional[Mapping[str, Any]] = None,
+    size: tuple[int, int] = (360, 480),
+) -> tuple[Config, str]:
+    """A config that trains only, without loading weights or saving any.
+
+    Args:
+        config (str): Path of a config.
+        folder (Path): For logs and, where its data is not there, scenes.
+        options (Mapping, optional): Settings to change.
+        size (tuple[int, int]): Of generated scenes, pixels.
+
+    Returns:
+        tuple[Config, str]: The config, and what it reads.
+    """
+    cfg = Config.fromfile(config)
+    cfg.merge_from_dict(dict(options or {}))
+    cfg.work_dir = str(folder / 'work')
+    cfg.experiment_name = f'{Path(config).stem}_{os.getpid()}'
+    cfg.default_hooks.checkpoint = None
+    cfg.log_level = logging.getLevelName(logging.ERROR)
+    for part in ('val', 'test'):
+        for key in (f'{part}_dataloader', f'{part}_cfg', f'{part}_evaluator'):
+            cfg.pop(key, None)
+    try:
+        check_data_roots(cfg, ['train_dataloader'])
+        source = 'the data of the config'
+    except FileNotFoundError:
+        use_stand_in(cfg, folder / 'scenes', size)
+        source = 'generated scenes, as the data of the config is not there'
+    return cfg, source
+
+
+def without_pretrained(cfg: Any) -> Any:
+    """The config of a network that begins from random weights, in place."""
+    if isinstance(cfg, dict):
+        for key in ('init_cfg', 'pretrained'):
+            found = cfg.get(key)
+            if isinstance(found, str) or (
+                isinstance(found, dict) and found.get('type') == 'Pretrained'
+            ):
+                cfg[key] = None
+        for value in cfg.values():
+            without_pretrained(value)
+    elif isinstance(cfg, (list, tuple)):
+        for value in cfg:
+            without_pretrained(value)
+    return cfg
+
+
+def run_measured(
+    cfg: Config,
+    measure: Callable[[MeasuredLoop], Any],
+    kind: type[MeasuredLoop] = MeasuredLoop,
+) -> Runner:
+    """Set a training up and hand its iterations to a function.
+
+    Args:
+        cfg (Config): Of ``load_training``.
+        measure (Callable): Called with the loop.
+        kind (type): The loop's class.
+
+    Returns:
+        Runner: When the function has returned.
+    """
+    cfg = copy.deepcopy(cfg)
+    # Runners of one name would share their logs.
+    cfg.experiment_name = f'{cfg.experiment_name}_{next(_RUNS)}'
+    without_pretrained(cfg.model)
+    runner = Runner.from_cfg(cfg)
+    runner._train_loop = kind(runner, cfg.train_dataloader, measure)
+    runner.train()
+    return runner

@@ -1,0 +1,189 @@
+"""Every benchmark runs at a tiny size and says what it found."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from rml_mmseg.evaluation.benchmarks import load_training, run_measured
+from tools.benchmarks import (
+    cache,
+    ema,
+    memory,
+    options,
+    paper_memory,
+    pipeline,
+    rectifier,
+    resume,
+    scaling,
+    step,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY = ROOT / 'tests' / 'tiny_mutual.py'
+
+
+@pytest.fixture
+def measure(call, tmp_path, monkeypatch):
+    """Function that runs a benchmark on a CPU and gives its JSON."""
+
+    def run(module, *arguments):
+        out = tmp_path / 'out.json'
+        call(module, *arguments, '--device', 'cpu', '--out', out)
+        return json.loads(out.read_text('utf-8'))
+
+    return run
+
+
+@pytest.fixture
+def tiny(tiny_data, monkeypatch):
+    """Path of the tiny config, with its data in place."""
+    monkeypatch.setenv('DATA_ROOT', str(tiny_data))
+    return TINY
+
+
+def rows_of(content):
+    return next(iter(content['tables'].values()))
+
+
+def test_rectifier(measure):
+    content = measure(
+        rectifier,
+        *('--images', 2, '--channels', 8, '--classes', 5, '--rounds', 2),
+        *('--features', 9, 17, '--labels', 32, 64),
+    )
+    (row,) = rows_of(content)
+    # The loop is the reference that the package is held against.
+    assert row['same_labels'] > 0.999
+    assert row['loop_ms'] > 0 and row['rounds'] == 2
+    assert content['targets'][0]['at_most'] == 2
+
+
+def test_ema(measure):
+    content = measure(ema, '--depth', 18, '--rounds', 2)
+    assert [row['side'] for row in rows_of(content)] == [
+        'package',
+        'mmengine',
+        'loop',
+    ]
+
+
+def test_cache(measure):
+    content = measure(
+        cache,
+        *('--images', 1, '--classes', 7, '--rounds', 1),
+        *('--logits', 9, 17, '--size', 64, 128),
+    )
+    (row,) = rows_of(content)
+    assert row['same_labels'] > 0.98 and row['smaller_than_float32'] > 1
+
+
+@pytest.mark.parametrize('present', [False, True])
+def test_pipeline(measure, tiny_data, present):
+    folder = tiny_data if present else tiny_data / 'absent'
+    for path in (tiny_data / 'img_dir/train').glob('0[4-9].png'):
+        path.unlink()
+    content = measure(
+        pipeline,
+        *('--images', 2, '--rounds', 1, '--data-root', folder),
+        *('--source', 48, 64, '--crop', 32, 48),
+    )
+    assert len(rows_of(content)) == 4
+    assert ('generated' in content['notes'][0]) != present
+
+
+def test_step(measure, tiny):
+    content = measure(
+        step, tiny, '--rounds', 2, '--warm-up', 1, '--breakdown', 1
+    )
+    rows = {row['side']: row for row in rows_of(content)}
+    assert set(rows) == {'floor', 'step', 'look', 'stock supervised'}
+    assert rows['floor']['over_floor'] == 1
+    parts = content['tables'][list(content['tables'])[1]]
+    assert {'teachers', 'students', 'EMA', 'rectifier', 'data wait'} <= {
+        part['part'] for part in parts
+    }
+    assert sum(part['percent'] for part in parts) == pytest.approx(100)
+    assert len(content['targets']) == 4
+
+
+def test_options(measure, tiny):
+    content = measure(
+        options,
+        tiny,
+        *('--rounds', 1, '--warm-up', 0),
+        *('--options', 'joint_forward', 'with_cp'),
+    )
+    rows = {row['option']: row for row in rows_of(content)}
+    # Checkpointing must save memory, or it was not switched on.
+    assert rows['with_cp']['memory'] < 1
+
+
+def test_resume(measure, tiny):
+    content = measure(resume, tiny, '--iteration', 500, '--rounds', 1)
+    assert [row['side'] for row in rows_of(content)] == [
+        'fresh',
+        'resumed',
+        'resumed as the fork does',
+    ]
+    assert 'more minutes' in content['notes'][-1]
+
+
+def test_scaling(measure):
+    content = measure(
+        scaling,
+        *('--processes', '--classes', 4, 8, '--sides', 32, 48, '--rounds', 2),
+    )
+    assert len(content['tables']) == 2 and len(content['targets']) == 2
+
+
+def test_two_processes(tiny, monkeypatch):
+    monkeypatch.setenv('PYTHONPATH', str(ROOT))
+    args = scaling.parse_args(
+        [str(tiny), '--iterations', '2', '--device', 'cpu']
+    )
+    found = scaling.train(2, args)
+    assert len(found['seconds']) == 2 and found['batch'] == 2
+
+
+def test_memory(measure, tiny):
+    content = measure(memory, tiny, '--first', 1, '--last', 3, '--traced', 2)
+    assert [row['iteration'] for row in rows_of(content)] == [1, 2, 3]
+    assert len(content['targets']) == 2
+
+
+def test_memory_of_the_paper_is_computed(measure):
+    path = ROOT / 'configs/rml/deeplabv2_deeplabv2_city_1-8.py'
+    (row,) = rows_of(measure(paper_memory, path))
+    # Two DeepLabV2 on ResNet-101, each of 43 to 63 million weights.
+    assert 80 < row['weights of students, million'] < 130
+    assert row['images a step'] == 4
+    fixed = row['weights, gradients, optimisers, teachers, GB']
+    # SGD: weights, gradients, momentum and teachers, 4 bytes each.
+    assert fixed == pytest.approx(
+        row['weights of students, million'] * 16 / 1000
+    )
+    assert row['activations with_cp, GB'] < row['activations, GB']
+    half = row['activations in 16 bits, GB'] / row['activations, GB']
+    assert 0.45 < half < 0.65
+
+
+def test_training_without_data_reads_generated_scenes(tmp_path, monkeypatch):
+    monkeypatch.setenv('DATA_ROOT', str(tmp_path / 'absent'))
+    cfg, source = load_training(TINY, tmp_path, size=(48, 64))
+    assert 'generated' in source
+    losses = []
+
+    def measure(loop):
+        loop.iteration()
+        losses.append(loop.iter)
+
+    run_measured(cfg, measure)
+    assert losses == [1]
+
+
+def test_float16_asks_for_a_gpu(call, monkeypatch):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    with pytest.raises(SystemExit, match='bfloat16'):
+        call(options, '--options', 'float16')

@@ -1,0 +1,121 @@
+"""Time what settings gain or lose in a training iteration."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+
+from rml_mmseg.evaluation.benchmarks import (
+    MeasuredLoop,
+    Report,
+    add_report_arguments,
+    alternate,
+    load_training,
+    peak_extra_bytes,
+    run_measured,
+)
+
+DEFAULT = 'configs/rml/mobilenetv2_vit_camvid_1-8.py'
+JOINT = 'model.semi_train_cfg.joint_forward'
+LAST = 'model.semi_train_cfg.channels_last'
+KIND = 'optim_wrapper.type'
+# Of each option, what is set without it and with it.
+OPTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    'bfloat16': ({}, {KIND: 'BFloat16OptimWrapper'}),
+    'float16': ({}, {KIND: 'AmpOptimWrapper'}),
+    'channels_last': ({LAST: False}, {LAST: True}),
+    'joint_forward': ({JOINT: False}, {JOINT: True}),
+    'with_cp': ({}, {}),
+    'compile': ({}, {'compile': True}),
+    'compile_backbones': ({}, {}),
+}
+DEFAULT_OPTIONS = ('bfloat16', 'channels_last', 'joint_forward', 'with_cp')
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', nargs='?', default=DEFAULT)
+    parser.add_argument(
+        '--options', nargs='+', choices=OPTIONS, default=DEFAULT_OPTIONS
+    )
+    parser.add_argument('--rounds', type=int, default=10)
+    parser.add_argument('--warm-up', type=int, default=2)
+    add_report_arguments(parser)
+    return parser.parse_args(argv)
+
+
+def with_option(cfg: Config, option: str, used: bool) -> Config:
+    """A copy of a config with or without an option."""
+    cfg = cfg.copy()
+    cfg.merge_from_dict(OPTIONS[option][used])
+    if option == 'with_cp' and used:
+        for segmentor in cfg.model.segmentors:
+            segmentor.backbone.with_cp = True
+    if option == 'compile_backbones' and used:
+        cfg.custom_hooks = [
+            *cfg.get('custom_hooks', []),
+            dict(type='CompileBackbonesHook'),
+        ]
+    return cfg
+
+
+def measure(
+    cfg: Config, option: str, args: argparse.Namespace
+) -> dict[str, Any]:
+    """One row: iterations with and without an option, by turns."""
+    row: dict[str, Any] = {}
+
+    def both(without: MeasuredLoop, used: MeasuredLoop) -> None:
+        sides = dict(without=without.iteration, used=used.iteration)
+        times = alternate(sides, args.rounds, args.warm_up, device=args.device)
+        memory = {
+            name: peak_extra_bytes(call, args.device) / 1e6
+            for name, call in sides.items()
+        }
+        row.update(
+            option=option,
+            without_ms=1000 * times['without'].median(),
+            with_ms=1000 * times['used'].median(),
+            time=times['used'].over(times['without']),
+            cpu_time=times['used'].over(times['without'], 'cpu'),
+            without_MB=memory['without'],
+            with_MB=memory['used'],
+            memory=memory['used'] / max(memory['without'], 1e-9),
+        )
+
+    run_measured(
+        with_option(cfg, option, False),
+        lambda without: run_measured(
+            with_option(cfg, option, True), lambda used: both(without, used)
+        ),
+    )
+    return row
+
+
+def main() -> None:
+    """Run the benchmark."""
+    args = parse_args()
+    if 'float16' in args.options and not torch.cuda.is_available():
+        raise SystemExit(
+            'error: --options float16 needs a GPU; take bfloat16 on a CPU'
+        )
+    report = Report('Settings that trade time and memory', args.device)
+    with tempfile.TemporaryDirectory() as folder:
+        cfg, source = load_training(args.config, Path(folder))
+        # Waiting for data would hide what is compared.
+        cfg.train_dataloader.num_workers = 0
+        cfg.train_dataloader.persistent_workers = False
+        report.note(f'{args.config}, reading {source}.')
+        rows = [measure(cfg, option, args) for option in args.options]
+    report.table('An iteration with an option over one without', rows)
+    report.finish(args.out)
+
+
+if __name__ == '__main__':
+    main()

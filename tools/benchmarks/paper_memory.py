@@ -1,0 +1,135 @@
+"""Compute the memory of configs on one GPU, without one."""
+
+from __future__ import annotations
+
+import argparse
+import copy
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
+from torch import nn
+
+from rml_mmseg.evaluation.benchmarks import Report, add_report_arguments
+from rml_mmseg.evaluation.benchmarks.saved_bytes import saved_bytes
+from rml_mmseg.evaluation.benchmarks.trainings import without_pretrained
+from rml_mmseg.models.utils.learner_cfg import learner_cfg
+
+CONFIGS = [
+    'configs/rml/deeplabv2_deeplabv2_city_1-8.py',
+    'configs/rml/deeplabv2_setr_city_1-8.py',
+    'configs/rml/setr_setr_city_1-8.py',
+    'configs/rml/deeplabv2_deeplabv2_voc_1-8.py',
+    'configs/rml/segformer_dinov2_city_1-8.py',
+]
+# Float32 numbers that an optimiser keeps for each weight.
+STATES = {'SGD': 1, 'Adam': 2, 'AdamW': 2}
+FLOAT, GB = 4, 1e9
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('configs', nargs='*', default=CONFIGS)
+    add_report_arguments(parser)
+    return parser.parse_args(argv)
+
+
+def build(cfg: dict, checkpointing: bool, dtype: torch.dtype) -> nn.Module:
+    """A segmentor without numbers, for shapes alone."""
+    cfg = without_pretrained(learner_cfg(copy.deepcopy(cfg), {}))
+    if checkpointing:
+        cfg['backbone']['with_cp'] = True
+    network: nn.Module = MODELS.build(cfg)
+    return network.to('meta', dtype).train()
+
+
+def activation_bytes(
+    cfg: dict,
+    images: int,
+    crop: tuple[int, int],
+    checkpointing: bool = False,
+    dtype: torch.dtype = torch.float32,
+) -> int:
+    """What a student keeps for its backward pass.
+
+    A backbone without checkpointing keeps all. Logits are counted at the
+    size of the image too, in float32, with their log-softmax: once for the
+    loss on labels, once for that on pseudo labels.
+    """
+    try:
+        network: Any = build(cfg, checkpointing, dtype)
+    except TypeError:
+        network = build(cfg, False, dtype)
+    batch = torch.empty(images, 3, *crop, device='meta', dtype=dtype)
+
+    def forward() -> None:
+        features = network.extract_feat(batch)
+        network.decode_head.forward(features)
+        if network.with_auxiliary_head:
+            heads = network.auxiliary_head
+            single = not isinstance(heads, nn.ModuleList)
+            for head in [heads] if single else heads:
+                head.forward(features)
+
+    full = images * network.num_classes * crop[0] * crop[1] * FLOAT
+    return saved_bytes(forward, network) + 2 * full
+
+
+def row_of(path: str) -> dict[str, Any]:
+    """Memory of one config."""
+    cfg = Config.fromfile(path)
+    segmentors, wrapper = cfg.model.segmentors, cfg.optim_wrapper
+    pairs = cfg.train_dataloader.batch_size
+    k = cfg.train_dataloader.dataset.get('k', 1)
+    crop = tuple(cfg.model.data_preprocessor['size'])
+    own = wrapper.get('students') or [wrapper] * len(segmentors)
+    fixed = weights = 0
+    for segmentor, rule in zip(segmentors, own):
+        network = build(segmentor, False, torch.float32)
+        count = sum(p.numel() for p in network.parameters())
+        states = STATES.get(rule['optimizer']['type'], 2)
+        # The weights, their gradients, the optimiser's and the teacher's.
+        fixed += count * FLOAT * (3 + states)
+        weights += count
+    images = pairs * (1 + k)
+    soft = len(segmentors) * pairs * k * FLOAT * crop[0] * crop[1]
+    soft *= segmentors[0]['decode_head']['num_classes']
+
+    def activations(**kwargs: Any) -> float:
+        found = [
+            activation_bytes(s, images, crop, **kwargs) for s in segmentors
+        ]
+        return sum(found)
+
+    plain = activations()
+    return {
+        'config': path.split('/')[-1],
+        'images a step': images,
+        'weights of students, million': weights / 1e6,
+        'weights, gradients, optimisers, teachers, GB': fixed / GB,
+        'activations, GB': plain / GB,
+        'soft labels, GB': soft / GB,
+        'sum, GB': (fixed + plain + soft) / GB,
+        'activations in 16 bits, GB': activations(dtype=torch.bfloat16) / GB,
+        'activations with_cp, GB': activations(checkpointing=True) / GB,
+    }
+
+
+def main() -> None:
+    """Run the tool."""
+    args = parse_args()
+    init_default_scope('mmseg')
+    report = Report('Memory of configs on one GPU, computed', args.device)
+    report.note(
+        'From shapes, not measured: without what the allocator rounds up, '
+        'workspaces of convolutions and what lives only for a moment.'
+    )
+    report.table('Each GPU', [row_of(path) for path in args.configs])
+    report.finish(args.out)
+
+
+if __name__ == '__main__':
+    main()
