@@ -98,6 +98,7 @@ VALIDATION = """val_dataloader = dict(
 test_dataloader = val_dataloader
 val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
 test_evaluator = val_evaluator
+custom_hooks = [dict(type='ImageScoresHook')]
 """
 SEMI = """train_dataloader = dict(
     sampler=dict(_delete_=True, type='SemiSegSampler'),
@@ -111,9 +112,14 @@ SEMI = """train_dataloader = dict(
 )
 """
 MUTUAL = """optim_wrapper = dict(constructor='MutualOptimWrapperConstructor')
-custom_hooks = [dict(type='MutualEMAHook', momentum=0.99)]
+custom_hooks = [
+    dict(type='MutualEMAHook', momentum=0.99),
+    dict(type='PseudoLabelMonitorHook'),
+    dict(type='SemiSegVisualizationHook', interval={interval}),
 """
-SCORED = """val_evaluator = dict(
+SCORED = """    dict(type='ImageScoresHook'),
+]
+val_evaluator = dict(
     type='LearnersIoUMetric', learners=_base_.model.test_cfg.score
 )
 test_evaluator = val_evaluator

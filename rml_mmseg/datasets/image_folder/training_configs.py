@@ -35,11 +35,11 @@ class Networks(NamedTuple):
 
 NETWORKS = {
     'small': Networks(
-        'mobilenetv2_deeplabv3plus_small',
+        'mobilenetv2_small',
         'mutual_mobilenetv2_vit_small',
         ('mobilenetv2', 'vit'),
-        'adamw_2k',
-        'MobileNetV2 with DeepLabV3+, and a transformer over ResNet-18; '
+        'adamw_1k',
+        'MobileNetV2, and a transformer over ResNet-18; '
         'pretrained where WEIGHTS_ROOT has the weights',
     ),
     'tiny': Networks(
@@ -177,8 +177,8 @@ def config_texts(out: Path, plan: TrainingPlan) -> dict[str, str]:
         )
         + SEMI
         + _run_text(plan, burn_in=plan.iters // 2)
-        + MUTUAL
-        + (SCORED if plan.has_val else '')
+        + MUTUAL.format(interval=_interval(plan))
+        + (SCORED if plan.has_val else ']\n')
     )
     return texts
 
@@ -202,8 +202,12 @@ def _head(title: str, out: Path, plan: TrainingPlan, model: str) -> str:
     )
 
 
+def _interval(plan: TrainingPlan) -> int:
+    return max(1, plan.iters // 4)
+
+
 def _run_text(plan: TrainingPlan, burn_in: int) -> str:
-    interval = max(1, plan.iters // 4)
+    interval = _interval(plan)
     text = _lines(
         'train_cfg = dict(',
         f'    iters_per_stage={plan.iters},',
