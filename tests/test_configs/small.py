@@ -20,13 +20,14 @@ BACKBONES = {
         out_indices=[0, 1, 2, 3],
     ),
 }
-# Channels of a level, or of every level, that a small backbone gives out.
+# Channels of the levels that a small backbone gives out, the last being what
+# a head of one level reads.
 WIDTHS = {
-    'mmpretrain.ResNet': 64,
-    'MobileNetV2': 32,
-    'MixVisionTransformer': 8,
-    'mmpretrain.ConvNeXt': 8,
-    'mmpretrain.VisionTransformer': 16,
+    'mmpretrain.ResNet': [64],
+    'MobileNetV2': [8, 8, 16, 32],
+    'MixVisionTransformer': [8] * 4,
+    'mmpretrain.ConvNeXt': [8] * 4,
+    'mmpretrain.VisionTransformer': [16] * 4,
 }
 
 
@@ -50,24 +51,23 @@ def shrink_segmentor(segmentor: ConfigDict) -> None:
     if changes is None or 'base_channels' in backbone:
         return
     backbone.update(changes)
-    width = WIDTHS.get(backbone.type)
+    widths = WIDTHS.get(backbone.type, [])
     if segmentor.get('neck'):
         segmentor.neck.update(
             in_channels=32, embed_dims=12, num_layers=1, num_heads=2
         )
-        width = 12
+        widths = [8, 16, 12]
     for name in HEADS:
         heads = segmentor.get(name) or []
         for head in heads if isinstance(heads, list) else [heads]:
-            shrink_head(head, width)
+            shrink_head(head, widths)
 
 
-def shrink_head(head: ConfigDict, width: int) -> None:
-    levels = head.in_channels
-    if isinstance(levels, (list, tuple)):
-        head.in_channels = [width] * len(levels)
+def shrink_head(head: ConfigDict, widths: list[int]) -> None:
+    if isinstance(head.in_channels, (list, tuple)):
+        head.in_channels = widths
     else:
-        head.in_channels = width
+        head.in_channels = widths[-1]
     head.channels = 32 if head.type == 'DeepLabV2Head' else 8
     if head.get('num_convs') == 0:
         head.channels = sum(head.in_channels)

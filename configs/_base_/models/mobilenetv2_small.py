@@ -1,4 +1,5 @@
-# MobileNetV2 with a narrow DeepLabV3+ head, output stride 16: for two cores.
+# MobileNetV2 with a narrow SegFormer head, output stride 16: for two cores.
+# With a DeepLabV3+ head rare classes are still at zero after 1,000 steps.
 preprocessor = dict(
     mean=[123.675, 116.28, 103.53],
     std=[58.395, 57.12, 57.375],
@@ -23,13 +24,10 @@ mobilenetv2 = dict(
         ),
     ),
     decode_head=dict(
-        type='DepthwiseSeparableASPPHead',
-        in_channels=320,
-        in_index=3,
+        type='SegformerHead',
+        in_channels=[24, 32, 96, 320],
+        in_index=[0, 1, 2, 3],
         channels=96,
-        dilations=(1, 2, 4),
-        c1_in_channels=24,
-        c1_channels=24,
         dropout_ratio=0.1,
         num_classes=11,
         norm_cfg=norm_cfg,
