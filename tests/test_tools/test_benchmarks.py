@@ -156,8 +156,8 @@ def test_memory(measure, tiny):
 def test_memory_of_the_paper_is_computed(measure):
     path = ROOT / 'configs/rml/deeplabv2_deeplabv2_city_1-8.py'
     (row,) = rows_of(measure(paper_memory, path))
-    # Two DeepLabV2 on ResNet-101, each of 43 to 63 million weights.
-    assert 80 < row['weights of students, million'] < 130
+    # Two DeepLabV2 on ResNet-101, which has 42.5 million weights itself.
+    assert 90 < row['weights of students, million'] < 140
     assert row['images a step'] == 4
     fixed = row['weights, gradients, optimisers, teachers, GB']
     # SGD: weights, gradients, momentum and teachers, 4 bytes each.
