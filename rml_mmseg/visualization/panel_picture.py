@@ -57,7 +57,7 @@ def draw_panels(
     if legend:
         patches = [
             Patch(
-                facecolor=tuple(c / 255 for c in colour),
+                facecolor='#{:02x}{:02x}{:02x}'.format(*colour),
                 edgecolor='0.6',
                 label=name,
             )

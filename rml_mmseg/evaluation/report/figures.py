@@ -18,7 +18,7 @@ COLOURS = (
 )
 """Colours that can be told apart on white and on near black."""
 SIZE = (4.6, 3.0)
-SETTINGS = {
+SETTINGS: Any = {
     # Text stays text: the page's font, and small files.
     'svg.fonttype': 'none',
     # The same plot gets the same ids, and so the same file.
@@ -90,6 +90,7 @@ def plot_curves(
     axes.set_title(title, fontsize=10)
     axes.set_xlabel('iteration')
     axes.set_ylabel(unit)
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(alpha=0.2)
     if len(curves) > 1:
         columns = 2 if max(map(len, curves)) < 24 else 1

@@ -23,7 +23,8 @@ def data_uri(picture: np.ndarray, quality: int = 85) -> str:
     )
     if not done:
         raise ValueError('a picture cannot be encoded as JPEG')
-    return 'data:image/jpeg;base64,' + base64.b64encode(encoded).decode()
+    text = base64.b64encode(encoded.tobytes()).decode()
+    return f'data:image/jpeg;base64,{text}'
 
 
 def spread(items: Sequence, most: int) -> list:

@@ -99,8 +99,13 @@ def _monitor_plots(run: Run) -> list[Optional[Markup]]:
             'classes',
         ),
         plot_curves(
-            _monitored(run, 'prototype_drift', 'nearest_prototypes'),
-            'Prototypes: drift and nearest pair',
+            _monitored(run, 'prototype_drift'),
+            'Drift of the prototypes from look to look',
+            'distance',
+        ),
+        plot_curves(
+            _monitored(run, 'nearest_prototypes'),
+            'Nearest pair of prototypes',
             'distance',
         ),
     ]
