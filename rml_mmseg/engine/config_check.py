@@ -37,6 +37,9 @@ def check_config(cfg: Mapping[str, Any]) -> None:
         ValueError: Naming the setting, what it is, and what would be right.
     """
     _check_names(cfg)
+    for key in ('model', 'train_cfg'):
+        if not isinstance(cfg.get(key) or {}, Mapping):
+            raise ValueError(f'{key} must be a dict, got {cfg[key]!r}')
     model = cfg.get('model') or {}
     if model.get('type') != 'MutualSemiSegmentor' or not cfg.get('train_cfg'):
         return

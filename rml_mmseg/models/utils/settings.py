@@ -42,6 +42,12 @@ def prediction_key(name: str) -> str:
     return f'pred_{name.replace(".", "_")}'
 
 
+def _is_number(value: Any) -> bool:
+    """Whether a value is a finite number; True and False are none."""
+    real = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return real and math.isfinite(value)
+
+
 @dataclass(frozen=True)
 class SemiTrainCfg:
     """Settings of ``semi_train_cfg``; each is checked when it is built.
@@ -101,7 +107,31 @@ class SemiTrainCfg:
         self._check(learners)
         return self
 
+    def _check_types(self) -> None:
+        """Refuse what is of another type than its default, such as '0.5'."""
+        for item in fields(self):
+            value = getattr(self, item.name)
+            default = item.default
+            if item.name == 'confidence':
+                right, wanted = value is None or _is_number(value), 'a number'
+            elif item.name == 'loss':
+                right, wanted = isinstance(value, Mapping), 'a config'
+            elif item.name == 'ramp_up_iters':
+                right = _is_number(value) and value == int(value)
+                wanted = 'a whole number'
+            elif _is_number(default):
+                right, wanted = _is_number(value), 'a number'
+            else:
+                right = isinstance(value, type(default))
+                wanted = f'a {type(default).__name__}'
+            if not right:
+                raise ValueError(
+                    f'semi_train_cfg.{item.name} must be {wanted}, got '
+                    f'{value!r}'
+                )
+
     def _check(self, learners: int) -> None:
+        self._check_types()
         for name in ('unsup_weight', 'self_weight', 'peer_weight'):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):

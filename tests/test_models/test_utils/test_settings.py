@@ -1,4 +1,5 @@
 import math
+import re
 
 import pytest
 from hypothesis import given
@@ -148,3 +149,23 @@ def test_did_you_mean():
         "; did you mean 'self_weight'?"
     )
     assert did_you_mean('zzz', ['self_weight']) == ''
+
+
+@pytest.mark.parametrize(
+    ('setting', 'value', 'wanted'),
+    [
+        ('unsup_weight', None, 'a number'),
+        ('self_weight', '0.5', 'a number'),
+        ('peer_weight', True, 'a number'),
+        ('peer_weight', float('nan'), 'a number'),
+        ('confidence', 'high', 'a number'),
+        ('ramp_up_iters', 1.5, 'a whole number'),
+        ('joint_forward', 1, 'a bool'),
+        ('p0', None, 'a str'),
+        ('loss', 'PseudoLabelLoss', 'a config'),
+    ],
+)
+def test_other_types_are_named(setting, value, wanted):
+    message = f'semi_train_cfg.{setting} must be {wanted}, got {value!r}'
+    with pytest.raises(ValueError, match=re.escape(message)):
+        SemiTrainCfg.build({setting: value}, 2)
