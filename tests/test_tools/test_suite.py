@@ -369,6 +369,7 @@ def test_camvid_ladder(monkeypatch, tmp_path):
     assert cfg_options(runs[0].options) == [
         'train_cfg.iters_per_stage=400',
         'train_cfg.burn_in_iters=200',
+        'param_scheduler.0.periods=[200,200]',
         'train_cfg.val_interval=400',
         'randomness.seed=0',
     ]

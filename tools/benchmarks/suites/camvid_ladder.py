@@ -27,6 +27,7 @@ methods = dict(
 options = {
     'train_cfg.iters_per_stage': 400,
     'train_cfg.burn_in_iters': 200,
+    'param_scheduler.0.periods': [200, 200],
     'train_cfg.val_interval': 400,
 }
 seeds = [0]
