@@ -71,6 +71,11 @@ def check_names(names: Iterable[str], source: str = 'names') -> list[str]:
                 f'{source}: {name!r} is no image name; it must be one line '
                 f'with no blanks around it'
             )
+        if '\0' in name:
+            raise ValueError(
+                f'{source}: {name!r} is no image name; no file has a zero '
+                'byte in its name'
+            )
         windows_drive = len(name) > 1 and name[1] == ':'
         if name.startswith(('/', '\\', '~')) or windows_drive:
             raise ValueError(

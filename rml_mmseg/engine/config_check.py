@@ -104,7 +104,13 @@ def _check_learners(cfg: Mapping[str, Any], model: Mapping[str, Any]) -> None:
     if isinstance(evaluators, Mapping):
         evaluators = [evaluators]
     for evaluator in evaluators:
-        for name in evaluator.get('learners') or []:
+        learners = evaluator.get('learners') or []
+        if not isinstance(learners, (list, tuple)):
+            raise ValueError(
+                f'val_evaluator.learners must be a list of names, got '
+                f'{learners!r}'
+            )
+        for name in learners:
             check_choice('val_evaluator.learners', name, names)
             if name not in scored:
                 raise ValueError(

@@ -82,6 +82,7 @@ def test_split_order_refuses_an_empty_side(count):
     'name',
     [
         '/etc/a',
+        'a\0b',
         'C:\\a',
         '~/a',
         '\\\\host\\a',

@@ -55,6 +55,11 @@ def test_a_good_config():
             dict(val_evaluator=[dict(learners=['teachers.1'])]),
             r"'teachers.1'.*model.test_cfg.score, which is \['students.1'\]",
         ),
+        (
+            dict(val_evaluator=dict(learners='students.1')),
+            "learners must be a list of names, got 'students.1'",
+        ),
+        (dict(model=[1]), r'model must be a dict, got \[1\]'),
         (dict(runner_type='FlexibleRunner'), 'FSDP and DeepSpeed.*DDP'),
     ],
 )
