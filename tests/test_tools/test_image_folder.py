@@ -150,7 +150,7 @@ class TestImageFolder:
         assert ids(out / 'ann_dir/train/city/1.png') == expected
         assert (out / 'classes.txt').read_text() == 'class_0\nclass_1\n'
         cfg = Config.fromfile(str(out / 'rml.py'))
-        assert 'val_dataloader' not in cfg and cfg.val_cfg is None
+        assert 'val_dataloader' not in cfg and 'val_cfg' not in cfg
 
     def test_labelme(self, tmp_path, call):
         images, out, *_ = self._source(tmp_path, 0, 4)

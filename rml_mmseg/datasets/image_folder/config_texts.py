@@ -111,8 +111,22 @@ SEMI = """train_dataloader = dict(
     ),
 )
 """
-MUTUAL = """optim_wrapper = dict(constructor='MutualOptimWrapperConstructor')
-custom_hooks = [
+OPTIMISER = """optim_wrapper = dict(
+    type='OptimWrapper',
+{constructor}    optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.01),
+{paramwise})
+param_scheduler = [
+    dict(type='PolyLR', eta_min=0.0, power=0.9, begin=0, by_epoch=False)
+]
+"""
+CONSTRUCTOR = """    constructor='MutualOptimWrapperConstructor',
+"""
+PARAMWISE = """    # Pretrained backbones and transformers bear no such rate.
+    paramwise_cfg=dict(
+        custom_keys=dict(backbone=dict(lr_mult=0.25), neck=dict(lr_mult=0.25))
+    ),
+"""
+MUTUAL = """custom_hooks = [
     dict(type='MutualEMAHook', momentum=0.99),
     dict(type='PseudoLabelMonitorHook'),
     dict(type='SemiSegVisualizationHook', interval={interval}),

@@ -9,7 +9,16 @@ import numpy as np
 
 import rml_mmseg
 
-from .config_texts import DATA, MUTUAL, SCORED, SEMI, VALIDATION
+from .config_texts import (
+    CONSTRUCTOR,
+    DATA,
+    MUTUAL,
+    OPTIMISER,
+    PARAMWISE,
+    SCORED,
+    SEMI,
+    VALIDATION,
+)
 
 STRIDE = 16
 
@@ -22,14 +31,14 @@ class Networks(NamedTuple):
         pair (str): Base of the pair, likewise.
         names (tuple[str, str]): What the pair's base calls its segmentors;
             the first is the baseline's.
-        schedule (str): ``_base_/schedules/{schedule}.py``.
+        pretrained (bool): Whether their backbones have weights to load.
         about (str): What they are, for the reader.
     """
 
     single: str
     pair: str
     names: tuple[str, str]
-    schedule: str
+    pretrained: bool
     about: str
 
 
@@ -38,7 +47,7 @@ NETWORKS = {
         'mobilenetv2_small',
         'mutual_mobilenetv2_vit_small',
         ('mobilenetv2', 'vit'),
-        'adamw_1k',
+        True,
         'MobileNetV2, and a transformer over ResNet-18; '
         'pretrained where WEIGHTS_ROOT has the weights',
     ),
@@ -46,7 +55,7 @@ NETWORKS = {
         'resnet_tiny',
         'mutual_resnet_vit_tiny',
         ('resnet', 'vit'),
-        'adamw_1400',
+        False,
         'a narrow ResNet-18 and a small transformer from random weights, '
         'for a try-out',
     ),
@@ -159,7 +168,7 @@ def config_texts(out: Path, plan: TrainingPlan) -> dict[str, str]:
             f'    decode_head=dict(num_classes={len(plan.classes)}),',
             ')',
         )
-        + _run_text(plan, burn_in=0),
+        + _run_text(plan, mutual=False),
     }
     segmentors = [
         f'{name} = _base_.{name}\n'
@@ -176,7 +185,7 @@ def config_texts(out: Path, plan: TrainingPlan) -> dict[str, str]:
             ')',
         )
         + SEMI
-        + _run_text(plan, burn_in=plan.iters // 2)
+        + _run_text(plan, mutual=True)
         + MUTUAL.format(interval=_interval(plan))
         + (SCORED if plan.has_val else ']\n')
     )
@@ -188,11 +197,7 @@ def _lines(*lines: str) -> str:
 
 
 def _head(title: str, out: Path, plan: TrainingPlan, model: str) -> str:
-    bases = (
-        f'models/{model}.py',
-        f'schedules/{NETWORKS[plan.networks].schedule}.py',
-        'runtime/default.py',
-    )
+    bases = (f'models/{model}.py', 'runtime/default.py')
     return _lines(
         f'# {title} on the data set of this folder.',
         '_base_ = [',
@@ -206,18 +211,26 @@ def _interval(plan: TrainingPlan) -> int:
     return max(1, plan.iters // 4)
 
 
-def _run_text(plan: TrainingPlan, burn_in: int) -> str:
+def _run_text(plan: TrainingPlan, mutual: bool) -> str:
     interval = _interval(plan)
-    text = _lines(
+    text = OPTIMISER.format(
+        constructor=CONSTRUCTOR if mutual else '',
+        paramwise=PARAMWISE if NETWORKS[plan.networks].pretrained else '',
+    )
+    text += _lines(
         'train_cfg = dict(',
+        "    type='StagedTrainLoop',",
         f'    iters_per_stage={plan.iters},',
-        *([f'    burn_in_iters={burn_in},'] if burn_in else []),
+        *([f'    burn_in_iters={plan.iters // 2},'] if mutual else []),
         f'    val_interval={interval},',
         ')',
         f'default_hooks = dict(checkpoint=dict(interval={interval}))',
     )
-    if not plan.has_val:
-        text += _lines('val_cfg = None', 'test_cfg = None')
+    if plan.has_val:
+        text += _lines(
+            "val_cfg = dict(type='ValLoop')",
+            "test_cfg = dict(type='TestLoop')",
+        )
     return text
 
 
