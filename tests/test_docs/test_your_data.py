@@ -35,7 +35,7 @@ def commands():
 def run_block(block, monkeypatch):
     """Run the one command of a block in this process."""
     command, _, text = block.partition("<<'END'\n")
-    python, script, *arguments = shlex.split(command)
+    python, script, *arguments = shlex.split(command.replace('\\\n', ' '))
     assert python == 'python'
     if script == '-':
         code = text.removesuffix('END\n')
