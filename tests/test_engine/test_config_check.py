@@ -130,11 +130,11 @@ def test_unknown_setting_of_a_component():
     with (
         pytest.raises(
             TypeError,
-            match="Thing has no setting 'intervall'; did you mean 'interval'",
+            match="Thing has no setting 'intervals'; did you mean 'interval'",
         ),
         unknown_settings_explained(),
     ):
-        registry.build(dict(type='Thing', intervall=2))
+        registry.build(dict(type='Thing', intervals=2))
 
 
 def test_other_errors_stay_as_they_are():
@@ -146,5 +146,5 @@ def test_other_errors_stay_as_they_are():
 
 
 def test_unknown_setting_of_the_checkpoints():
-    with pytest.raises(ValueError, match="'intervall'.*'interval'"):
-        AtomicCheckpointHook(intervall=3)
+    with pytest.raises(ValueError, match="'intervals'.*'interval'"):
+        AtomicCheckpointHook(intervals=3)
