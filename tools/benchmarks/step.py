@@ -150,11 +150,14 @@ def break_down(
             loop.runner.model.train()
             loop.run_iter(batch)
     total = sum(watches.seconds.values())
+    total_cpu = sum(watches.cpu_seconds.values())
     return [
         dict(
             part=name,
             ms=1000 * seconds / iterations,
             percent=100 * seconds / total,
+            cpu_ms=1000 * watches.cpu_seconds[name] / iterations,
+            cpu_percent=100 * watches.cpu_seconds[name] / total_cpu,
         )
         for name, seconds in sorted(
             watches.seconds.items(), key=lambda item: -item[1]

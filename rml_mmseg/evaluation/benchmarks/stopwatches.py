@@ -12,6 +12,9 @@ import torch
 class Stopwatches:
     """Adds up the time spent in named parts; a part within another stops it.
 
+    ``seconds`` holds elapsed time by part, ``cpu_seconds`` that of the
+    processor.
+
     Args:
         device (torch.device): On CUDA, every switch waits for the device,
             so the sum is more than an undisturbed iteration takes.
@@ -20,19 +23,21 @@ class Stopwatches:
     def __init__(self, device: torch.device) -> None:
         self.device = device
         self.seconds: dict[str, float] = {}
+        self.cpu_seconds: dict[str, float] = {}
         self._stack: list[str] = []
-        self._since = 0.0
+        self._since = 0.0, 0.0
 
     def _switch(self) -> None:
         """Book the time since the last switch on the innermost part."""
         if self.device.type == 'cuda':
             torch.cuda.synchronize(self.device)
-        now = time.perf_counter()
+        now = time.perf_counter(), time.process_time()
         if self._stack:
             part = self._stack[-1]
-            self.seconds[part] = self.seconds.get(part, 0.0) + (
-                now - self._since
-            )
+            for totals, time_now, before in zip(
+                (self.seconds, self.cpu_seconds), now, self._since
+            ):
+                totals[part] = totals.get(part, 0.0) + time_now - before
         self._since = now
 
     @contextmanager
