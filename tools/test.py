@@ -90,6 +90,8 @@ def average_views(cfg: Config) -> None:
     if missing:
         raise ValueError(f'--tta needs {" and ".join(missing)} in the config')
     # Views are merged of the deployed learner alone.
+    if cfg.model.get('test_cfg') and 'score' in cfg.model.test_cfg:
+        cfg.model.test_cfg.score = []
     metrics = cfg.get('test_evaluator') or []
     for metric in [metrics] if isinstance(metrics, dict) else metrics:
         if 'learners' in metric:

@@ -132,6 +132,7 @@ def test_tta_of_the_wrapper_and_of_the_exported_learner(trained, images):
         ]
         arguments = [config, checkpoint, '--tta']
         test_tool.apply_args(cfg, test_tool.parse_args(arguments))
+        assert not cfg.model.module.get('test_cfg', {}).get('score')
         runner = Runner.from_cfg(cfg)
         scores.append(runner.test())
     wrapper, exported = scores
