@@ -22,7 +22,7 @@ from ..unwrap import unwrap
 @torch.no_grad()
 def is_finite(module: nn.Module) -> bool:
     """Whether parameters and running statistics of a network are finite."""
-    tensors = list(module.parameters())
+    tensors: list[torch.Tensor] = list(module.parameters())
     tensors += [b for b in module.buffers() if b.is_floating_point()]
     norms = torch._foreach_norm(tensors)
     return bool(torch.stack(norms).sum().isfinite())

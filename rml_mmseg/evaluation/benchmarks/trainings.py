@@ -40,11 +40,11 @@ def write_stand_in(
         image, mask = generator.generate('train', i)[:2]
         cv2.imwrite(str(folder / 'img' / f'{name}.png'), image)
         cv2.imwrite(str(folder / 'ann' / f'{name}.png'), mask % num_classes)
-    for kind, part in (
+    for kind, listed in (
         ('labelled', names[:LABELLED]),
         ('unlabelled', names[LABELLED:]),
     ):
-        (folder / f'{kind}.txt').write_text('\n'.join(part), 'utf-8')
+        (folder / f'{kind}.txt').write_text('\n'.join(listed), 'utf-8')
 
 
 def _datasets(node: Any, name: str = 'labelled') -> Iterator[tuple[str, Any]]:
