@@ -53,6 +53,14 @@ test: lint ## Check everything: lint, types, then all tests
 demo: env ## Train the smallest example and draw what it learned
 	$(BIN)/python tools/demo.py
 
+.PHONY: bench
+bench: env ## Measure what the method costs besides its networks
+	$(BIN)/python tools/benchmarks/run_all.py
+
+.PHONY: matrix
+matrix: ## Run the tests with several sets of packages (MMCV_WHEEL=path)
+	.ci/matrix.sh
+
 .PHONY: test-full-mmcv
 test-full-mmcv: ## Run the tests with the mmcv of MMCV_WHEEL=path
 	@test -f '$(MMCV_WHEEL)' || { \

@@ -9,7 +9,8 @@ usage: $0 CONFIG PROCESSES [ARGUMENT OF train.py]...
 
 PROCESSES is the number of processes on this node. Environment: NNODES,
 NODE_RANK, MASTER_ADDR and PORT for several nodes or another port (by default
-1, 0, 127.0.0.1 and 29500), PYTHON for another interpreter.
+1, 0, 127.0.0.1 and 29500), MAX_RESTARTS after failures (0), PYTHON for
+another interpreter.
 USAGE
     exit 2
 fi
@@ -25,4 +26,5 @@ exec "${PYTHON:-python}" -m torch.distributed.run \
     --master_addr="${MASTER_ADDR:-127.0.0.1}" \
     --master_port="${PORT:-29500}" \
     --nproc_per_node="$processes" \
+    --max-restarts="${MAX_RESTARTS:-0}" \
     "$tools/train.py" "$config" --launcher pytorch "${@:3}"

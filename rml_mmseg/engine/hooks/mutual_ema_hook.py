@@ -15,6 +15,7 @@ from torch import nn
 from rml_mmseg.models.utils.ema import BUFFER_POLICIES
 
 from ..average_statistics import average_statistics
+from ..config_check import check_config
 from ..unfinished_step import collect, restore
 from ..unwrap import unwrap
 
@@ -84,6 +85,8 @@ class MutualEMAHook(Hook):
                 'MutualEMAHook needs a MutualSemiSegmentor, got '
                 f'{type(model).__name__}; for a plain model take EMAHook'
             )
+        # Stock tools build a runner without the checks of ours.
+        check_config(runner.cfg)
         model.ema_attached = True
 
     def before_train(self, runner: Runner) -> None:
