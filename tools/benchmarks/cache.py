@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from mmengine.runner import Runner
 from torch import Tensor
 
 from rml_mmseg.datasets.soft_labels import SoftLabelStore
@@ -33,6 +34,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--size', type=int, nargs=2, default=[512, 1024], metavar=('H', 'W')
     )
     parser.add_argument('--rounds', type=int, default=5)
+    parser.add_argument(
+        '--network',
+        nargs=2,
+        metavar=('CONFIG', 'CHECKPOINT'),
+        help='compare accuracies on the validation images of a plain config',
+    )
     add_report_arguments(parser)
     return parser.parse_args(argv)
 
@@ -123,6 +130,42 @@ def measure(
     )
 
 
+@torch.no_grad()
+def accuracies(config: str, checkpoint: str, folder: str) -> dict[str, Any]:
+    """What storing costs a trained network's labels of validation images."""
+    # Only now: the package mends what mmseg needs to be imported.
+    from mmseg.apis import init_model
+
+    model = init_model(config, checkpoint, device='cpu')
+    cfg = dict(model.cfg.val_dataloader, num_workers=0)
+    cfg['persistent_workers'] = False
+    store = SoftLabelStore(folder)
+    hits = {'exact': 0, 'stored': 0}
+    scored = size = images = 0
+    for batch in Runner.build_dataloader(cfg):
+        data = model.data_preprocessor(batch, False)
+        truth = data['data_samples'][0].gt_sem_seg.data[0]
+        valid = truth != model.decode_head.ignore_index
+        name = f'{images}.png'
+        exact = model._forward(data['inputs'])[0]
+        store.write(name, [exact])
+        for key, logits in dict(
+            exact=exact, stored=store.read(name)[0].float()
+        ).items():
+            labels = F.interpolate(
+                logits[None], truth.shape, mode='bilinear'
+            ).argmax(1)[0]
+            hits[key] += int((labels == truth)[valid].sum())
+        scored += int(valid.sum())
+        size += Path(store.file_of(name)).stat().st_size
+        images += 1
+    return dict(
+        images=images,
+        MB_an_image=size / images / 1e6,
+        **{f'accuracy_{key}': hit / scored for key, hit in hits.items()},
+    )
+
+
 def main() -> None:
     """Run the benchmark."""
     args = parse_args()
@@ -131,6 +174,10 @@ def main() -> None:
     for classes in args.classes:
         with tempfile.TemporaryDirectory() as folder:
             rows.append(measure(args, classes, folder))
+    if args.network:
+        with tempfile.TemporaryDirectory() as folder:
+            trained = accuracies(*args.network, folder)
+        report.table('Labels of a trained network', [trained])
     height, width = args.logits
     report.note(
         f'{args.teachers} teachers, logits of {height}x{width}, labels '
