@@ -25,8 +25,9 @@ def test_peak_is_what_lives_at_one_time():
 
 def test_resident_memory_follows_what_is_kept():
     before = resident_bytes()
-    kept = floats(64)
-    assert 60 * MB < resident_bytes() - before < 90 * MB
+    kept = floats(256)
+    # Other pages of a large process may come and go in the meantime.
+    assert 128 * MB < resident_bytes() - before < 512 * MB
     assert kept.sum() > 0
 
 
