@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent
 PACKAGE = 'rml_mmseg'
 MIM_CONTENT = ('configs', 'tools', 'model-index.yml')
 OPENMMLAB = ('mmcv', 'mmengine', 'mmpretrain', 'mmsegmentation')
+DOCUMENTATION = ('furo', 'ipykernel', 'myst-parser', 'nbclient', 'sphinx')
 DEVELOPMENT = ('codespell', 'hypothesis', 'mypy', 'pytest', 'ruff')
 
 
@@ -90,6 +91,7 @@ setup(
         'openmmlab': REQUIRED_OPENMMLAB,
         'coco': ['pycocotools'],
         'dev': list(DEVELOPMENT),
+        'docs': list(DOCUMENTATION),
         'onnx': ['onnx', 'onnxruntime', 'onnxscript'],
     },
     cmdclass={'build_py': BuildWithMim},
