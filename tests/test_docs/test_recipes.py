@@ -53,6 +53,10 @@ UNTYPED = {
     'rectifier': 'PrototypeRectifier',
     'train_cfg': 'StagedTrainLoop',
     'model': 'MutualSemiSegmentor',
+    'dataset': 'SemiSegDataset',
+    'unlabelled': 'UnlabelledSegDataset',
+    'val_evaluator': 'LearnersIoUMetric',
+    'test_evaluator': 'LearnersIoUMetric',
 }
 OWN = 'rml_mmseg'
 
