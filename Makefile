@@ -57,6 +57,13 @@ demo: env ## Train the smallest example and draw what it learned
 bench: env ## Measure what the method costs besides its networks
 	$(BIN)/python tools/benchmarks/run_all.py
 
+.PHONY: docs
+docs: env ## Build the pages of the documentation in build/docs
+	$(BIN)/python -m pip install -q -c $(CONSTRAINTS) -e '.[docs]' \
+		--no-build-isolation
+	$(BIN)/python -m sphinx -q -W --keep-going -d build/docs-trees \
+		docs build/docs
+
 .PHONY: matrix
 matrix: ## Run the tests with several sets of packages (MMCV_WHEEL=path)
 	.ci/matrix.sh
