@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import ConfigDict
-from mmengine.registry import init_default_scope
 from mmseg.apis import inference_model, init_model
 from mmseg.registry import MODELS
 
@@ -15,24 +14,6 @@ from rml_mmseg.models.deployment import DeployedSegmentor
 from rml_mmseg.models.export import export_config, learner_state
 from tests.toys import toy_segmentor
 from tools.model_converters import export_onnx
-
-
-@pytest.fixture
-def trained(tiny_config, tmp_path):
-    """A config, and a checkpoint whose learners all differ."""
-    cfg = tiny_config()
-    init_default_scope('mmseg')
-    torch.manual_seed(0)
-    model = MODELS.build(cfg.model)
-    with torch.no_grad():
-        for value in model.state_dict().values():
-            if value.is_floating_point() and value.ndim > 1:
-                value.normal_(std=0.1)
-    cfg.dump(tmp_path / 'tiny.py')
-    meta = dict(dataset_meta=dict(classes=('a', 'b', 'c', 'd')))
-    path = tmp_path / 'iter_7.pth'
-    torch.save(dict(state_dict=model.state_dict(), meta=meta), path)
-    return tmp_path
 
 
 def plain_model(folder, cfg, learner):

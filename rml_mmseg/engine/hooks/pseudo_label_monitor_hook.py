@@ -3,22 +3,20 @@
 from typing import Any, Optional
 
 import torch
-from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch import Tensor
 
 from rml_mmseg.models.utils.coupling import agreement, total_variation
 
-from ..recording import close_record, open_record
-from ..unwrap import unwrap
+from .recording_hook import RecordingHook
 
 STARVED = 0.1
 """Share of its labelled frequency below which a class counts as starved."""
 
 
 @HOOKS.register_module()
-class PseudoLabelMonitorHook(Hook):
+class PseudoLabelMonitorHook(RecordingHook):
     """Looks at the pseudo labels of one iteration in ``interval``.
 
     Nothing it does reaches a weight or a random number. All scalars are
@@ -57,40 +55,15 @@ class PseudoLabelMonitorHook(Hook):
     priority = 55
 
     def __init__(self, interval: int = 50, window: int = 10) -> None:
-        for name, value in (('interval', interval), ('window', window)):
-            if value < 1:
-                raise ValueError(
-                    f'PseudoLabelMonitorHook.{name} must be 1 or more, got '
-                    f'{value}'
-                )
-        self.interval = interval
+        super().__init__(interval)
+        self._check_positive('window', window)
         self.window = window
         self._windows: dict[str, list[Tensor]] = {}
         self._prototypes: dict[int, Tensor] = {}
         self._prior: Optional[Tensor] = None
 
-    def before_train_iter(
-        self, runner: Runner, batch_idx: int, data_batch: Any = None
-    ) -> None:
-        """Ask the model to keep what it makes."""
-        if self.every_n_train_iters(runner, self.interval):
-            open_record(unwrap(runner.model))
-
-    @torch.no_grad()
-    def after_train_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: Any = None,
-        outputs: Optional[dict] = None,
-    ) -> None:
+    def look(self, runner: Runner, model: Any, record: dict) -> None:
         """Compute the scalars."""
-        if not self.every_n_train_iters(runner, self.interval):
-            return
-        model = unwrap(runner.model)
-        record = close_record(model)
-        if 'sources' not in record:
-            return
         scalars = self._couple(record)
         self._count_labelled(record['labelled'], model.num_classes)
         for name, source in record['sources'].items():

@@ -1,12 +1,10 @@
 """Pictures of what an iteration learns from."""
 
 from collections.abc import Sequence
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
-import torch
 from mmengine.dist import is_main_process
-from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
@@ -14,12 +12,11 @@ from rml_mmseg.visualization import class_colours, draw_panels, panel_grid
 from rml_mmseg.visualization.panel_grid import CHANGES
 from rml_mmseg.visualization.pixels import IGNORED, PADDED
 
-from ..recording import close_record, open_record
-from ..unwrap import unwrap
+from .recording_hook import RecordingHook
 
 
 @HOOKS.register_module()
-class SemiSegVisualizationHook(Hook):
+class SemiSegVisualizationHook(RecordingHook):
     """Draws one iteration in ``interval`` through ``runner.visualizer``.
 
     One picture an image, named ``panels_{n}``, goes to every visualisation
@@ -46,41 +43,16 @@ class SemiSegVisualizationHook(Hook):
     priority = 'BELOW_NORMAL'
 
     def __init__(self, interval: int = 500, images: int = 1) -> None:
-        for name, value in (('interval', interval), ('images', images)):
-            if value < 1:
-                raise ValueError(
-                    f'SemiSegVisualizationHook.{name} must be 1 or more, '
-                    f'got {value}'
-                )
-        self.interval = interval
+        super().__init__(interval)
+        self._check_positive('images', images)
         self.images = images
 
-    def _draws(self, runner: Runner) -> bool:
-        due = self.every_n_train_iters(runner, self.interval)
-        return due and is_main_process()
+    def due(self, runner: Runner) -> bool:
+        """Whether this process draws the iteration under way."""
+        return super().due(runner) and is_main_process()
 
-    def before_train_iter(
-        self, runner: Runner, batch_idx: int, data_batch: Any = None
-    ) -> None:
-        """Ask the model to keep what it makes."""
-        if self._draws(runner):
-            open_record(unwrap(runner.model))
-
-    @torch.no_grad()
-    def after_train_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: Any = None,
-        outputs: Optional[dict] = None,
-    ) -> None:
+    def look(self, runner: Runner, model: Any, record: dict) -> None:
         """Draw."""
-        if not self._draws(runner):
-            return
-        model = unwrap(runner.model)
-        record = close_record(model)
-        if 'sources' not in record:
-            return
         meta = getattr(runner.train_dataloader.dataset, 'metainfo', {})
         names = meta.get('classes') or range(model.num_classes)
         colours = class_colours(model.num_classes, meta.get('palette'))

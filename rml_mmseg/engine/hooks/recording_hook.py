@@ -1,0 +1,81 @@
+"""Hooks that look at what a model makes of an iteration."""
+
+from abc import abstractmethod
+from typing import Any, Optional
+
+import torch
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from ..unwrap import unwrap
+
+READERS = 'readers'
+
+
+class RecordingHook(Hook):
+    """Asks a model to keep what it makes in one iteration in ``interval``.
+
+    Several hooks may ask for the same iteration; the last of them lets go
+    of what was kept.
+
+    Args:
+        interval (int): Iterations from look to look.
+
+    Raises:
+        ValueError: If the interval is below 1.
+    """
+
+    def __init__(self, interval: int) -> None:
+        self._check_positive('interval', interval)
+        self.interval = interval
+
+    def _check_positive(self, name: str, value: int) -> None:
+        if value < 1:
+            raise ValueError(
+                f'{type(self).__name__}.{name} must be 1 or more, got {value}'
+            )
+
+    def due(self, runner: Runner) -> bool:
+        """Whether the iteration under way is looked at."""
+        return self.every_n_train_iters(runner, self.interval)
+
+    @abstractmethod
+    def look(self, runner: Runner, model: Any, record: dict) -> None:
+        """Look at an iteration.
+
+        Args:
+            runner (Runner): The run.
+            model (MutualSemiSegmentor): Its model.
+            record (dict): ``sources``, ``mixed`` and what
+                ``rml_mmseg.models.utils.monitored`` lists.
+        """
+
+    def before_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None
+    ) -> None:
+        """Ask the model to keep what it makes."""
+        if not self.due(runner):
+            return
+        model = unwrap(runner.model)
+        if model.record is None:
+            model.record = {READERS: 0}
+        model.record[READERS] += 1
+
+    @torch.no_grad()
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: Optional[dict] = None,
+    ) -> None:
+        """Look, unless the iteration used no unlabelled image."""
+        if not self.due(runner):
+            return
+        model = unwrap(runner.model)
+        record = model.record
+        record[READERS] -= 1
+        if record[READERS] == 0:
+            model.record = None
+        if 'sources' in record:
+            self.look(runner, model, record)
