@@ -86,7 +86,8 @@ def camvid(cfg: Config, root: Path) -> None:
     """Images of 120x90 instead of 480x360."""
     generator = np.random.default_rng(0)
     names = shorten(cfg, root)
-    folders = dict(train=[n for part in names.values() for n in part])
+    listed = [n for part in names.values() for n in part]
+    folders = dict(train=listed or [f'0016E5_0{i}' for i in range(4)])
     folders.update(val=['0016E5_07959'], test=['0001TP_008550'])
     for folder, content in folders.items():
         for name in content:

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-FAMILIES = ['ablations', 'rml', 'supervised']
+FAMILIES = ['ablations', 'rivals', 'rml', 'supervised']
 
 
 def leaves(family):
