@@ -147,7 +147,10 @@ def class_covering_order(
 
 
 def split_order(
-    order: Sequence[str], count: int, include_labelled: bool = False
+    order: Sequence[str],
+    count: int,
+    include_labelled: bool = False,
+    held_out: int = 0,
 ) -> dict[str, list[str]]:
     """First ``count`` names as ``labelled``, the others as ``unlabelled``.
 
@@ -157,17 +160,32 @@ def split_order(
         include_labelled (bool): Whether the labelled images are listed as
             unlabelled, too, to be seen by the unsupervised loss. Default:
             False.
+        held_out (int): Number of names, the last ones, that are in neither
+            list but in one of their own, ``held_out``: images to choose
+            checkpoints and settings by. All splits of one seed have the
+            same. They may leave no image unlabelled. Default: 0.
 
     Raises:
-        ValueError: If count leaves no image on one of the two sides.
+        ValueError: If count leaves no image on one of the two sides, or
+            held_out is negative.
     """
-    if not 0 < count < len(order):
+    if held_out < 0:
+        raise ValueError(f'held_out must be 0 or more, got {held_out}')
+    most = len(order) - max(held_out, 1)
+    if not 0 < count <= most:
+        aside = f', {held_out} of them held out' if held_out else ''
         raise ValueError(
-            f'count must be between 1 and {len(order) - 1} of '
-            f'{len(order)} images, got {count}'
+            f'count must be between 1 and {most} of {len(order)} images'
+            f'{aside}, got {count}'
         )
-    rest = order if include_labelled else order[count:]
-    return {'labelled': list(order[:count]), 'unlabelled': list(rest)}
+    end = len(order) - held_out
+    lists = {
+        'labelled': list(order[:count]),
+        'unlabelled': list(order[0 if include_labelled else count : end]),
+    }
+    if held_out:
+        lists['held_out'] = list(order[end:])
+    return lists
 
 
 def check_disjoint(lists: Mapping[str, Iterable[str]]) -> None:

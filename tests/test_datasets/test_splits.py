@@ -72,6 +72,21 @@ def test_splits_of_one_seed_are_nested_and_complete(seed, small, more):
     assert sorted(everything['unlabelled']) == NAMES
 
 
+def test_held_out_names_are_the_last_and_in_no_other_list():
+    assert splits.split_order('abcdef', 2, held_out=3) == {
+        'labelled': ['a', 'b'],
+        'unlabelled': ['c'],
+        'held_out': ['d', 'e', 'f'],
+    }
+    everything = splits.split_order('abcdef', 2, True, held_out=3)
+    assert everything['unlabelled'] == ['a', 'b', 'c']
+    assert splits.split_order('abcdef', 3, held_out=3)['unlabelled'] == []
+    with pytest.raises(ValueError, match='1 and 3 of 6.*3 of them held out'):
+        splits.split_order('abcdef', 4, held_out=3)
+    with pytest.raises(ValueError, match='held_out must be 0 or more, got -1'):
+        splits.split_order('abcdef', 4, held_out=-1)
+
+
 @pytest.mark.parametrize('count', [0, 20, -1])
 def test_split_order_refuses_an_empty_side(count):
     with pytest.raises(ValueError, match='between 1 and 19'):
@@ -140,6 +155,31 @@ def test_shipped_camvid_lists_are_nested_and_as_the_tool_makes_them(
             entry = record['lists'][f'{title}.txt']
             assert entry['md5'].startswith(splits.names_md5(names))
         previous = lists['labelled']
+
+
+@pytest.mark.parametrize('seed', [0, 1, 2])
+def test_shipped_camvid_lists_with_held_out_images(seed):
+    shipped = {}
+    for part, count in (('1-30', 12), ('1-8', 46), ('1-4', 92), ('full', 330)):
+        folder = CONFIG_SPLITS / 'camvid_held-out' / f'{part}_seed{seed}'
+        titles = ['labelled', 'held_out']
+        titles += ['unlabelled'] if part != 'full' else []
+        shipped[part] = {
+            title: split_readers.read_names(folder / f'{title}.txt')
+            for title in titles
+        }
+        assert len(shipped[part]['labelled']) == count
+    pool = shipped['full']['labelled'] + shipped['full']['held_out']
+    order = splits.seeded_order(pool, seed)
+    for part in ('1-30', '1-8', '1-4'):
+        count = len(shipped[part]['labelled'])
+        assert shipped[part] == splits.split_order(order, count, held_out=37)
+        # The labels are those of the splits with nothing held out.
+        path = CONFIG_SPLITS / 'camvid' / f'{part}_seed{seed}/labelled.txt'
+        assert shipped[part]['labelled'] == split_readers.read_names(path)
+    full = splits.split_order(order, 330, held_out=37)
+    assert full.pop('unlabelled') == []
+    assert shipped['full'] == full
 
 
 def test_permutation_must_fit_the_names():

@@ -63,6 +63,31 @@ def test_tool_draws_a_split(images, tmp_path, capsys):
     assert 'holds another list' in capsys.readouterr().err
 
 
+def test_tool_holds_images_out(images, tmp_path, capsys):
+    out = tmp_path / 'out'
+    arguments = ['--images', str(images), '--seed', '3', '--held-out', '2']
+    order = splits.seeded_order(NAMES, 3)
+    eighth = [*arguments, '--ratio', '1/8', '--out', str(out)]
+    assert make_splits.main(eighth) == 0
+    assert (out / 'labelled.txt').read_text().split() == order[:3]
+    assert (out / 'unlabelled.txt').read_text().split() == order[3:18]
+    assert (out / 'held_out.txt').read_text().split() == order[18:]
+    record = json.loads((out / 'provenance.json').read_text())
+    assert record['lists']['held_out.txt']['count'] == 2
+    assert record['rule'].endswith('come first, the held-out ones last')
+    rest = tmp_path / 'rest'
+    all_others = [*arguments, '--count', '18', '--out', str(rest)]
+    assert make_splits.main(all_others) == 2
+    assert 'unlabelled: no image name' in capsys.readouterr().err
+    assert make_splits.main([*all_others, '--labelled-only']) == 0
+    assert {path.name for path in rest.iterdir()} == {
+        'labelled.txt',
+        'held_out.txt',
+        'provenance.json',
+    }
+    assert (rest / 'labelled.txt').read_text().split() == order[:18]
+
+
 @pytest.mark.parametrize(
     ('extra', 'message'),
     [

@@ -7,6 +7,11 @@ Examples::
         --images data/camvid/img_dir/train --ratio 1/8 --seed 0 \
         --out data/camvid/splits/1-8_seed0
 
+    # the same labels, and a tenth of the images to choose checkpoints by
+    python tools/dataset_converters/make_splits.py \
+        --images data/camvid/img_dir/train --ratio 1/8 --seed 0 \
+        --held-out 37 --out data/camvid/splits/1-8_seed0_held-out
+
     # one of the paper's Cityscapes splits (372 images, CutMix-Seg's seed)
     python tools/dataset_converters/make_splits.py \
         --images data/cityscapes/leftImg8bit/train \
@@ -50,6 +55,14 @@ def parse_args(argv: Optional[list[str]] = None) -> argparse.Namespace:
     size = parser.add_mutually_exclusive_group()
     size.add_argument('--ratio', help='labelled share, such as 1/8')
     size.add_argument('--count', type=int, help='number of labelled images')
+    add(
+        '--held-out',
+        type=int,
+        default=0,
+        metavar='COUNT',
+        help='put the last COUNT images of the order into held_out.txt, '
+        'neither labelled nor unlabelled, to choose checkpoints by',
+    )
     add('--seed', type=int, help='seed of the permutation')
     add('--permutation', type=Path, help='pickled permutation instead')
     add('--img-suffix', help='default: the file extension')
@@ -174,7 +187,9 @@ def draw(args: argparse.Namespace) -> tuple[dict[str, list[str]], dict]:
                 f'no labelled image shows the classes {sorted(absent)}: '
                 f'{count} images are too few to cover all'
             )
-    lists = splits.split_order(order, count, args.unlabelled_includes_labelled)
+    lists = splits.split_order(
+        order, count, args.unlabelled_includes_labelled, args.held_out
+    )
     provenance: dict[str, Any] = {
         'source': args.source or str(pool),
         'source_count': len(names),
@@ -184,6 +199,8 @@ def draw(args: argparse.Namespace) -> tuple[dict[str, list[str]], dict]:
         'rule': rule + '; the labelled images come first',
         'unlabelled_includes_labelled': args.unlabelled_includes_labelled,
     }
+    if args.held_out:
+        provenance['rule'] += ', the held-out ones last'
     return lists, provenance
 
 
