@@ -8,6 +8,8 @@ FULL := .venv-full-mmcv
 CONSTRAINTS := .ci/constraints.txt
 PACKAGING := setup.py requirements.txt pyproject.toml $(CONSTRAINTS)
 comma := ,
+# What the tests need besides OpenMMLab's packages: with less they skip.
+EXTRAS := dev$(comma)docs$(comma)onnx$(comma)coco$(comma)backends
 
 # OpenCV's plain build, which mmcv asks for, needs the libraries of a desktop.
 # The headless build holds the same files and takes its place.
@@ -36,7 +38,7 @@ env: $(VENV)/.stamp ## Make the environment in .venv, or bring it up to date
 
 $(VENV)/.stamp: $(PACKAGING)
 	$(call prepare,$(VENV))
-	$(call install,$(VENV),openmmlab$(comma)dev)
+	$(call install,$(VENV),openmmlab$(comma)$(EXTRAS))
 
 .PHONY: lint
 lint: env ## Check style, format, spelling and types
@@ -59,8 +61,6 @@ bench: env ## Measure what the method costs besides its networks
 
 .PHONY: docs
 docs: env ## Build the pages of the documentation in build/docs
-	$(BIN)/python -m pip install -q -c $(CONSTRAINTS) -e '.[docs]' \
-		--no-build-isolation
 	$(BIN)/python -m sphinx -q -W --keep-going -d build/docs-trees \
 		docs build/docs
 

@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent
 PACKAGE = 'rml_mmseg'
 MIM_CONTENT = ('configs', 'tools', 'model-index.yml')
 OPENMMLAB = ('mmcv', 'mmengine', 'mmpretrain', 'mmsegmentation')
+BACKENDS = ('mlflow', 'tensorboard', 'wandb')
 DOCUMENTATION = ('furo', 'ipykernel', 'myst-parser', 'nbclient', 'sphinx')
 DEVELOPMENT = ('codespell', 'hypothesis', 'mypy', 'pytest', 'ruff')
 
@@ -89,6 +90,7 @@ setup(
     install_requires=REQUIRED,
     extras_require={
         'openmmlab': REQUIRED_OPENMMLAB,
+        'backends': list(BACKENDS),
         'coco': ['pycocotools'],
         'dev': list(DEVELOPMENT),
         'docs': list(DOCUMENTATION),
