@@ -72,15 +72,22 @@ def train():
         wait_for('seen')
     if config != 'saves_nothing':
         save(4)
+    if config.startswith('chooses'):
+        (folder / 'best_mIoU_iter_3.pth').touch()
     log_iterations(3)
 
 
 def test():
-    assert sys.argv[2] == str(folder.parent / 'iter_4.pth')
+    best = folder.name == 'test_best'
+    checkpoint = 'best_mIoU_iter_3.pth' if best else 'iter_4.pth'
+    assert sys.argv[2] == str(folder.parent / checkpoint)
+    if config == 'chooses_and_fails' and best and not Path('again').exists():
+        Path('again').touch()
+        sys.exit(1)
     if config == 'fails_test_once' and not Path('again').exists():
         Path('again').touch()
         sys.exit(1)
-    scores = dict(mIoU=40.0 + 2 * seed, mAcc=50.0)
+    scores = dict(mIoU=40.0 + 2 * seed + best, mAcc=50.0)
     if config == 'mutual':
         scores['students.0/mIoU'] = 30.0 + seed
     path = folder / '20260101_000000' / '20260101_000000.json'

@@ -50,12 +50,12 @@ def run_suite(tmp_path, monkeypatch):
     quick = partial(SuiteScheduler, poll=0.01, grace=0.2)
     monkeypatch.setattr(suite, 'SuiteScheduler', quick)
 
-    def run(methods, *arguments, options=None):
+    def run(methods, *arguments, options=None, extra=''):
         grid = {}
         for name in methods:
             Path(f'{name}.py').write_text('train_cfg = dict(max_iters=4)')
             grid[name] = dict(config=f'{name}.py')
-        text = f'methods = {grid!r}\noptions = {options or {}!r}'
+        text = f'methods = {grid!r}\noptions = {options or {}!r}\n{extra}'
         Path('grid.py').write_text(text)
         args = suite.parse_args(['grid.py', *map(str, arguments)])
         return suite.run_suite(args)
@@ -160,6 +160,53 @@ def test_trained_run_is_only_tested(run_suite):
     assert record('fails_test_once')['status'] == 'trained'
     assert run_suite(['fails_test_once']) == 0
     assert [c.split()[0] for c in calls()] == ['train', 'test', 'test']
+
+
+BOTH = "checkpoints = ['last', 'best']"
+SAVE_BEST = {'default_hooks.checkpoint.save_best': 'mIoU'}
+
+
+def test_both_checkpoints_are_tested(run_suite):
+    code = run_suite(['chooses'], options=SAVE_BEST, extra=BOTH)
+    assert code == 0
+    assert [c.split()[0] for c in calls()] == ['train', 'test', 'test']
+    end = record('chooses')
+    assert (end['scores']['mIoU'], end['best_scores']['mIoU']) == (40, 41)
+    assert end['best_iteration'] == 3
+    assert end['status'] == 'finished'
+    assert (
+        '| chooses | 0 | 40.00 | 41.00 | 3 |'
+        in (OUT / 'results.md').read_text()
+    )
+
+
+def test_only_the_test_that_failed_is_made_again(run_suite):
+    for code in (1, 0):
+        found = run_suite(['chooses_and_fails'], options=SAVE_BEST, extra=BOTH)
+        assert found == code
+    assert [c.split()[0] for c in calls()] == ['train', 'test', 'test', 'test']
+    assert record('chooses_and_fails')['best_scores']['mIoU'] == 41
+
+
+def test_a_best_checkpoint_that_is_asked_for_later(run_suite):
+    run_suite(['chooses'], options=SAVE_BEST)
+    assert run_suite(['chooses'], options=SAVE_BEST, extra=BOTH) == 0
+    assert [c.split()[0] for c in calls()] == ['train', 'test', 'test']
+    assert record('chooses')['best_scores']['mIoU'] == 41
+
+
+def test_no_best_checkpoint_is_a_failure(run_suite, capsys):
+    assert run_suite(['plain'], options=SAVE_BEST, extra=BOTH) == 1
+    assert 'left no best_mIoU_iter_N.pth' in capsys.readouterr().err
+    assert record('plain')['scores']['mIoU'] == 40
+
+
+def test_paths_are_shown_below_the_current_folder(run_suite, capsys):
+    run_suite(['plain'], '--dry-run', options={'a.b': '{cwd}/x_{seed}.txt'})
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].endswith(
+        ' --cfg-options a.b="$PWD"/x_0.txt randomness.seed=0'
+    )
 
 
 @pytest.mark.parametrize(

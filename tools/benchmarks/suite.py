@@ -64,7 +64,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--only',
         nargs='+',
         metavar='PATTERN',
-        help='run only these methods, or METHOD/seed_N, * standing for '
+        help='run only these methods, or METHOD/SPLIT/seed_N, * standing for '
         'anything',
     )
     parser.add_argument(
@@ -197,14 +197,15 @@ def print_plan(
     """Print the state and the commands of runs."""
     for run in runs:
         run.check_settings()
-        resumes = 'resume' if run.checkpoint else 'train'
-        state = {'finished': 'skip', 'trained': 'test'}.get(
-            str(run.status), resumes
-        )
+        trained = run.status in ('trained', 'finished')
+        state = 'resume' if run.checkpoint else 'train'
+        if trained:
+            state = 'test' if run.untested else 'skip'
         print(f'# {state} {run.name}: {run.target or "?"} iterations')
-        parts = {'skip': [], 'test': ['test']}.get(state, ['train', 'test'])
-        for part in parts:
-            arguments = getattr(run, f'{part}_arguments')()
+        commands = [('test', run.test_arguments(n)) for n in run.untested]
+        if not trained:
+            commands.insert(0, ('train', run.train_arguments()))
+        for part, arguments in commands:
             script = TOOLS / f'{part}.py'
             print(shown_command(script, arguments, slots[0]))
 

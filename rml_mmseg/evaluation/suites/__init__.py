@@ -9,9 +9,10 @@ from .progress import (
     remaining_seconds,
     training_logs,
 )
-from .results import collect_results, read_scores, to_markdown
+from .results import collect_results, read_scores
 from .suite_run import SuiteRun
 from .suite_scheduler import SuiteScheduler
+from .table import to_markdown
 
 __all__ = [
     'Job',

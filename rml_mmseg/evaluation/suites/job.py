@@ -19,12 +19,12 @@ class Job:
     """A process that trains or tests a run, begun at once.
 
     It leads a process group of its own, so that signals also reach the
-    workers of its data loaders. Its output is appended to `train.log` or
-    `test.log` in the run's folder.
+    workers of its data loaders. Its output is appended to `PART.log` in the
+    run's folder.
 
     Args:
         run (SuiteRun): The run.
-        part (str): 'train' or 'test'.
+        part (str): 'train', 'test' or 'test_best'.
         command (Sequence[str]): What to run.
         environment (dict[str, str]): Variables to set.
         keep_open (Sequence[int]): File descriptors to inherit.
@@ -84,7 +84,7 @@ class Job:
 def shown_command(
     script: Path, arguments: Sequence[str], environment: dict[str, str]
 ) -> str:
-    """A command as one types it in the current folder.
+    """A command as one types it in the current folder, of whatever name.
 
     Args:
         script (Path): Python script.
@@ -92,5 +92,12 @@ def shown_command(
         environment (dict[str, str]): Variables to set.
     """
     variables = [f'{key}={shlex.quote(v)}' for key, v in environment.items()]
-    words = ['python', os.path.relpath(script), *arguments]
-    return ' '.join([*variables, shlex.join(words)])
+    words = map(_shown, ['python', os.path.relpath(script), *arguments])
+    return ' '.join([*variables, *words])
+
+
+def _shown(word: str) -> str:
+    quoted = shlex.quote(word)
+    if quoted == word:
+        return word.replace(f'{Path.cwd()}/', '"$PWD"/')
+    return quoted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from argparse import ArgumentParser
 from typing import Any
 
@@ -22,6 +23,43 @@ def flatten(options: dict, prefix: str = '') -> dict[str, Any]:
         else:
             flat[f'{prefix}{key}'] = value
     return flat
+
+
+def fill(value: Any, **known: Any) -> Any:
+    """Settings with words such as `{seed}` replaced in all their strings.
+
+    Args:
+        value: A setting, or a dict, list or tuple of settings.
+        known: What stands for each word; words that are not among them are
+            left alone.
+    """
+    if isinstance(value, dict):
+        return {key: fill(item, **known) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(fill(item, **known) for item in value)
+    if isinstance(value, str):
+        for word, text in known.items():
+            value = value.replace(f'{{{word}}}', str(text))
+    return value
+
+
+def check_filled(options: dict[str, Any]) -> None:
+    """Refuse settings in which a word such as `{sede}` is left.
+
+    Args:
+        options (dict): Values by setting, once :func:`fill` replaced all
+            words.
+
+    Raises:
+        ValueError: If there is one.
+    """
+    for key, value in options.items():
+        left = re.search(r'\{\w*\}', str(value))
+        if isinstance(value, (str, list, tuple)) and left:
+            raise ValueError(
+                f'option {key}={value!r}: {left.group()} stands for nothing; '
+                '{seed}, {split} and {cwd}, the current folder, do'
+            )
 
 
 def cfg_options(options: dict[str, Any]) -> list[str]:

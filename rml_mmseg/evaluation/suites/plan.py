@@ -9,25 +9,35 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from .options import flatten
-from .suite_run import SuiteRun
+from .options import check_filled, fill, flatten
+from .suite_run import METRIC, TESTS, SuiteRun
 
-METHOD_KEYS = {'config', 'options', 'title'}
+METHOD_KEYS = {'config', 'options', 'splits', 'title'}
 
 
 def load_suite(path: str | Path) -> dict:
     """Read and check a suite file, a config of mmengine.
 
+    In the strings of all options, `{seed}` and `{split}` stand for those of
+    the run, so that lists of images can follow them, and `{cwd}` for the
+    current folder, because mmengine takes lists that are no absolute paths
+    to lie below `data_root`.
+
     Args:
         path (str | Path): File that sets `methods`, a dict of dicts by name
             with a `config` (a file, or a dict of files by split) and, where
-            wanted, `options` (settings of the config to override) and a
-            `title` for the table; and, where wanted, `seeds` ([0]) and
-            `options` for all methods.
+            wanted, `options` (settings of the config to override), a
+            `title` for the table and `splits`, those it is run on; and,
+            where wanted, `seeds` ([0]), `options` for all methods, `splits`
+            (a list of names, or a dict of options by name) that methods
+            are run on by default, and `checkpoints` (['last']): which ones
+            are tested, the 'last', the 'best', that is, the one which
+            `default_hooks.checkpoint.save_best` chose, or both.
 
     Returns:
-        dict: `methods`, `seeds` and `options`; each method's `config` is a
-        dict by split, with the split '' where the file has none.
+        dict: `methods`, `seeds`, `options`, `splits` and `checkpoints`; each
+        method's `config` is a dict by split, with the split '' where the
+        file has none.
 
     Raises:
         ValueError: If a setting is missing, unknown or of no use.
@@ -39,8 +49,9 @@ def load_suite(path: str | Path) -> dict:
             f'{path}: methods must be a dict of methods by name, '
             f'got {methods!r}'
         )
+    splits = _checked_splits(path, cfg.get('splits', {}))
     checked = {
-        _checked_name(path, name): _checked_method(path, name, method)
+        _checked_name(path, name): _checked_method(path, name, method, splits)
         for name, method in methods.items()
     }
     seeds = cfg.get('seeds', [0])
@@ -48,9 +59,35 @@ def load_suite(path: str | Path) -> dict:
         raise ValueError(
             f'{path}: seeds must be a list of integers, got {seeds!r}'
         )
+    checkpoints = cfg.get('checkpoints', ['last'])
+    if not checkpoints or not set(checkpoints) <= set(TESTS):
+        raise ValueError(
+            f'{path}: checkpoints must be a list of {list(TESTS)}, '
+            f'got {checkpoints!r}'
+        )
     return dict(
-        methods=checked, seeds=seeds, options=flatten(cfg.get('options', {}))
+        methods=checked,
+        seeds=seeds,
+        options=flatten(cfg.get('options', {})),
+        splits=splits,
+        checkpoints=tuple(checkpoints),
     )
+
+
+def _checked_splits(path: str | Path, splits: list | dict) -> dict[str, dict]:
+    if isinstance(splits, list):
+        splits = {name: {} for name in splits}
+    if not isinstance(splits, dict) or not all(
+        isinstance(options, dict) for options in splits.values()
+    ):
+        raise ValueError(
+            f'{path}: splits must be a list of names or a dict of options '
+            f'by name, got {splits!r}'
+        )
+    return {
+        _checked_name(path, name): flatten(options)
+        for name, options in splits.items()
+    }
 
 
 def _checked_name(path: str | Path, name: str) -> str:
@@ -63,16 +100,29 @@ def _checked_name(path: str | Path, name: str) -> str:
     return name
 
 
-def _checked_method(path: str | Path, name: str, method: dict) -> dict:
+def _checked_method(
+    path: str | Path, name: str, method: dict, splits: dict[str, dict]
+) -> dict:
     unknown = set(method) - METHOD_KEYS if isinstance(method, dict) else {''}
     if unknown or 'config' not in method:
         raise ValueError(
             f'{path}: methods.{name} must be a dict with a config and, where '
-            f'wanted, options and a title, got {method!r}'
+            f'wanted, options, splits and a title, got {method!r}'
         )
     configs = method['config']
     if isinstance(configs, str):
-        configs = {'': configs}
+        wanted = method.get('splits', list(splits) or [''])
+        if not wanted or not set(wanted) <= {*(splits or [''])}:
+            raise ValueError(
+                f'{path}: methods.{name}.splits must be among the splits of '
+                f'the suite, {list(splits)}, got {wanted!r}'
+            )
+        configs = dict.fromkeys(wanted, configs)
+    elif 'splits' in method:
+        raise ValueError(
+            f'{path}: methods.{name}.config names the splits already, so '
+            f'leave out splits, got {method["splits"]!r}'
+        )
     for split, config in configs.items():
         if split:
             _checked_name(path, split)
@@ -97,13 +147,21 @@ def plan_runs(
         suite (dict): Suite of :func:`load_suite`.
         out (Path): Folder of the suite's results.
         seeds (Sequence[int], optional): Seeds instead of the suite's.
+
+    Raises:
+        ValueError: If an option has a word such as `{sede}` that stands for
+            nothing.
     """
     runs = []
     for seed in suite['seeds'] if seeds is None else seeds:
         for name, method in suite['methods'].items():
-            options = suite['options'] | method['options']
-            options['randomness.seed'] = seed
             for split, config in method['config'].items():
+                options = suite['options'] | suite['splits'].get(split, {})
+                options = options | method['options']
+                options = fill(options, seed=seed, split=split)
+                # A path of this machine would make it another run elsewhere.
+                check_filled(fill(options, cwd='.'))
+                options['randomness.seed'] = seed
                 runs.append(
                     SuiteRun(
                         method=name,
@@ -113,6 +171,7 @@ def plan_runs(
                         config=config,
                         options=options,
                         folder=out / name / split / f'seed_{seed}',
+                        checkpoints=suite['checkpoints'],
                     )
                 )
     return runs
@@ -123,6 +182,10 @@ def find_targets(runs: Iterable[SuiteRun]) -> list[SuiteRun]:
 
     Args:
         runs (Iterable[SuiteRun]): Runs.
+
+    Raises:
+        ValueError: If the best checkpoint is to be tested and none would be
+            chosen.
     """
     targets: dict[tuple, int | None] = {}
     known = []
@@ -130,7 +193,15 @@ def find_targets(runs: Iterable[SuiteRun]) -> list[SuiteRun]:
         # Each config is read once: the seeds do not matter here.
         key = (run.method, run.split)
         if key not in targets:
-            targets[key] = target_iterations(run.config, run.options)
+            cfg = Config.fromfile(run.config, import_custom_modules=False)
+            cfg.merge_from_dict(run.options)
+            targets[key] = target_iterations(cfg)
+            hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
+            if 'best' in run.checkpoints and not hook.get('save_best'):
+                raise ValueError(
+                    f'{run.name}: to test the best checkpoint, set the '
+                    f"option default_hooks.checkpoint.save_best='{METRIC}'"
+                )
         known.append(replace(run, target=targets[key]))
     return known
 
@@ -149,15 +220,12 @@ def recorded_seeds(suite: dict, out: Path) -> list[int]:
     return sorted(seeds)
 
 
-def target_iterations(config: str, options: dict) -> int | None:
+def target_iterations(cfg: Config) -> int | None:
     """Iterations that a config trains for, None where it counts epochs.
 
     Args:
-        config (str): Config file.
-        options (dict): Settings to override.
+        cfg (Config): Config.
     """
-    cfg = Config.fromfile(config, import_custom_modules=False)
-    cfg.merge_from_dict(options)
     loop = cfg.get('train_cfg') or {}
     if 'iters_per_stage' in loop:
         return loop.get('stages', 1) * loop['iters_per_stage']

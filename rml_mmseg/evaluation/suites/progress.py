@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,15 +44,41 @@ def last_iteration(logs: Iterable[Path]) -> int:
     Returns:
         int: Iterations done, 0 where none tells.
     """
-    last = 0
-    for path in logs:
-        for line in path.read_text('utf-8').splitlines():
-            try:
-                scalars = json.loads(line)
-            except json.JSONDecodeError:
-                continue  # cut off by a kill, or being written
-            last = max(last, scalars.get('iter', 0), scalars.get('step', 0))
-    return last
+    entries = map(_entries, logs)
+    return max(
+        (
+            max(scalars.get('iter', 0), scalars.get('step', 0))
+            for log in entries
+            for scalars in log
+        ),
+        default=0,
+    )
+
+
+def validation_scores(logs: Iterable[Path], name: str) -> dict[int, float]:
+    """Scores of a training's validations by iteration, in order.
+
+    Args:
+        logs (Iterable[Path]): Logs of :func:`training_logs`.
+        name (str): Name of the score.
+    """
+    found = {
+        scalars['step']: scalars[name]
+        for path in sorted(logs)
+        for scalars in _entries(path)
+        # Scalars of training have an iteration, and losses of any name.
+        if name in scalars and 'step' in scalars and 'iter' not in scalars
+    }
+    return dict(sorted(found.items()))
+
+
+def _entries(path: Path) -> Iterator[dict]:
+    """What a log holds, line by line."""
+    for line in path.read_text('utf-8').splitlines():
+        try:
+            yield json.loads(line)
+        except json.JSONDecodeError:
+            continue  # cut off by a kill, or being written
 
 
 def remaining_seconds(progress: Sequence[Progress], jobs: int) -> float | None:

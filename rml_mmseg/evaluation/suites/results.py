@@ -1,4 +1,4 @@
-"""The scores of a suite, read and put in a table."""
+"""The scores of a suite, read and summed up."""
 
 from __future__ import annotations
 
@@ -8,10 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from .suite_run import SuiteRun
-
-#: Score of the deployed learner; the others' is `LEARNER/mIoU`.
-METRIC = 'mIoU'
+from .suite_run import METRIC, TESTS, SuiteRun
 
 
 def read_scores(folder: Path) -> dict[str, Any]:
@@ -66,7 +63,8 @@ def collect_results(runs: Iterable[SuiteRun]) -> list[dict]:
     Returns:
         list[dict]: Rows in the order of the runs, with the record of each
         run and, under `summary`, :func:`summarise` of the mIoU of each
-        learner, of the iterations and of the training time in seconds.
+        learner, of the iterations and of the training time in seconds;
+        under `best_summary` that of the mIoU of the best checkpoints.
     """
     rows: dict[tuple[str, str], dict] = {}
     for run in runs:
@@ -83,15 +81,27 @@ def collect_results(runs: Iterable[SuiteRun]) -> list[dict]:
         row['runs'].append(_record(run))
     for row in rows.values():
         done = [r for r in row['runs'] if r['status'] == 'finished']
-        values: dict[str, list] = {}
-        for record in done:
-            for name, score in record['scores'].items():
-                if name.split('/')[-1] == METRIC:
-                    values.setdefault(name, []).append(score)
-            values.setdefault('iterations', []).append(record['iterations'])
-            values.setdefault('seconds', []).append(record['seconds'])
+        extent = {
+            key: [record[key] for record in done]
+            for key in ('iterations', 'seconds')
+            if done
+        }
+        values = _scores(done, 'last') | extent
         row['summary'] = {key: summarise(v) for key, v in values.items()}
+        row['best_summary'] = {
+            key: summarise(v) for key, v in _scores(done, 'best').items()
+        }
     return list(rows.values())
+
+
+def _scores(records: Iterable[dict], checkpoint: str) -> dict[str, list]:
+    """The mIoU of each learner in the runs that tested a checkpoint."""
+    values: dict[str, list] = {}
+    for record in records:
+        for name, score in record.get(TESTS[checkpoint][1], {}).items():
+            if name.split('/')[-1] == METRIC:
+                values.setdefault(name, []).append(score)
+    return values
 
 
 def _record(run: SuiteRun) -> dict:
@@ -103,73 +113,3 @@ def _record(run: SuiteRun) -> dict:
         record = {}
     identity = dict(method=run.method, split=run.split, seed=run.seed)
     return identity | run.settings | dict(status=None) | record
-
-
-def to_markdown(name: str, rows: Sequence[dict]) -> str:
-    """The table of a suite, and below it what made it.
-
-    Args:
-        name (str): Name of the suite.
-        rows (Sequence[dict]): Rows of :func:`collect_results`.
-    """
-    learners = _learners(rows)
-    splits = any(row['split'] for row in rows)
-    head = ['Method', *(['Split'] if splits else []), 'mIoU', *learners]
-    head += ['Iterations', 'Time (min)', 'Seeds']
-    lines = [_line(head), _line('---' for _ in head)]
-    for row in rows:
-        summary = row['summary']
-        keys = [METRIC, *(f'{learner}/{METRIC}' for learner in learners)]
-        done = [r for r in row['runs'] if r['status'] == 'finished']
-        count = f'{len(done)} of {len(row["runs"])}'
-        lines.append(
-            _line(
-                [
-                    row['title'],
-                    *([row['split']] if splits else []),
-                    *(_cell(summary.get(key)) for key in keys),
-                    _cell(summary.get('iterations'), digits=0),
-                    _cell(summary.get('seconds'), scale=1 / 60, digits=1),
-                    str(len(done)) if len(done) == len(row['runs']) else count,
-                ]
-            )
-        )
-    records = [record for row in rows for record in row['runs']]
-    commits = sorted({c for r in records for c in r.get('commits', [])})
-    commands = [line for r in records for line in r.get('commands', [])]
-    return '\n'.join(
-        [
-            *(f'# {name}', ''),
-            'mIoU in percent on the test set, of the last checkpoint: first '
-            'of the deployed learner, then of each learner. Mean ± sample '
-            'standard deviation where there are several seeds. Time is that '
-            'of training, with what had to be repeated after interruptions.',
-            *('', *lines, ''),
-            f'Git commits: {", ".join(commits) or "none"}',
-            *('', '```sh', *commands, '```', ''),
-        ]
-    )
-
-
-def _learners(rows: Iterable[dict]) -> list[str]:
-    """Names of all learners, in the order of the row with the most."""
-    suffix = f'/{METRIC}'
-    found = [
-        [k[: -len(suffix)] for k in row['summary'] if k.endswith(suffix)]
-        for row in rows
-    ]
-    found.sort(key=len, reverse=True)
-    return list(dict.fromkeys(name for names in found for name in names))
-
-
-def _cell(summary: dict | None, scale: float = 1.0, digits: int = 2) -> str:
-    if summary is None:
-        return '–'
-    text = f'{summary["mean"] * scale:.{digits}f}'
-    if summary['std'] is not None and not (digits == 0 and not summary['std']):
-        text += f' ± {summary["std"] * scale:.{digits}f}'
-    return text
-
-
-def _line(cells: Iterable[str]) -> str:
-    return f'| {" | ".join(cells)} |'

@@ -9,8 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .options import cfg_options
+from .options import cfg_options, fill
 from .progress import Progress
+
+#: Score of the deployed learner; the others' is `LEARNER/mIoU`.
+METRIC = 'mIoU'
+#: Names of what is tested: its work folder, and where its scores are noted.
+TESTS = dict(last=('test', 'scores'), best=('test_best', 'best_scores'))
 
 
 @dataclass(frozen=True)
@@ -27,9 +32,12 @@ class SuiteRun:
         seed (int): Seed of the run.
         config (str): Config file.
         options (dict): Settings of the config to override, with dots in
-            the keys, the seed among them.
+            the keys, the seed among them; `{cwd}` in a string stands for
+            the current folder.
         folder (Path): Work folder.
         target (int, optional): Iterations to train for, if known.
+        checkpoints (tuple[str, ...]): What is tested: 'last', 'best' or
+            both. Defaults to the last one.
     """
 
     method: str
@@ -40,6 +48,7 @@ class SuiteRun:
     options: dict[str, Any]
     folder: Path
     target: int | None = None
+    checkpoints: tuple[str, ...] = ('last',)
 
     @property
     def name(self) -> str:
@@ -93,8 +102,20 @@ class SuiteRun:
     @property
     def saved_iteration(self) -> int:
         """int: Iteration of the last checkpoint, 0 where there is none."""
-        found = re.search(r'iter_(\d+)\.pth$', self.checkpoint or '')
-        return int(found.group(1)) if found else 0
+        return iteration_of(self.checkpoint)
+
+    @property
+    def best_checkpoint(self) -> str | None:
+        """str: What validation chose, None where there is none yet."""
+        # A kill can leave the one before, which was not as good, behind.
+        found = map(str, self.folder.glob(f'best_{METRIC}_iter_*.pth'))
+        return max(found, key=iteration_of, default=None)
+
+    @property
+    def untested(self) -> list[str]:
+        """list[str]: Those of `checkpoints` that have no scores yet."""
+        record = self.record
+        return [n for n in self.checkpoints if TESTS[n][1] not in record]
 
     @property
     def progress(self) -> Progress:
@@ -129,16 +150,35 @@ class SuiteRun:
         arguments = [self.config, '--work-dir', str(self.folder)]
         if self.checkpoint is not None:
             arguments += ['--resume', self.checkpoint]
-        return arguments + ['--cfg-options', *cfg_options(self.options)]
+        return arguments + ['--cfg-options', *self._cfg_options()]
 
-    def test_arguments(self) -> list[str]:
-        """Arguments for tools/test.py with the last checkpoint.
+    def test_arguments(self, name: str = 'last') -> list[str]:
+        """Arguments for tools/test.py.
+
+        Args:
+            name (str): Which checkpoint, 'last' or 'best'. Defaults to
+                'last'.
 
         Raises:
             ValueError: If an option cannot be given on a command line.
         """
+        last = name == 'last'
+        checkpoint = self.checkpoint if last else self.best_checkpoint
         return [
-            *(self.config, self.checkpoint or 'CHECKPOINT'),
-            *('--work-dir', str(self.folder / 'test')),
-            *('--cfg-options', *cfg_options(self.options)),
+            *(self.config, checkpoint or 'CHECKPOINT'),
+            *('--work-dir', str(self.folder / TESTS[name][0])),
+            *('--cfg-options', *self._cfg_options()),
         ]
+
+    def _cfg_options(self) -> list[str]:
+        return cfg_options(fill(self.options, cwd=Path.cwd()))
+
+
+def iteration_of(checkpoint: str | None) -> int:
+    """Iteration in the name of a checkpoint, 0 where there is none.
+
+    Args:
+        checkpoint (str, optional): Its path.
+    """
+    found = re.search(r'iter_(\d+)\.pth$', checkpoint or '')
+    return int(found.group(1)) if found else 0

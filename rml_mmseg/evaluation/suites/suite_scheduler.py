@@ -17,9 +17,10 @@ from .progress import (
     last_iteration,
     remaining_seconds,
     training_logs,
+    validation_scores,
 )
-from .results import METRIC, read_scores
-from .suite_run import SuiteRun
+from .results import read_scores
+from .suite_run import METRIC, TESTS, SuiteRun, iteration_of
 
 
 class SuiteScheduler:
@@ -120,21 +121,34 @@ class SuiteScheduler:
         except ValueError as error:
             self._fail(run, str(error))
             return
-        if run.status == 'finished':
+        if run.status == 'finished' and not run.untested:
             say(f'skip {run.name}: finished before')
+        elif run.status in ('trained', 'finished'):
+            self._test(slot, run)
         else:
-            trained = run.status == 'trained'
-            self._launch(slot, run, 'test' if trained else 'train')
+            self._launch(slot, run, 'train', run.train_arguments())
 
-    def _launch(self, slot: int, run: SuiteRun, part: str) -> None:
+    def _test(self, slot: int, run: SuiteRun) -> None:
+        """Start the next test of a trained run in a slot."""
+        name = run.untested[0]
+        if name == 'best' and run.best_checkpoint is None:
+            self._fail(
+                run,
+                f'train.py left no best_{METRIC}_iter_N.pth in {run.folder}: '
+                'it has to validate within train_cfg.iters_per_stage, with '
+                f"default_hooks.checkpoint.save_best='{METRIC}'",
+            )
+            return
+        part, _ = TESTS[name]
+        # The folder shall hold the scores of one checkpoint only.
+        shutil.rmtree(run.folder / part, ignore_errors=True)
+        self._launch(slot, run, part, run.test_arguments(name))
+
+    def _launch(
+        self, slot: int, run: SuiteRun, part: str, arguments: list[str]
+    ) -> None:
         """Start a training or test in a slot."""
-        if part == 'train':
-            arguments = run.train_arguments()
-        else:
-            arguments = run.test_arguments()
-            # The folder shall hold the scores of one checkpoint only.
-            shutil.rmtree(run.folder / 'test', ignore_errors=True)
-        script = self.tools / f'{part}.py'
+        script = self.tools / f'{part.split("_")[0]}.py'
         record = run.record
         command = shown_command(script, arguments, self.slots[slot])
         commits = [c for c in record.get('commits', []) if c != self.commit]
@@ -167,7 +181,7 @@ class SuiteScheduler:
             elif job.part == 'train':
                 self._finish_training(slot, job)
             else:
-                self._finish_test(job)
+                self._finish_test(slot, job)
 
     def _finish_training(self, slot: int, job: Job) -> None:
         run = job.run
@@ -175,27 +189,34 @@ class SuiteScheduler:
             reason = f'train.py left no last_checkpoint in {run.folder}'
             self._fail(run, reason, job.log)
             return
+        logs = training_logs(run.folder)
         run.save(
             status='trained',
-            iterations=max(
-                # Epochs name other checkpoints; logs can leave the end out.
-                run.saved_iteration,
-                last_iteration(training_logs(run.folder)),
-            ),
+            # Epochs name other checkpoints; logs can leave the end out.
+            iterations=max(run.saved_iteration, last_iteration(logs)),
             checkpoint=run.checkpoint,
+            validation=validation_scores(logs, METRIC),
         )
-        self._launch(slot, run, 'test')
+        self._test(slot, run)
 
-    def _finish_test(self, job: Job) -> None:
+    def _finish_test(self, slot: int, job: Job) -> None:
+        run = job.run
         try:
-            scores = read_scores(job.run.folder / 'test')
+            scores = read_scores(run.folder / job.part)
         except ValueError as error:
-            self._fail(job.run, str(error), job.log)
+            self._fail(run, str(error), job.log)
             return
-        job.run.save(status='finished', scores=scores)
-        trained = clock(job.run.record['seconds'])
+        name = next(n for n, (part, _) in TESTS.items() if part == job.part)
+        run.save(**{TESTS[name][1]: scores})
+        if name == 'best':
+            run.save(best_iteration=iteration_of(run.best_checkpoint))
+        if run.untested:
+            self._test(slot, run)
+            return
+        run.save(status='finished')
+        trained = clock(run.record['seconds'])
         say(
-            f'finished {job.run.name}: {METRIC} {scores[METRIC]:.2f}, '
+            f'finished {run.name}: {METRIC} {scores[METRIC]:.2f}, '
             f'trained in {trained}'
         )
         self.on_result()

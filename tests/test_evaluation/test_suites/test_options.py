@@ -5,7 +5,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmengine.config import DictAction
 
-from rml_mmseg.evaluation.suites.options import cfg_options, flatten
+from rml_mmseg.evaluation.suites.options import (
+    cfg_options,
+    check_filled,
+    fill,
+    flatten,
+)
 
 SCALARS = (
     st.none()
@@ -56,3 +61,18 @@ def test_values_that_would_change_are_refused(value):
 def test_flatten():
     nested = {'a': {'b': {'c': 1}, 'd.e': [{'x': 2}]}, 'f': {}}
     assert flatten(nested) == {'a.b.c': 1, 'a.d.e': [{'x': 2}], 'f': {}}
+
+
+def test_fill():
+    options = {'a': 'x/{split}_{seed}.txt', 'b': [1, ('{seed}', None)]}
+    filled = {'a': 'x/1-8_3.txt', 'b': [1, ('3', None)]}
+    assert fill(options, split='1-8', seed=3) == filled
+    # What is not known may be filled in later.
+    assert fill({'a': '{cwd}/{seed}'}, seed=1) == {'a': '{cwd}/1'}
+    check_filled(filled | {'c': 1, 'd': None, 'e': {}})
+
+
+@pytest.mark.parametrize('value', ['x/{sede}', ['{}'], ('{sede}', 1)])
+def test_words_that_stand_for_nothing_are_refused(value):
+    with pytest.raises(ValueError, match=r'option a.b=.*\{(sede)?\} stands'):
+        check_filled({'a.b': value})

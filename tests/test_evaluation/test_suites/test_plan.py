@@ -46,6 +46,56 @@ def test_grid_of_methods_splits_and_seeds(load):
     assert runs[2].options == common | {'l': 2, 'm': 3}
 
 
+def test_lists_follow_split_and_seed(load):
+    suite = load(
+        "methods = dict(x=dict(config='a.py', options={'l': '{cwd}/{split}_"
+        "{seed}'}), y=dict(config='b.py', splits=['full']))\n"
+        "splits = {'1-8': {'n': 1, 'l': 0}, 'full': {'n': 2}}\n"
+        "options = dict(n=0, m='{split}')"
+    )
+    runs = plan_runs(suite, Path('out'), [0, 1])
+    assert [(run.name, run.options) for run in runs[:4]] == [
+        (
+            'x/1-8/seed_0',
+            {'n': 1, 'm': '1-8', 'l': '{cwd}/1-8_0', 'randomness.seed': 0},
+        ),
+        (
+            'x/full/seed_0',
+            {'n': 2, 'm': 'full', 'l': '{cwd}/full_0', 'randomness.seed': 0},
+        ),
+        ('y/full/seed_0', {'n': 2, 'm': 'full', 'randomness.seed': 0}),
+        (
+            'x/1-8/seed_1',
+            {'n': 1, 'm': '1-8', 'l': '{cwd}/1-8_1', 'randomness.seed': 1},
+        ),
+    ]
+    # The folder is known where a command is made, and in no record.
+    assert f'l={Path.cwd()}/1-8_0' in runs[0].train_arguments()
+    assert f'l={Path.cwd()}/1-8_0' in runs[0].test_arguments()
+    assert runs[0].settings['options']['l'] == '{cwd}/1-8_0'
+
+
+def test_splits_may_be_names(load):
+    suite = load("methods = dict(x=dict(config='a.py'))\nsplits = ['b', 'a']")
+    names = [run.name for run in plan_runs(suite, Path('out'))]
+    assert names == ['x/b/seed_0', 'x/a/seed_0']
+
+
+def test_word_that_stands_for_nothing(load):
+    suite = load("methods = dict(x=dict(config='a.py', options={'k': '{l}'}))")
+    with pytest.raises(ValueError, match=r"option k='\{l\}': \{l\} stands"):
+        plan_runs(suite, Path('out'))
+
+
+def test_the_best_checkpoint_has_to_be_chosen(load):
+    text = "methods = dict(x=dict(config='a.py'))\ncheckpoints = ['best']"
+    with pytest.raises(ValueError, match='x/seed_0: .*checkpoint.save_best'):
+        find_targets(plan_runs(load(text), Path('out')))
+    text += "\noptions = {'default_hooks.checkpoint.save_best': 'mIoU'}"
+    (run,) = find_targets(plan_runs(load(text), Path('out')))
+    assert run.checkpoints == ('best',)
+
+
 def test_seeds_are_of_the_suite_or_the_caller(load):
     suite = load("methods = dict(x=dict(config='a.py'))")
     assert [run.seed for run in plan_runs(suite, Path('out'))] == [0]
@@ -99,6 +149,23 @@ def test_options_change_the_target(load):
         ("methods = dict(x=dict(config={'..': 'a.py'}))", 'names a folder'),
         ("methods = dict(x=dict(config='a.py'))\nseeds = [1.5]", '1.5'),
         ("methods = dict(x=dict(config='a.py'))\nseeds = []", 'seeds must'),
+        (
+            "methods = dict(x=dict(config='a.py'))\ncheckpoints = ['first']",
+            r"checkpoints must be a list of \['last', 'best'\]",
+        ),
+        (
+            "methods = dict(x=dict(config='a.py'))\nsplits = {'a': 1}",
+            'splits must be a list of names or a dict of options',
+        ),
+        (
+            "methods = dict(x=dict(config='a.py', splits=['b']))\n"
+            "splits = ['a']",
+            r"methods.x.splits must be among.*\['a'\], got \['b'\]",
+        ),
+        (
+            "methods = dict(x=dict(config={'a': 'a.py'}, splits=['a']))",
+            'methods.x.config names the splits already',
+        ),
     ],
 )
 def test_faulty_suites(load, text, message):

@@ -5,6 +5,7 @@ from rml_mmseg.evaluation.suites.progress import (
     last_iteration,
     remaining_seconds,
     training_logs,
+    validation_scores,
 )
 
 
@@ -27,6 +28,16 @@ def test_last_iteration(tmp_path):
     assert training_logs(tmp_path) == {first, second}
     assert last_iteration([first]) == 60
     assert last_iteration([second]) == 55
+
+
+def test_validation_scores(tmp_path):
+    first = '{"mIoU": 1.0, "step": 60}\n{"mIoU": 7.0, "iter": 9, "step": 9}'
+    write_log(tmp_path, 'a', f'{first}\n{{"mIoU": 2.0, "step": 80}}')
+    write_log(tmp_path, 'b', '{"mIoU": 3.0, "step": 80}\n{"aAcc": 1.0}')
+    scores = validation_scores(training_logs(tmp_path), 'mIoU')
+    # The later session counts, as it made the checkpoints.
+    assert scores == {60: 1.0, 80: 3.0}
+    assert list(scores) == [60, 80]
 
 
 def test_pace_of_the_run_itself():

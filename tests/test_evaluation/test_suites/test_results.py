@@ -7,9 +7,9 @@ from rml_mmseg.evaluation.suites.results import (
     collect_results,
     read_scores,
     summarise,
-    to_markdown,
 )
 from rml_mmseg.evaluation.suites.suite_run import SuiteRun
+from rml_mmseg.evaluation.suites.table import to_markdown
 
 
 def write_scores(folder, stamp, **scores):
@@ -92,6 +92,39 @@ def test_rows(tmp_path):
     ]
 
 
+def test_best_checkpoints_and_single_runs(tmp_path):
+    for seed, last, best, at in ((0, 40.0, 42.0, 5), (1, 44.0, 44.0, 10)):
+        run = make_run(tmp_path, seed=seed, split='1-8')
+        finish(run, seconds=90.4, mIoU=last)
+        run.save(
+            best_scores={'mIoU': best, 'a/mIoU': 1.0, 'mAcc': 2.0},
+            best_iteration=at,
+            validation={5: 33.333, 10: 30.0 + seed},
+        )
+    runs = [make_run(tmp_path, seed=s, split='1-8') for s in (0, 1, 2)]
+    (row,) = collect_results(runs)
+    assert row['summary']['mIoU']['mean'] == 42.0
+    assert row['best_summary'] == {
+        'mIoU': dict(mean=43.0, std=pytest.approx(2**0.5), count=2),
+        'a/mIoU': dict(mean=1.0, std=0.0, count=2),
+    }
+    table = to_markdown('grid', [row])
+    assert (
+        '| Method | Split | mIoU | Best | Iterations | Time (min) | Seeds |\n'
+        '| --- | --- | --- | --- | --- | --- | --- |\n'
+        '| X | 1-8 | 42.00 ± 2.83 | 43.00 ± 1.41 | 10 | 1.5 ± 0.0 | 2 of 3 |'
+    ) in table
+    lines = table[table.index('## Runs') :].splitlines()
+    assert lines[2:7] == [
+        '| Method | Split | Seed | mIoU | Best | Best at | Validation at best '
+        '| Iterations | Time (s) |',
+        '| --- | --- | --- | --- | --- | --- | --- | --- | --- |',
+        '| X | 1-8 | 0 | 40.00 | 42.00 | 5 | 33.33 | 10 | 90 |',
+        '| X | 1-8 | 1 | 44.00 | 44.00 | 10 | 31.00 | 10 | 90 |',
+        '| X | 1-8 | 2 | – | – | – | – | – | – |',
+    ]
+
+
 def test_commands_and_commits(tmp_path):
     run = finish(make_run(tmp_path), mIoU=1.0)
     run.save(commands=['train', 'test'], commits=['c1', 'c2'])
@@ -128,6 +161,23 @@ def test_other_settings_are_another_run(tmp_path):
     row = collect_results([other])[0]
     assert row['summary'] == {}
     assert row['runs'][0]['status'] is None
+
+
+def test_best_checkpoint(tmp_path):
+    run = make_run(tmp_path, checkpoints=('last', 'best'))
+    assert run.best_checkpoint is None
+    assert run.untested == ['last', 'best']
+    run.save(scores={})
+    for name in ('best_mIoU_iter_90', 'best_mIoU_iter_100', 'iter_200'):
+        (run.folder / f'{name}.pth').touch()
+    assert run.best_checkpoint == str(run.folder / 'best_mIoU_iter_100.pth')
+    assert run.untested == ['best']
+    assert run.test_arguments('best')[:4] == [
+        'c.py',
+        str(run.folder / 'best_mIoU_iter_100.pth'),
+        '--work-dir',
+        str(run.folder / 'test_best'),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,138 @@
+"""The scores of a suite as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from .suite_run import METRIC
+
+LAST = (
+    'mIoU in percent on the test set, of the last checkpoint: first of the '
+    'deployed learner, then of each learner.'
+)
+BEST = (
+    '"Best" is the deployed learner of the checkpoint that was best on the '
+    'validation images, which are those that were held out, not the test set.'
+)
+SPREAD = (
+    'Mean ± sample standard deviation where there are several seeds. Time is '
+    'that of training, validation included, with what had to be repeated '
+    'after interruptions.'
+)
+
+
+def to_markdown(name: str, rows: Sequence[dict]) -> str:
+    """The tables of a suite, and below them what made it.
+
+    Args:
+        name (str): Name of the suite.
+        rows (Sequence[dict]): Rows of :func:`collect_results`.
+    """
+    best = any(row['best_summary'] for row in rows)
+    records = [record for row in rows for record in row['runs']]
+    commits = sorted({c for r in records for c in r.get('commits', [])})
+    commands = [line for r in records for line in r.get('commands', [])]
+    return '\n'.join(
+        [
+            *(f'# {name}', ''),
+            ' '.join([LAST, *([BEST] if best else []), SPREAD]),
+            *('', *_table(rows, _row_columns(rows, best)), ''),
+            *('## Runs', '', *_table(records, _run_columns(rows, best)), ''),
+            f'Git commits: {", ".join(commits) or "none"}',
+            *('', '```sh', *commands, '```', ''),
+        ]
+    )
+
+
+Columns = dict[str, Callable[[dict], str]]
+
+
+def _table(rows: Iterable[dict], columns: Columns) -> list[str]:
+    """Lines of a table, of columns that say what a row has in them."""
+    lines = [_line(columns), _line('---' for _ in columns)]
+    return lines + [
+        _line(column(row) for column in columns.values()) for row in rows
+    ]
+
+
+def _row_columns(rows: Sequence[dict], best: bool) -> Columns:
+    """Columns of the means over seeds."""
+    columns: Columns = {'Method': lambda row: row['title']}
+    if any(row['split'] for row in rows):
+        columns['Split'] = lambda row: row['split']
+    columns['mIoU'] = lambda row: _mean(row['summary'].get(METRIC))
+    if best:
+        columns['Best'] = lambda row: _mean(row['best_summary'].get(METRIC))
+    for learner in _learners(rows):
+        columns[learner] = _learner_column(f'{learner}/{METRIC}')
+    columns['Iterations'] = lambda row: _mean(
+        row['summary'].get('iterations'), digits=0
+    )
+    columns['Time (min)'] = lambda row: _mean(
+        row['summary'].get('seconds'), scale=1 / 60, digits=1
+    )
+    columns['Seeds'] = _seeds
+    return columns
+
+
+def _run_columns(rows: Sequence[dict], best: bool) -> Columns:
+    """Columns of single runs."""
+    titles = {row['method']: row['title'] for row in rows}
+    columns: Columns = {'Method': lambda run: titles[run['method']]}
+    if any(row['split'] for row in rows):
+        columns['Split'] = lambda run: run['split']
+    columns['Seed'] = lambda run: str(run['seed'])
+    columns['mIoU'] = lambda run: _score(run.get('scores', {}).get(METRIC))
+    if best:
+        columns['Best'] = lambda run: _score(
+            run.get('best_scores', {}).get(METRIC)
+        )
+        columns['Best at'] = lambda run: str(run.get('best_iteration', '–'))
+        columns['Validation at best'] = lambda run: _score(
+            run.get('validation', {}).get(str(run.get('best_iteration')))
+        )
+    columns['Iterations'] = lambda run: str(run.get('iterations', '–'))
+    columns['Time (s)'] = lambda run: _score(run.get('seconds'), digits=0)
+    return columns
+
+
+def _learner_column(key: str) -> Callable[[dict], str]:
+    return lambda row: _mean(row['summary'].get(key))
+
+
+def _seeds(row: dict) -> str:
+    """Number of finished runs, and of all where they are more."""
+    done = sum(record['status'] == 'finished' for record in row['runs'])
+    count = len(row['runs'])
+    return str(done) if done == count else f'{done} of {count}'
+
+
+def _learners(rows: Iterable[dict]) -> list[str]:
+    """Names of all learners, in the order of the row with the most."""
+    suffix = f'/{METRIC}'
+    found = [
+        [k[: -len(suffix)] for k in row['summary'] if k.endswith(suffix)]
+        for row in rows
+    ]
+    found.sort(key=len, reverse=True)
+    return list(dict.fromkeys(name for names in found for name in names))
+
+
+def _mean(
+    summary: dict[str, Any] | None, scale: float = 1.0, digits: int = 2
+) -> str:
+    if summary is None:
+        return '–'
+    text = f'{summary["mean"] * scale:.{digits}f}'
+    if summary['std'] is not None and not (digits == 0 and not summary['std']):
+        text += f' ± {summary["std"] * scale:.{digits}f}'
+    return text
+
+
+def _score(value: float | None, digits: int = 2) -> str:
+    return '–' if value is None else f'{value:.{digits}f}'
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f'| {" | ".join(cells)} |'
