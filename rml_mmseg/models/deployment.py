@@ -26,7 +26,7 @@ class DeployedSegmentor(nn.Module):
     def __init__(self, segmentor: Any) -> None:
         super().__init__()
         base = segmentor.data_preprocessor
-        self.segmentor = segmentor.eval()
+        self.segmentor = segmentor
         self.swaps_channels = bool(base.channel_conversion)
         shape = (1, 3, 1, 1)
         mean, std = torch.zeros(shape), torch.ones(shape)
@@ -37,6 +37,7 @@ class DeployedSegmentor(nn.Module):
             )
         self.register_buffer('mean', mean, persistent=False)
         self.register_buffer('std', std, persistent=False)
+        self.eval()
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits of images.
