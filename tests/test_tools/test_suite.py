@@ -420,3 +420,38 @@ def test_camvid_ladder(monkeypatch, tmp_path):
         'train_cfg.val_interval=400',
         'randomness.seed=0',
     ]
+
+
+def test_camvid_on_a_cpu(monkeypatch, tmp_path):
+    monkeypatch.chdir(ROOT)
+    path = ROOT / 'tools/benchmarks/suites/camvid_cpu.py'
+    runs = find_targets(plan_runs(load_suite(path), tmp_path))
+    counts = {'1-30': 12, '1-8': 46, '1-4': 92, 'full': 330}
+    for run in runs:
+        assert f'{run.split}_seed{run.seed}/' in str(run.options)
+        lists = {
+            key: Path(value.format(cwd=ROOT)).read_text().split()
+            for key, value in run.options.items()
+            if key.endswith('ann_file')
+        }
+        held_out = lists.pop('val_dataloader.dataset.ann_file')
+        assert len(held_out) == 37
+        for names in lists.values():
+            assert not {*names} & {*held_out}
+        labelled = next(v for k, v in lists.items() if 'unlabelled' not in k)
+        assert len(labelled) == counts[run.split]
+        semi = 'supervised' not in run.method
+        assert len(lists) == 1 + semi
+        assert sum(map(len, lists.values())) == (
+            330 if semi else len(labelled)
+        )
+        cfg_options(run.options)
+    per_stage = {
+        run.method: run.target / (2 if run.method == 'rml_two_stage' else 1)
+        for run in runs
+    }
+    longer = per_stage.pop('supervised_as_long')
+    assert set(per_stage.values()) == {2000.0}
+    assert longer > 2000
+    supervised = {run.method for run in runs if run.split == 'full'}
+    assert supervised == {'supervised', 'supervised_vit'}

@@ -31,6 +31,7 @@ def to_markdown(name: str, rows: Sequence[dict]) -> str:
     """
     best = any(row['best_summary'] for row in rows)
     records = [record for row in rows for record in row['runs']]
+    begun = [record for record in records if record['status'] is not None]
     commits = sorted({c for r in records for c in r.get('commits', [])})
     commands = [line for r in records for line in r.get('commands', [])]
     return '\n'.join(
@@ -38,7 +39,7 @@ def to_markdown(name: str, rows: Sequence[dict]) -> str:
             *(f'# {name}', ''),
             ' '.join([LAST, *([BEST] if best else []), SPREAD]),
             *('', *_table(rows, _row_columns(rows, best)), ''),
-            *('## Runs', '', *_table(records, _run_columns(rows, best)), ''),
+            *('## Runs', '', *_table(begun, _run_columns(rows, best)), ''),
             f'Git commits: {", ".join(commits) or "none"}',
             *('', '```sh', *commands, '```', ''),
         ]
