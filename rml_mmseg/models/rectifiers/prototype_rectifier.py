@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from ..utils.prototypes import (
     class_sums,
     prototype_weights,
-    rectify,
     update_prototypes,
 )
+from ..utils.rectified_labels import rectify
 
 
 @MODELS.register_module()

@@ -12,9 +12,9 @@ from .prototypes import (
     class_sums,
     prototype_distances,
     prototype_weights,
-    rectify,
     update_prototypes,
 )
+from .rectified_labels import rectify
 
 __all__ = [
     'agreement',

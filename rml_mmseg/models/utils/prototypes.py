@@ -1,30 +1,28 @@
-"""Class prototypes and pseudo-label rectification, Eq. 6 to 11 of RML."""
+"""Class prototypes and what they say of features, Eq. 9 to 11 of RML."""
 
 import math
 from collections.abc import Iterator
 from typing import Optional
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 CHUNK_ELEMENTS = 2**21
 # Few enough to stay in a processor's cache from one step to the next.
-CACHED_ELEMENTS = 2**17
+CACHED_ELEMENTS = 2**18
 
 
-def _chunks(
-    features: Tensor, elements: int = CHUNK_ELEMENTS
-) -> Iterator[tuple[int, slice, Tensor]]:
+def _chunks(features: Tensor) -> Iterator[tuple[int, slice, Tensor]]:
     """Float32 pieces (C, p) of features, so that no copy is large.
 
     Args:
         features (Tensor): (N, C, h, w).
-        elements (int): Numbers in a piece.
 
     Yields:
         tuple: Item, place among its h * w positions, and the piece.
     """
+    cpu = features.device.type == 'cpu'
+    elements = CACHED_ELEMENTS if cpu else CHUNK_ELEMENTS
     flat = features.flatten(2)
     n, c, size = flat.shape
     step = max(elements // max(c, 1), 1)
@@ -66,19 +64,27 @@ def class_sums(
             f'labels must be {(n, h, w)} as the features, '
             f'got {tuple(labels.shape)}'
         )
-    classes = torch.arange(num_classes, device=labels.device).unsqueeze(1)
+    classes = torch.arange(num_classes, device=labels.device)
     ids = labels.flatten(1)
     sums = features.new_zeros(num_classes, c, dtype=torch.float32)
     counts = sums.new_zeros(num_classes)
+    cpu = features.device.type == 'cpu'
     with _no_autocast(features):
         for i, place, piece in _chunks(features):
             part = ids[i, place]
-            member = (part == classes) & (part != ignore_index)
+            if cpu:
+                # Few of many classes are in a piece. A GPU would be waited
+                # for to say which.
+                classes = part.unique()
+                inside = (classes >= 0) & (classes < num_classes)
+                classes = classes[inside]
+            member = part == classes.unsqueeze(1)
+            member &= part != ignore_index
             # What belongs to no class may be anything, also not finite.
             piece = torch.where(member.any(0), piece, 0.0)
             member = member.float()
-            sums.addmm_(member, piece.t())
-            counts += member.sum(1)
+            sums.index_add_(0, classes, member @ piece.t())
+            counts.index_add_(0, classes, member.sum(1))
     return sums, counts
 
 
@@ -135,13 +141,13 @@ def prototype_distances(
     distances = features.new_empty(
         n, len(prototypes), h * w, dtype=torch.float32
     )
-    cpu = features.device.type == 'cpu'
-    elements = CACHED_ELEMENTS if cpu else CHUNK_ELEMENTS
     with _no_autocast(features):
-        for i, place, piece in _chunks(features, elements):
+        for i, place, piece in _chunks(features):
             piece = piece - centre.t()
             square = torch.addmm(norms, centred, piece, alpha=-2)
-            square += torch.linalg.vector_norm(piece, dim=0).square_()
+            # A norm over a dimension that is not last takes ten times as
+            # long on a CPU.
+            square += piece.square_().sum(0)
             distances[i, :, place] = square.clamp_(min=0).sqrt_()
     return distances.view(n, -1, h, w)
 
@@ -183,42 +189,3 @@ def prototype_weights(
     mean = logits.logsumexp(1, keepdim=True) - math.log(known)
     logits[:, ~initialised] = mean.expand(-1, total - known, -1, -1)
     return logits.softmax(1)
-
-
-def _resized(weights: Tensor, size: torch.Size) -> Tensor:
-    """Weights (N, K, h, w) in float32 at the size of the image."""
-    weights = weights.float()
-    if weights.shape[-2:] == size:
-        return weights
-    return F.interpolate(
-        weights, size=size, mode='bilinear', align_corners=False
-    )
-
-
-def rectify(probs: Tensor, weights: Tensor) -> Tensor:
-    """Rectified hard pseudo labels, argmax_k of weight * probability (Eq. 6).
-
-    Args:
-        probs (Tensor): Soft pseudo labels p0, (N, K, H, W).
-        weights (Tensor): Class-wise confidence (N, K, h, w); resized
-            bilinearly to (H, W), ``align_corners=False``.
-
-    Returns:
-        Tensor: Class ids (N, H, W), int64.
-    """
-    size = probs.shape[-2:]
-    if probs.device.type != 'cpu':
-        product = _resized(weights, size)
-        if product is weights:
-            product = product.clone()
-        return product.mul_(probs).argmax(1)
-    # What belongs to one class stays in a processor's cache, and a running
-    # maximum is faster there than argmax over a dimension that is not last.
-    labels = torch.zeros_like(probs[:, 0], dtype=torch.int64)
-    best = _resized(weights[:, :1], size) * probs[:, :1].float()
-    for k in range(1, probs.shape[1]):
-        part = slice(k, k + 1)
-        product = _resized(weights[:, part], size) * probs[:, part].float()
-        labels.masked_fill_((product > best)[:, 0], k)
-        torch.maximum(best, product, out=best)
-    return labels

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rml_mmseg.models.utils import rectify
+from rml_mmseg.models.utils.rectified_labels import MANY_CLASSES
 
 _LAW = settings(deadline=None, max_examples=40)
 
@@ -130,3 +131,53 @@ def test_classes_one_by_one_are_the_argmax_of_all_at_once():
     assert (expected == 2).any() and not (expected == 5).any()
     same_size = rectify(probs, resized)
     assert torch.equal(same_size, expected)
+
+
+@given(
+    seed=st.integers(0, 999),
+    sharpness=st.sampled_from([0.1, 3.0, 30.0]),
+    certainty=st.sampled_from([0.1, 3.0, 30.0]),
+    size=st.tuples(st.integers(1, 9), st.integers(1, 30)),
+)
+@_LAW
+def test_classes_that_are_left_out_win_nowhere(
+    seed, sharpness, certainty, size
+):
+    # Wide enough for several strips, and for columns in several pieces.
+    full = 40, 300
+    classes = MANY_CLASSES + 20
+    weights = (_random(seed, 1, classes, *size) * sharpness).softmax(1)
+    probs = (_random(seed + 1, 1, classes, *full) * certainty).softmax(1)
+    weights[:, 9], probs[:, 9] = weights[:, 4], probs[:, 4]
+    resized = torch.nn.functional.interpolate(
+        weights, size=full, mode='bilinear', align_corners=False
+    )
+    products = resized.double() * probs.double()
+    labels = rectify(probs, weights)
+    best = products.amax(1)
+    chosen = products.gather(1, labels[:, None])[:, 0]
+    # Where float32 ends, products are equal to it.
+    assert (chosen >= best * (1 - 1e-5) - 1e-37).all()
+    assert not (labels == 9).any()
+
+
+def test_probabilities_may_be_on_any_scale():
+    classes = MANY_CLASSES + 1
+    weights = (_random(0, 1, classes, 4, 4) * 9).softmax(1)
+    probs = _random(1, 1, classes, 16, 16).exp()
+    labels = rectify(probs, weights)
+    assert torch.equal(rectify(probs * 2**20, weights), labels)
+    assert torch.equal(rectify(probs, weights * 2**-20), labels)
+
+
+@pytest.mark.parametrize('classes', [3, MANY_CLASSES + 1])
+def test_labels_are_classes_also_where_nothing_is_a_number(classes):
+    probs = torch.full((1, classes, 6, 6), torch.nan)
+    weights = torch.rand(1, classes, 3, 3)
+    labels = rectify(probs, weights)
+    assert labels.min() >= 0 and labels.max() < classes
+
+
+def test_many_classes_without_probability():
+    probs = torch.zeros(1, MANY_CLASSES + 1, 6, 6)
+    assert (rectify(probs, torch.rand(1, MANY_CLASSES + 1, 3, 3)) == 0).all()

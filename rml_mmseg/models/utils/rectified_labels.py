@@ -1,0 +1,184 @@
+"""Rectified hard pseudo labels, Eq. 6 of RML."""
+
+from typing import NamedTuple, Optional
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+# Pixels of a strip of the image, which is as wide as the image: memory is
+# read in long runs.
+STRIP_PIXELS = 2**13
+# Resizing multiplies by as many factors as weights lie below a piece.
+MAX_ROWS, MAX_COLUMNS = 64, 128
+# Products at a time: few enough to stay in a processor's cache.
+CACHED_ELEMENTS = 2**18
+# With fewer classes, finding those that can win costs what it saves.
+MANY_CLASSES = 32
+# Above what float32 loses when weights are resized and multiplied.
+ROUNDING = 1e-5
+
+
+class _Piece(NamedTuple):
+    """A range of rows or columns and how it is resized.
+
+    Attributes:
+        image: The range in the image.
+        source: Where its weights lie.
+        factors: How bilinear interpolation adds them, (image, source).
+    """
+
+    image: slice
+    source: slice
+    factors: Tensor
+
+
+def _pieces(source: int, size: int, step: int) -> list[_Piece]:
+    """Cut one side of an image.
+
+    Args:
+        source (int): Length of the side in the weights.
+        size (int): Its length in the image.
+        step (int): Length of a piece.
+    """
+    unit = torch.eye(source)[None]
+    factors = F.interpolate(unit, size=size, mode='linear')[0].t()
+    pieces = []
+    for start in range(0, size, step):
+        image = slice(start, min(start + step, size))
+        used = factors[image].any(0).nonzero().flatten().tolist()
+        below = slice(used[0], used[-1] + 1)
+        pieces.append(_Piece(image, below, factors[image, below].contiguous()))
+    return pieces
+
+
+class _Strip:
+    """Rows of an image on a CPU, whose classes are computed as needed.
+
+    Args:
+        probs (Tensor): Soft labels of the strip, (K, H, W).
+        weights (Tensor): Weights below it, (K, h, w), float32.
+        rows (Tensor): Factors (H, h) of its rows.
+        columns (list[_Piece]): What its columns are cut into.
+    """
+
+    def __init__(
+        self,
+        probs: Tensor,
+        weights: Tensor,
+        rows: Tensor,
+        columns: list[_Piece],
+    ) -> None:
+        self.probs = probs
+        self.planes = probs.unbind()
+        self.weights = weights
+        self.rows = rows
+        self.columns = columns
+        # Largest for the first class, so that it wins where two are equal.
+        self.rank = torch.arange(len(probs), 0, -1, dtype=torch.float32)
+        self.best: Optional[Tensor] = None
+        self.winner: Optional[Tensor] = None
+
+    def _products(self, ids: list[int]) -> Tensor:
+        """Weight times probability of some classes, (k, H, W)."""
+        weights = self.weights[ids]
+        wide = [weights[:, :, c.source] @ c.factors.t() for c in self.columns]
+        products = self.rows @ torch.cat(wide, -1)
+        # Without a copy of their probabilities.
+        torch._foreach_mul_(products.unbind(), [self.planes[k] for k in ids])
+        return products
+
+    def compute(self, ids: list[int]) -> None:
+        """Let some more classes compete for every pixel."""
+        step = max(CACHED_ELEMENTS // self.planes[0].numel(), 1)
+        for start in range(0, len(ids), step):
+            some = ids[start : start + step]
+            products = self._products(some)
+            best = products.amax(0)
+            # Several times as fast as argmax over a dimension that is not
+            # last, as long as nothing is converted in between.
+            rank = self.rank[some].view(-1, 1, 1)
+            winner = products.eq_(best).mul_(rank).amax(0)
+            if self.best is not None and self.winner is not None:
+                winner = torch.where(
+                    best > self.best,
+                    winner,
+                    torch.where(
+                        best == self.best,
+                        torch.maximum(winner, self.winner),
+                        self.winner,
+                    ),
+                )
+                best = torch.maximum(best, self.best)
+            self.best, self.winner = best, winner
+
+    def labels(self) -> Tensor:
+        """The class that won each pixel, (H, W), float32."""
+        assert self.winner is not None
+        count = len(self.planes)
+        # What is not a number won nowhere.
+        return (count - self.winner).clamp_(max=count - 1)
+
+    def compute_able(self) -> None:
+        """Let those classes compete that can win somewhere.
+
+        A resized weight is at most the largest of those below, so that a
+        class is left out whose bound is less than what others reach at
+        every pixel.
+        """
+        bounds = self.weights.amax((1, 2)) * self.probs.amax((1, 2)).float()
+        likely = bounds >= bounds.mean()
+        ids = likely.nonzero().flatten().tolist()
+        if not 0 < len(ids) <= len(bounds) // 4:
+            self.compute(list(range(len(bounds))))
+            return
+        self.compute(ids)
+        assert self.best is not None
+        able = ~(bounds * (1 + ROUNDING) < self.best.min()) & ~likely
+        self.compute(able.nonzero().flatten().tolist())
+
+
+def _labels_by_strip(probs: Tensor, weights: Tensor) -> Tensor:
+    """Labels on a CPU: what belongs to a strip stays in its cache."""
+    n, k, height, width = probs.shape
+    length = min(max(STRIP_PIXELS // width, 1), MAX_ROWS)
+    rows = _pieces(weights.shape[-2], height, length)
+    columns = _pieces(weights.shape[-1], width, MAX_COLUMNS)
+    labels = torch.empty(n, height, width, dtype=torch.int64)
+    for i in range(n):
+        for row in rows:
+            strip = _Strip(
+                probs[i, :, row.image],
+                weights[i, :, row.source].float(),
+                row.factors,
+                columns,
+            )
+            if k > MANY_CLASSES:
+                strip.compute_able()
+            else:
+                strip.compute(list(range(k)))
+            labels[i, row.image] = strip.labels()
+    return labels
+
+
+def rectify(probs: Tensor, weights: Tensor) -> Tensor:
+    """Rectified hard pseudo labels, argmax_k of weight * probability (Eq. 6).
+
+    Args:
+        probs (Tensor): Soft pseudo labels p0, (N, K, H, W), not negative.
+        weights (Tensor): Class-wise confidence (N, K, h, w), not negative;
+            resized bilinearly to (H, W), ``align_corners=False``.
+
+    Returns:
+        Tensor: Class ids (N, H, W), int64.
+    """
+    with torch.autocast(probs.device.type, enabled=False):
+        if probs.device.type == 'cpu':
+            return _labels_by_strip(probs, weights)
+        size = probs.shape[-2:]
+        product = weights.float()
+        if product.shape[-2:] != size:
+            product = F.interpolate(product, size=size, mode='bilinear')
+        elif product is weights:
+            product = product.clone()
+        return product.mul_(probs).argmax(1)
