@@ -122,14 +122,16 @@ def test_few_scalars_without_rectifier_threshold_masks_and_peer(look):
     }
 
 
-def test_students_that_teach_have_no_coupling_of_teachers(look):
+def test_students_that_teach_are_those_whose_coupling_is_seen(look):
     made = record(
         {'students.0': source([0, 1]), 'students.1': source([1, 1])},
         valid=(1, 1),
         masks=(0, 0),
     )
     found = look(PseudoLabelMonitorHook(interval=1), made)
-    assert 'total_variation' not in found
+    # 0.8, 0.1, 0.1 and 0.1, 0.8, 0.1 on one of two pixels.
+    assert found['total_variation'] == pytest.approx(0.7 / 2)
+    assert found['agreement'] == 0.5
     assert found['students.0/accuracy'] == 0.5
     assert found['students.1/accuracy'] == 0.0
     assert 'students.0/accuracy_raw' not in found

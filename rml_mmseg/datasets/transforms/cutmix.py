@@ -11,7 +11,8 @@ from mmseg.registry import TRANSFORMS
 
 from rml_mmseg.models.utils.cutmix import Box, sample_cutmix_box
 
-MASKS = ('box', 'class', 'cow')
+# Kinds of masks, and where the pipeline puts what each depends on.
+KEYS = {'box': 'mix_box', 'class': 'mix_classes', 'cow': 'mix_mask'}
 
 
 @TRANSFORMS.register_module()
@@ -58,6 +59,9 @@ class CutMix(BaseTransform):
         prob (float): Share of images that are mixed. Defaults to 1.0.
         blob_size (tuple[float, float]): Range of the blobs' scale for
             ``'cow'``, pixels. Defaults to (4, 16).
+        num_masks (int): Masks that are drawn for an image, one for each of
+            ``semi_train_cfg.strong_views``; not where it mixes directly.
+            Defaults to 1.
 
     Raises:
         ValueError: If a setting is out of range, or two images differ in
@@ -70,17 +74,25 @@ class CutMix(BaseTransform):
         area: float = 0.5,
         prob: float = 1.0,
         blob_size: tuple[float, float] = (4, 16),
+        num_masks: int = 1,
     ) -> None:
-        if mask not in MASKS:
-            raise ValueError(f'CutMix.mask must be in {MASKS}, got {mask!r}')
+        if mask not in KEYS:
+            raise ValueError(
+                f'CutMix.mask must be in {tuple(KEYS)}, got {mask!r}'
+            )
         if not 0 < area < 1:
             raise ValueError(f'CutMix.area must be in (0, 1), got {area}')
         if not 0 <= prob <= 1:
             raise ValueError(f'CutMix.prob must be in [0, 1], got {prob}')
+        if num_masks < 1:
+            raise ValueError(
+                f'CutMix.num_masks must be 1 or more, got {num_masks}'
+            )
         self.mask = mask
         self.area = area
         self.prob = prob
         self.blob_size = blob_size
+        self.num_masks = num_masks
 
     @cache_randomness
     def get_indices(self, dataset: Sized) -> int:
@@ -115,18 +127,22 @@ class CutMix(BaseTransform):
         """Mix, or draw what the mixing needs."""
         if results.get('mix_results'):
             return self._mix(results, results['mix_results'][0])
-        height, width = results['img'].shape[:2]
+        size = results['img'].shape[:2]
+        key = KEYS[self.mask]
+        drawn = [self._draw(*size) for _ in range(self.num_masks)]
+        results[key] = drawn[0] if self.num_masks == 1 else np.stack(drawn)
+        return results
+
+    def _draw(self, height: int, width: int) -> np.ndarray:
+        """What one mask depends on."""
         mixed = self._is_mixed()
         if self.mask == 'box':
             box = self._draw_box(height, width) if mixed else (0, 0, 0, 0)
-            results['mix_box'] = np.array(box)
-        elif self.mask == 'cow':
-            blobs = self._draw_blobs(height, width)
-            results['mix_mask'] = blobs & mixed
-        else:
-            order = self._draw_order()
-            results['mix_classes'] = order if mixed else order + np.inf
-        return results
+            return np.array(box)
+        if self.mask == 'cow':
+            return self._draw_blobs(height, width) & mixed
+        order = self._draw_order()
+        return order if mixed else order + np.inf
 
     def _mix(self, results: dict, other: dict) -> dict:
         for key in ('img', 'gt_seg_map'):
@@ -164,5 +180,5 @@ class CutMix(BaseTransform):
     def __repr__(self) -> str:
         return (
             f'{type(self).__name__}(mask={self.mask!r}, area={self.area}, '
-            f'prob={self.prob})'
+            f'prob={self.prob}, num_masks={self.num_masks})'
         )

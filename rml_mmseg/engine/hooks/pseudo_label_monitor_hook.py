@@ -24,8 +24,9 @@ class PseudoLabelMonitorHook(RecordingHook):
     student, where students make the labels):
 
     - ``total_variation``, ``agreement``: of the first two teachers'
-      probabilities and of their most probable classes on the weak views;
-      a total variation near 0 is the coupling of Figure 2 of RML.
+      probabilities and of their most probable classes on the weak views
+      (of the students, where only students make labels); a total
+      variation near 0 is the coupling of Figure 2 of RML.
     - ``T/confidence``: mean largest probability.
     - ``T/kept``: pixels that pass ``semi_train_cfg.confidence``, where a
       threshold is set.
@@ -79,12 +80,11 @@ class PseudoLabelMonitorHook(RecordingHook):
 
     @staticmethod
     def _couple(record: dict) -> dict[str, Tensor]:
-        """How alike the first two teachers are."""
-        probs = [
-            source['probs']
-            for name, source in record['sources'].items()
-            if name.startswith('teachers.')
-        ]
+        """How alike the first two teachers, or students, are."""
+        groups: dict[str, list[Tensor]] = dict(teachers=[], students=[])
+        for name, source in record['sources'].items():
+            groups[name.split('.')[0]].append(source['probs'])
+        probs = groups['teachers'] or groups['students']
         if len(probs) < 2:
             return {}
         valid = record['valid']

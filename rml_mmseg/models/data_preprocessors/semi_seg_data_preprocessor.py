@@ -25,8 +25,9 @@ class SemiSegDataPreProcessor(BaseDataPreprocessor):
     - ``weak``: weak views (M, 3, H, W), M = N * k;
     - ``strong``: strong views (S, M, 3, H, W);
     - ``valid``: (M, H, W) bool, False on padding;
-    - ``mix_masks`` (M, H, W) bool or ``mix_boxes`` (M, 4), where the
-      pipeline draws them;
+    - ``mix_masks`` (M, H, W) bool, ``mix_boxes`` (M, 4) or ``mix_classes``
+      (M, 256), where the pipeline draws them; with V masks an image a
+      dimension V follows M;
     - ``soft_labels``: for each teacher the logits (K, h, w) it gave each of
       the M whole images when the stage began, and ``places``, for each
       image (2, H, W), where in it each pixel lies; where the run has them;

@@ -8,13 +8,13 @@ from mmseg.registry import MODELS
 from mmseg.utils import add_prefix
 from torch import Tensor
 
-from ..utils.cutmix import apply_mask
 from ..utils.ema import ema_update
+from ..utils.feature_dropout import dropped_forward
 from ..utils.learners import build_rectifiers, check_learners
-from ..utils.mixing import mix_masks
+from ..utils.mixing import hard_labels, joined_views, mixed_view
 from ..utils.monitored import monitored
 from ..utils.plain_checkpoint import fan_out
-from ..utils.pseudo_labels import PseudoLabeller
+from ..utils.pseudo_labels import PseudoLabeller, Target
 from ..utils.segmentor_forward import (
     channels_last,
     resize_logits,
@@ -83,7 +83,14 @@ class MutualSemiSegmentor(LearnersSegmentor):
         cfg = SemiTrainCfg.build(semi_train_cfg, len(self.students))
         self.semi_train_cfg = cfg
         self.pseudo_label_loss = MODELS.build(dict(cfg.loss))
-        self.pseudo_labeller = PseudoLabeller(cfg, self.num_classes)
+        soft = getattr(self.pseudo_label_loss, 'takes_probabilities', False)
+        if soft and (rectifier is not None or cfg.confidence is not None):
+            raise ValueError(
+                f'semi_train_cfg.loss={dict(cfg.loss)} learns probabilities, '
+                'but a rectifier and semi_train_cfg.confidence make labels '
+                'of classes: set both to None, or take PseudoLabelLoss'
+            )
+        self.pseudo_labeller = PseudoLabeller(cfg, self.num_classes, soft)
         if cfg.channels_last:
             self.to(memory_format=torch.channels_last)
         self.iteration = 0
@@ -138,20 +145,9 @@ class MutualSemiSegmentor(LearnersSegmentor):
             self.record.update(monitored(inputs, data_samples))
         if not labels[0]:
             return self._supervised_loss(inputs, data_samples)
-        partner = torch.arange(len(inputs['weak'])).roll(1)
-        partner = partner.to(inputs['weak'].device)
         losses: dict[str, Tensor] = {}
         for i, student in enumerate(self.students):
-            view = inputs['strong'][i % len(inputs['strong'])]
-            targets, valid = labels[i], inputs['valid']
-            masks = mix_masks(inputs, targets[0][1], partner)
-            if masks is not None:
-                view = apply_mask(view, masks, partner)
-                valid = apply_mask(valid, masks, partner)
-                targets = [
-                    (name, apply_mask(ids, masks, partner), weight)
-                    for name, ids, weight in targets
-                ]
+            view, targets, valid = self._strong_views(i, inputs, labels[i])
             supervised, logits = student_forward(
                 student,
                 inputs['labelled'],
@@ -166,12 +162,55 @@ class MutualSemiSegmentor(LearnersSegmentor):
             )
             for (name, _, weight), cost in zip(targets, costs):
                 supervised[f'loss_{name}'] = weight * cost
+            if self.semi_train_cfg.feature_dropout:
+                supervised.update(self._feature_loss(i, inputs, labels[i]))
             losses.update(add_prefix(supervised, f'students.{i}'))
             if self.record is not None:
+                ids = [(n, hard_labels(y), w) for n, y, w in targets]
                 self.record.setdefault('mixed', []).append(
-                    (view, targets, valid, logits.detach())
+                    (view, ids, valid, logits.detach())
                 )
         return losses
+
+    def _strong_views(
+        self, i: int, inputs: dict, targets: list[Target]
+    ) -> tuple[Tensor, list[Target], Tensor]:
+        """What student i learns from: mixed views, labels, valid pixels."""
+        count = self.semi_train_cfg.strong_views
+        if count > len(inputs['strong']):
+            raise ValueError(
+                f'semi_train_cfg.strong_views={count}, but the pipeline '
+                f'makes {len(inputs["strong"])} strong view(s): set '
+                f'num_strong of WeakStrongViews to {count} or more'
+            )
+        return joined_views(
+            [
+                mixed_view(inputs, targets, i * count + number, number)
+                for number in range(count)
+            ]
+        )
+
+    def _feature_loss(
+        self, i: int, inputs: dict, targets: list[Target]
+    ) -> dict[str, Tensor]:
+        """Losses of student i on perturbed features of the weak view."""
+        cfg, student, weak = (
+            self.semi_train_cfg,
+            self.students[i],
+            inputs['weak'],
+        )
+        logits = dropped_forward(
+            student, weak, cfg.feature_dropout, cfg.unlabelled_statistics
+        )
+        costs = self.pseudo_label_loss(
+            resize_logits(student, logits, weak.shape[-2:]),
+            [labels for _, labels, _ in targets],
+            inputs['valid'],
+        )
+        return {
+            f'loss_feature_{name}': cfg.feature_weight * weight * cost
+            for (name, _, weight), cost in zip(targets, costs)
+        }
 
     def _supervised_loss(
         self, inputs: dict, data_samples: dict

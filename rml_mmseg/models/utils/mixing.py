@@ -5,7 +5,12 @@ from typing import Any, Optional
 import torch
 from torch import Tensor
 
-from .cutmix import boxes_to_masks
+from .cutmix import apply_mask, boxes_to_masks
+from .pseudo_labels import Target
+
+MixedView = tuple[Tensor, list[Target], Tensor]
+# What a pipeline can draw, and the dimensions of one mask an image.
+DIMENSIONS = dict(mix_boxes=2, mix_masks=3, mix_classes=2)
 
 
 def class_masks(labels: Tensor, order: Tensor) -> Tensor:
@@ -32,23 +37,86 @@ def class_masks(labels: Tensor, order: Tensor) -> Tensor:
 
 
 def mix_masks(
-    inputs: dict[str, Any], labels: Tensor, partner: Tensor
+    inputs: dict[str, Any], labels: Tensor, partner: Tensor, number: int = 0
 ) -> Optional[Tensor]:
     """Masks that the pipeline asked for, True where the partner is pasted.
 
     Args:
         inputs (dict): Batch with ``mix_boxes`` (N, 4), ``mix_masks``
-            (N, H, W) or ``mix_classes`` (N, 256), or none of them.
+            (N, H, W) or ``mix_classes`` (N, 256), or none of them; with V
+            masks an image a dimension V follows N.
         labels (Tensor): Pseudo labels (N, H, W), for class masks.
         partner (Tensor): (N,).
+        number (int): Which of an image's masks, modulo their number.
+            Defaults to 0.
 
     Returns:
         Tensor or None: (N, H, W) bool, None where nothing is mixed.
     """
-    if 'mix_boxes' in inputs:
-        return boxes_to_masks(inputs['mix_boxes'], *labels.shape[-2:])
-    if 'mix_masks' in inputs:
-        return inputs['mix_masks']
-    if 'mix_classes' in inputs:
-        return class_masks(labels[partner], inputs['mix_classes'])
+    for key, dimensions in DIMENSIONS.items():
+        if key not in inputs:
+            continue
+        drawn = inputs[key]
+        if drawn.ndim > dimensions:
+            drawn = drawn[:, number % drawn.shape[1]]
+        if key == 'mix_boxes':
+            return boxes_to_masks(drawn, *labels.shape[-2:])
+        if key == 'mix_classes':
+            return class_masks(labels[partner], drawn)
+        return drawn
     return None
+
+
+def mixed_view(
+    inputs: dict[str, Any],
+    targets: list[Target],
+    view: int,
+    number: int = 0,
+) -> MixedView:
+    """A strong view, its labels and its valid pixels, mixed alike.
+
+    Args:
+        inputs (dict): Batch with ``strong`` (S, N, 3, H, W), ``valid``
+            (N, H, W) and what was drawn for masks.
+        targets (list[tuple]): Names, labels (N, H, W) or probabilities
+            (N, K, H, W), and weights.
+        view (int): Number of the strong view, modulo S.
+        number (int): Which of an image's masks. Defaults to 0.
+
+    Returns:
+        tuple: The view (N, 3, H, W), its targets and its valid pixels.
+    """
+    image, valid = (
+        inputs['strong'][view % len(inputs['strong'])],
+        inputs['valid'],
+    )
+    partner = torch.arange(len(valid)).roll(1).to(valid.device)
+    masks = mix_masks(inputs, hard_labels(targets[0][1]), partner, number)
+    if masks is None:
+        return image, targets, valid
+    mixed = [
+        (name, apply_mask(labels, masks, partner), weight)
+        for name, labels, weight in targets
+    ]
+    return (
+        apply_mask(image, masks, partner),
+        mixed,
+        apply_mask(valid, masks, partner),
+    )
+
+
+def joined_views(views: list[MixedView]) -> MixedView:
+    """Views of :func:`mixed_view` as one batch, in their order."""
+    if len(views) == 1:
+        return views[0]
+    images, targets, valid = zip(*views)
+    joined = [
+        (same[0][0], torch.cat([labels for _, labels, _ in same]), same[0][2])
+        for same in zip(*targets)
+    ]
+    return torch.cat(images), joined, torch.cat(valid)
+
+
+def hard_labels(labels: Tensor) -> Tensor:
+    """Class ids (N, H, W) of labels that may be probabilities."""
+    return labels.argmax(1) if labels.is_floating_point() else labels

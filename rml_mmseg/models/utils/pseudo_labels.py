@@ -1,6 +1,6 @@
-"""Hard pseudo labels for every student, Eq. 4 to 6 of RML."""
+"""Pseudo labels for every student, Eq. 4 to 6 of RML."""
 
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +17,8 @@ from .settings import SemiTrainCfg
 if TYPE_CHECKING:
     from ..segmentors import MutualSemiSegmentor
 
-Target = tuple[str, Tensor, float]
+Weight = Union[float, Tensor]
+Target = tuple[str, Tensor, Weight]
 
 
 class PseudoLabeller:
@@ -26,11 +27,16 @@ class PseudoLabeller:
     Args:
         cfg (SemiTrainCfg): Settings.
         num_classes (int): Number of classes K.
+        soft (bool): Whether labels are probabilities (M, K, H, W) instead
+            of the most probable classes. Defaults to False.
     """
 
-    def __init__(self, cfg: SemiTrainCfg, num_classes: int) -> None:
+    def __init__(
+        self, cfg: SemiTrainCfg, num_classes: int, soft: bool = False
+    ) -> None:
         self.cfg = cfg
         self.num_classes = num_classes
+        self.soft = soft
 
     @torch.no_grad()
     def __call__(
@@ -48,31 +54,37 @@ class PseudoLabeller:
             (``'self'`` or ``'peer{j}'``), labels (M, H, W) and a weight.
         """
         count = len(model.students)
-        direct = self.cfg.peer_source == 'student'
-        weight = self.cfg.weight_at(model.iteration)
-        labels: dict[tuple[str, int], Tensor] = {}
+        cfg, weight = self.cfg, self.cfg.weight_at(model.iteration)
+        alone = cfg.self_source == 'student'
+        direct = cfg.peer_source == 'student'
+        taught = cfg.self_weight and not alone
+        spared = direct or (alone and count == 1)
+        labels: dict[tuple[str, int], tuple[Tensor, Weight]] = {}
         for i in range(count):
-            if self.cfg.self_weight or not direct or model.rectifiers:
+            if taught or not spared or model.rectifiers:
                 labels['teacher', i] = self._teacher_labels(model, i, inputs)
-            if direct and count > 1 and self.cfg.peer_weight:
+            asked = direct and count > 1 and cfg.peer_weight
+            if asked or (alone and cfg.self_weight):
                 labels['student', i] = self._student_labels(model, i, inputs)
         targets: list[list[Target]] = []
         for i in range(count):
-            own: list[Target] = []
-            if self.cfg.self_weight:
-                own.append(
-                    ('self', labels['teacher', i], self.cfg.self_weight)
-                )
+            sources: list[tuple[str, tuple[str, int], float]] = []
+            if cfg.self_weight:
+                sources.append(('self', (cfg.self_source, i), cfg.self_weight))
             for j in range(count):
-                if j != i and self.cfg.peer_weight:
-                    key = ('student' if direct else 'teacher', j)
-                    own.append((f'peer{j}', labels[key], self.cfg.peer_weight))
-            targets.append([(n, y, weight * w) for n, y, w in own])
+                if j != i and cfg.peer_weight:
+                    key = (cfg.peer_source, j)
+                    sources.append((f'peer{j}', key, cfg.peer_weight))
+            own: list[Target] = []
+            for name, key, w in sources:
+                made, share = labels[key]
+                own.append((name, made, weight * w * share))
+            targets.append(own)
         return targets
 
     def _teacher_labels(
         self, model: 'MutualSemiSegmentor', i: int, inputs: dict[str, Any]
-    ) -> Tensor:
+    ) -> tuple[Tensor, Weight]:
         """Labels of teacher i, rectified where there is a rectifier."""
         teacher, weak = model.teachers[i], inputs['weak']
         rectifier: Any = model.rectifiers[i] if model.rectifiers else None
@@ -86,11 +98,12 @@ class PseudoLabeller:
             rectifier.accumulate(
                 features, feature_labels(logits, features, inputs['valid'])
             )
-        return self._finish(model, f'teachers.{i}', probs, labels)
+        valid = inputs['valid']
+        return self._finish(model, f'teachers.{i}', probs, labels, valid)
 
     def _student_labels(
         self, model: 'MutualSemiSegmentor', i: int, inputs: dict[str, Any]
-    ) -> Tensor:
+    ) -> tuple[Tensor, Weight]:
         """Labels of student i itself, without its noise (Eq. 3)."""
         student: nn.Module = model.students[i]
         student.eval()
@@ -98,7 +111,8 @@ class PseudoLabeller:
         student.train()
         size = inputs['weak'].shape[-2:]
         probs = resize_logits(student, logits, size).softmax(1)
-        return self._finish(model, f'students.{i}', probs, None)
+        valid = inputs['valid']
+        return self._finish(model, f'students.{i}', probs, None, valid)
 
     def _finish(
         self,
@@ -106,11 +120,20 @@ class PseudoLabeller:
         name: str,
         probs: Tensor,
         labels: Optional[Tensor],
-    ) -> Tensor:
-        """Apply the threshold and keep what monitors ask for."""
-        threshold = self.cfg.confidence
-        if labels is not None and threshold is None and model.record is None:
-            return labels
+        valid: Tensor,
+    ) -> tuple[Tensor, Weight]:
+        """Apply the threshold and keep what monitors ask for.
+
+        Returns:
+            tuple: Labels, and the factor of their weight.
+        """
+        threshold, least = self.cfg.confidence, self.cfg.confidence_share
+        watched = model.record is not None
+        if threshold is None and least is None and not watched:
+            if self.soft:
+                return probs, 1.0
+            if labels is not None:
+                return labels, 1.0
         confidence, plain = probs.max(1)
         if labels is None:
             labels = plain
@@ -120,7 +143,11 @@ class PseudoLabeller:
             )
         if threshold is not None:
             labels = labels.masked_fill(confidence < threshold, 255)
-        return labels
+        share: Weight = 1.0
+        if least is not None:
+            trusted = ((confidence >= least) & valid).sum()
+            share = trusted / valid.sum().clamp(min=1)
+        return probs if self.soft else labels, share
 
     def _cached(
         self, teacher: nn.Module, inputs: dict[str, Any], i: int

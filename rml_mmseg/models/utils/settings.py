@@ -56,6 +56,8 @@ class SemiTrainCfg:
         unsup_weight: Weight of all that is learnt from unlabelled images.
         self_weight: Weight of the labels of a learner's own teacher.
         peer_weight: Weight of the labels of each peer.
+        self_source: Who makes a learner's own labels: its ``'teacher'`` or
+            the ``'student'`` itself (FixMatch).
         peer_source: Who makes a peer's labels: its ``'teacher'`` (indirect
             mutual learning, Eq. 4) or the ``'student'`` itself (direct,
             Eq. 3).
@@ -63,6 +65,17 @@ class SemiTrainCfg:
             they are, or ``'stage'``, as they were when the stage began.
         confidence: Labels of a lower probability are ignored, in [0, 1);
             None for no threshold.
+        confidence_share: All labels of a batch weigh as much as the share
+            of them that have this probability or more, in [0, 1)
+            (CutMix-Seg, ClassMix); None for no such weight.
+        strong_views: Strong views of each image that a student learns from,
+            each with a mask of its own where ``CutMix.num_masks`` is as
+            large (UniMatch).
+        feature_dropout: Share of channels dropped from the encoder's
+            features of the weak view, from which a student then also learns
+            its labels (UniMatch), in [0, 1); 0 for no such loss.
+        feature_weight: Weight of what is learnt there, beside that of the
+            strong views.
         ramp_up_iters: Iterations in which ``unsup_weight`` rises as
             ``exp(-5 (1 - t)^2)`` (Tarvainen and Valpola, 2017).
         joint_forward: Whether labelled and unlabelled images share one
@@ -79,9 +92,14 @@ class SemiTrainCfg:
     unsup_weight: float = 1.0
     self_weight: float = 1.0
     peer_weight: float = 1.0
+    self_source: str = 'teacher'
     peer_source: str = 'teacher'
     p0: str = 'online'
     confidence: Optional[float] = None
+    confidence_share: Optional[float] = None
+    strong_views: int = 1
+    feature_dropout: float = 0.0
+    feature_weight: float = 1.0
     ramp_up_iters: int = 0
     joint_forward: bool = True
     unlabelled_statistics: bool = True
@@ -112,11 +130,11 @@ class SemiTrainCfg:
         for item in fields(self):
             value = getattr(self, item.name)
             default = item.default
-            if item.name == 'confidence':
+            if item.name in ('confidence', 'confidence_share'):
                 right, wanted = value is None or _is_number(value), 'a number'
             elif item.name == 'loss':
                 right, wanted = isinstance(value, Mapping), 'a config'
-            elif item.name == 'ramp_up_iters':
+            elif item.name in ('ramp_up_iters', 'strong_views'):
                 right = _is_number(value) and value == int(value)
                 wanted = 'a whole number'
             elif _is_number(default):
@@ -132,7 +150,12 @@ class SemiTrainCfg:
 
     def _check(self, learners: int) -> None:
         self._check_types()
-        for name in ('unsup_weight', 'self_weight', 'peer_weight'):
+        for name in (
+            'unsup_weight',
+            'self_weight',
+            'peer_weight',
+            'feature_weight',
+        ):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
                 raise ValueError(
@@ -146,16 +169,29 @@ class SemiTrainCfg:
                 f'{learners} learner(s). Set self_weight above 0, or '
                 'peer_weight above 0 with two learners or more'
             )
-        check_choice(
-            'semi_train_cfg.peer_source',
-            self.peer_source,
-            ['teacher', 'student'],
-        )
+        for name in ('self_source', 'peer_source'):
+            check_choice(
+                f'semi_train_cfg.{name}',
+                getattr(self, name),
+                ['teacher', 'student'],
+            )
         check_choice('semi_train_cfg.p0', self.p0, ['online', 'stage'])
-        if self.confidence is not None and not 0 <= self.confidence < 1:
+        for name in ('confidence', 'confidence_share'):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < 1:
+                raise ValueError(
+                    f'semi_train_cfg.{name} must be None or in [0, 1), got '
+                    f'{value}'
+                )
+        if not 0 <= self.feature_dropout < 1:
             raise ValueError(
-                'semi_train_cfg.confidence must be None or in [0, 1), got '
-                f'{self.confidence}'
+                'semi_train_cfg.feature_dropout must be in [0, 1), got '
+                f'{self.feature_dropout}'
+            )
+        if self.strong_views < 1:
+            raise ValueError(
+                'semi_train_cfg.strong_views must be 1 or more, got '
+                f'{self.strong_views}'
             )
         if self.ramp_up_iters < 0:
             raise ValueError(

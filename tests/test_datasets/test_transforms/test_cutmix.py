@@ -84,6 +84,20 @@ class TestDraws:
         assert np.array_equal(draws[0], draws[1])
         assert not np.array_equal(draws[0], draws[2])
 
+    @pytest.mark.parametrize('mask', MASKS)
+    def test_several_masks_are_drawn_one_after_the_other(self, mask):
+        key = {'box': 'mix_box', 'cow': 'mix_mask', 'class': 'mix_classes'}
+        several = _draw(CutMix(mask, num_masks=3), 1)[key[mask]]
+        np.random.seed(1)
+        image = dict(img=np.zeros((12, 16, 3), np.uint8))
+        single = [CutMix(mask)(dict(image))[key[mask]] for _ in range(3)]
+        assert np.array_equal(several, np.stack(single))
+        assert not np.array_equal(single[0], single[1])
+
+    def test_a_mask_at_least(self):
+        with pytest.raises(ValueError, match='CutMix.num_masks.*got 0'):
+            CutMix(num_masks=0)
+
 
 class TestDirectMixing:
     @_LAW
@@ -200,4 +214,6 @@ def test_setting_out_of_range_is_an_error(setting, value):
 
 def test_registry_and_repr():
     transform = TRANSFORMS.build(dict(type='CutMix', mask='cow', prob=0.5))
-    assert repr(transform) == "CutMix(mask='cow', area=0.5, prob=0.5)"
+    assert repr(transform) == (
+        "CutMix(mask='cow', area=0.5, prob=0.5, num_masks=1)"
+    )

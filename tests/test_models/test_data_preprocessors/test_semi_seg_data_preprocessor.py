@@ -117,6 +117,19 @@ def test_padding_is_marked_invalid_everywhere():
     assert (truth == 255).sum() == 10
 
 
+def test_several_masks_an_image_are_padded_and_stacked():
+    masks = torch.ones(2, 2, 3, dtype=torch.bool)
+    boxes = torch.arange(8).view(2, 4)
+    item = dict(
+        labelled=_labelled(5),
+        unlabelled=[_unlabelled(7, (2, 3), mix_mask=masks, mix_box=boxes)],
+    )
+    inputs = _process([item], size=(4, 4))['inputs']
+    assert inputs['mix_masks'].shape == (1, 2, 4, 4)
+    assert inputs['mix_masks'][0, 1].sum() == 6
+    assert torch.equal(inputs['mix_boxes'], boxes[None])
+
+
 def test_padding_of_the_pipeline_stays_invalid():
     item = _unlabelled(3)
     item['inputs']['valid'][0, :, 2] = 0

@@ -3,7 +3,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rml_mmseg.models.utils.mixing import class_masks, mix_masks
+from rml_mmseg.models.utils.mixing import (
+    class_masks,
+    hard_labels,
+    joined_views,
+    mix_masks,
+    mixed_view,
+)
 
 _LAW = settings(deadline=None, max_examples=50)
 PARTNER = torch.tensor([1, 0])
@@ -81,6 +87,81 @@ class TestMixMasks:
         masks = mix_masks(inputs, labels, PARTNER)
         assert masks.tolist() == [[[False, True]], [[True, True]]]
 
+    @pytest.mark.parametrize('number', [0, 1, 2])
+    def test_one_of_several_masks(self, number):
+        labels = torch.tensor([[[0, 0, 1]], [[1, 2, 0]]])
+        inputs = dict(
+            mix_boxes=torch.randint(4, (2, 2, 4)),
+            mix_masks=torch.rand(2, 2, 1, 3) < 0.5,
+            mix_classes=torch.rand(2, 2, 256),
+        )
+        for key, drawn in inputs.items():
+            masks = mix_masks({key: drawn}, labels, PARTNER, number)
+            single = {key: drawn[:, number % 2]}
+            assert torch.equal(masks, mix_masks(single, labels, PARTNER))
+
     @pytest.mark.parametrize('inputs', [{}, dict(weak=torch.zeros(2))])
     def test_nothing_drawn_nothing_mixed(self, inputs):
         assert mix_masks(inputs, torch.zeros(2, 1, 2), PARTNER) is None
+
+
+class TestMixedView:
+    def test_view_labels_and_validity_are_mixed_alike(self):
+        view = torch.arange(6.0).view(2, 1, 1, 3)
+        inputs = dict(
+            strong=torch.stack([view - 9, view]),
+            valid=torch.tensor([[[True, True, False]], [[True, False, True]]]),
+            mix_boxes=torch.tensor([[0, 2, 1, 3], [0, 0, 1, 1]]),
+        )
+        soft = torch.rand(2, 4, 1, 3)
+        ids = torch.tensor([[[0, 1, 2]], [[3, 4, 5]]])
+        image, targets, valid = mixed_view(
+            inputs, [('self', ids, 0.5), ('peer1', soft, 2.0)], view=3
+        )
+        assert image.flatten().tolist() == [0, 1, 5, 0, 4, 5]
+        assert targets[0][1].flatten().tolist() == [0, 1, 5, 0, 4, 5]
+        assert torch.equal(targets[1][1][0, :, 0, 2], soft[1, :, 0, 2])
+        assert torch.equal(targets[1][1][1, :, 0, 1:], soft[1, :, 0, 1:])
+        assert [(name, weight) for name, _, weight in targets] == [
+            ('self', 0.5),
+            ('peer1', 2.0),
+        ]
+        assert valid.flatten().tolist() == [
+            True,
+            True,
+            True,
+            True,
+            False,
+            True,
+        ]
+
+    def test_without_masks_all_stays(self):
+        strong, valid = torch.rand(1, 2, 3, 1, 2), torch.ones(2, 1, 2) > 0
+        targets = [('self', torch.zeros(2, 1, 2).long(), 1.0)]
+        inputs = dict(strong=strong, valid=valid)
+        image, same, kept = mixed_view(inputs, targets, view=0)
+        assert torch.equal(image, strong[0])
+        assert same is targets and kept is valid
+
+    def test_joined_views(self):
+        views = [
+            (
+                torch.full((1, 3, 1, 1), float(i)),
+                [('self', torch.tensor([[[i]]]), 0.5)],
+                torch.tensor([[[i > 0]]]),
+            )
+            for i in range(2)
+        ]
+        assert joined_views(views[:1]) is views[0]
+        image, ((name, labels, weight),), valid = joined_views(views)
+        assert image[:, 0].flatten().tolist() == [0, 1]
+        assert (name, weight) == ('self', 0.5)
+        assert labels.flatten().tolist() == [0, 1]
+        assert valid.flatten().tolist() == [False, True]
+
+
+def test_hard_labels():
+    probs = torch.tensor([[0.3, 0.7], [0.6, 0.4]]).view(2, 2, 1, 1)
+    assert hard_labels(probs).flatten().tolist() == [1, 0]
+    ids = torch.tensor([[[255]]])
+    assert hard_labels(ids) is ids

@@ -18,7 +18,9 @@ def test_defaults_are_the_paper_s():
     cfg = SemiTrainCfg.build(None, 2)
     assert (cfg.unsup_weight, cfg.self_weight, cfg.peer_weight) == (1, 1, 1)
     assert (cfg.peer_source, cfg.p0) == ('teacher', 'online')
-    assert cfg.confidence is None
+    assert cfg.confidence is cfg.confidence_share is None
+    assert (cfg.self_source, cfg.strong_views) == ('teacher', 1)
+    assert cfg.feature_dropout == 0
     assert cfg.ramp_up_iters == 0
 
 
@@ -39,8 +41,14 @@ def test_unknown_setting_is_an_error_with_a_hint(key, hint):
         ('peer_weight', math.inf),
         ('peer_source', 'teachers'),
         ('p0', 'offline'),
+        ('self_source', 'teachers'),
         ('confidence', 1.0),
         ('confidence', -0.5),
+        ('confidence_share', 1.0),
+        ('strong_views', 0),
+        ('feature_dropout', 1.0),
+        ('feature_dropout', -0.5),
+        ('feature_weight', -1),
         ('ramp_up_iters', -3),
     ],
 )
@@ -159,6 +167,9 @@ def test_did_you_mean():
         ('peer_weight', True, 'a number'),
         ('peer_weight', float('nan'), 'a number'),
         ('confidence', 'high', 'a number'),
+        ('confidence_share', 'high', 'a number'),
+        ('feature_dropout', None, 'a number'),
+        ('strong_views', 1.5, 'a whole number'),
         ('ramp_up_iters', 1.5, 'a whole number'),
         ('joint_forward', 1, 'a bool'),
         ('p0', None, 'a str'),
