@@ -76,12 +76,13 @@ def class_sums(
                 # Few of many classes are in a piece. A GPU would be waited
                 # for to say which.
                 classes = part.unique()
-                inside = (classes >= 0) & (classes < num_classes)
-                classes = classes[inside]
+                classes = classes[(classes >= 0) & (classes < num_classes)]
             member = part == classes.unsqueeze(1)
             member &= part != ignore_index
-            # What belongs to no class may be anything, also not finite.
-            piece = torch.where(member.any(0), piece, 0.0)
+            known = member.any(0)
+            if not (cpu and known.all()):
+                # What belongs to no class may be anything, also not finite.
+                piece = torch.where(known, piece, 0.0)
             member = member.float()
             sums.index_add_(0, classes, member @ piece.t())
             counts.index_add_(0, classes, member.sum(1))
@@ -114,6 +115,35 @@ def update_prototypes(
     return torch.where((counts > 0).unsqueeze(1), moved, prototypes)
 
 
+def _distance_pieces(
+    features: Tensor, prototypes: Tensor, initialised: Optional[Tensor]
+) -> Iterator[tuple[int, slice, Tensor]]:
+    """Distances (K, p) of a few positions at a time.
+
+    Args:
+        features (Tensor): (N, C, h, w).
+        prototypes (Tensor): (K, C).
+        initialised (Tensor, optional): As of ``prototype_distances``.
+
+    Yields:
+        tuple: Item, place among its h * w positions, and distances.
+    """
+    prototypes = prototypes.float()
+    known = prototypes if initialised is None else prototypes[initialised]
+    # A common shift changes no distance, and the smaller the numbers are,
+    # the less is lost when |f|^2 - 2 f.p + |p|^2 cancels.
+    centre = known.mean(0, keepdim=True)
+    centred = prototypes - centre
+    norms = centred.square().sum(1, keepdim=True)
+    for i, place, piece in _chunks(features):
+        piece = piece - centre.t()
+        square = torch.addmm(norms, centred, piece, alpha=-2)
+        # A norm over a dimension that is not last takes ten times as long
+        # on a CPU.
+        square += piece.square_().sum(0)
+        yield i, place, square.clamp_(min=0).sqrt_()
+
+
 def prototype_distances(
     features: Tensor,
     prototypes: Tensor,
@@ -131,24 +161,14 @@ def prototype_distances(
         Tensor: (N, K, h, w), float32.
     """
     n, _, h, w = features.shape
-    prototypes = prototypes.float()
-    known = prototypes if initialised is None else prototypes[initialised]
-    # A common shift changes no distance, and the smaller the numbers are,
-    # the less is lost when |f|^2 - 2 f.p + |p|^2 cancels.
-    centre = known.mean(0, keepdim=True)
-    centred = prototypes - centre
-    norms = centred.square().sum(1, keepdim=True)
     distances = features.new_empty(
         n, len(prototypes), h * w, dtype=torch.float32
     )
     with _no_autocast(features):
-        for i, place, piece in _chunks(features):
-            piece = piece - centre.t()
-            square = torch.addmm(norms, centred, piece, alpha=-2)
-            # A norm over a dimension that is not last takes ten times as
-            # long on a CPU.
-            square += piece.square_().sum(0)
-            distances[i, :, place] = square.clamp_(min=0).sqrt_()
+        for i, place, piece in _distance_pieces(
+            features, prototypes, initialised
+        ):
+            distances[i, :, place] = piece
     return distances.view(n, -1, h, w)
 
 
@@ -173,19 +193,25 @@ def prototype_weights(
     Returns:
         Tensor: Weights (N, K, h, w), float32, summing to 1 over K.
     """
-    if initialised is None or bool(initialised.all()):
-        distances = prototype_distances(features, prototypes)
-        return distances.mul_(-temperature).softmax(1)
     n, _, h, w = features.shape
-    known = int(initialised.sum())
-    total = len(initialised)
+    total = len(prototypes)
+    known = total if initialised is None else int(initialised.sum())
     if known == 0:
         return features.new_full(
             (n, total, h, w), 1 / total, dtype=torch.float32
         )
-    logits = prototype_distances(features, prototypes, initialised)
-    logits.mul_(-temperature)
-    logits[:, ~initialised] = -torch.inf
-    mean = logits.logsumexp(1, keepdim=True) - math.log(known)
-    logits[:, ~initialised] = mean.expand(-1, total - known, -1, -1)
-    return logits.softmax(1)
+    unknown = None
+    if initialised is not None and known < total:
+        unknown = ~initialised
+    weights = features.new_empty(n, total, h * w, dtype=torch.float32)
+    with _no_autocast(features):
+        for i, place, piece in _distance_pieces(
+            features, prototypes, None if unknown is None else initialised
+        ):
+            logits = piece.mul_(-temperature)
+            if unknown is not None:
+                logits[unknown] = -torch.inf
+                logits[unknown] = logits.logsumexp(0) - math.log(known)
+            # What is still in a processor's cache.
+            weights[i, :, place] = logits.softmax(0)
+    return weights.view(n, -1, h, w)

@@ -1,5 +1,6 @@
 """Rectified hard pseudo labels, Eq. 6 of RML."""
 
+from collections.abc import Sequence
 from typing import NamedTuple, Optional
 
 import torch
@@ -8,11 +9,11 @@ from torch import Tensor
 
 # Pixels of a strip of the image, which is as wide as the image: memory is
 # read in long runs.
-STRIP_PIXELS = 2**13
+STRIP_PIXELS = 2**14
 # Resizing multiplies by as many factors as weights lie below a piece.
-MAX_ROWS, MAX_COLUMNS = 64, 128
+MAX_ROWS, MAX_COLUMNS = 64, 64
 # Products at a time: few enough to stay in a processor's cache.
-CACHED_ELEMENTS = 2**18
+CACHED_ELEMENTS = 2**19
 # With fewer classes, finding those that can win costs what it saves.
 MANY_CLASSES = 32
 # Above what float32 loses when weights are resized and multiplied.
@@ -52,6 +53,19 @@ def _pieces(source: int, size: int, step: int) -> list[_Piece]:
     return pieces
 
 
+def _widened(weights: Tensor, columns: list[_Piece]) -> Tensor:
+    """Weights (K, h, w) with the columns of the image, (K, h, W)."""
+    wide = [weights[:, :, c.source] @ c.factors.t() for c in columns]
+    return torch.cat(wide, -1)
+
+
+def _some(tensor: Tensor, ids: Sequence[int]) -> Tensor:
+    """Some classes of a tensor, without a copy if they are in a row."""
+    if isinstance(ids, range):
+        return tensor[ids.start : ids.stop]
+    return tensor[list(ids)]
+
+
 class _Strip:
     """Rows of an image on a CPU, whose classes are computed as needed.
 
@@ -59,7 +73,8 @@ class _Strip:
         probs (Tensor): Soft labels of the strip, (K, H, W).
         weights (Tensor): Weights below it, (K, h, w), float32.
         rows (Tensor): Factors (H, h) of its rows.
-        columns (list[_Piece]): What its columns are cut into.
+        columns (list[_Piece], optional): What its columns are cut into, or
+            None if the weights have them all already, (K, h, W).
     """
 
     def __init__(
@@ -67,7 +82,7 @@ class _Strip:
         probs: Tensor,
         weights: Tensor,
         rows: Tensor,
-        columns: list[_Piece],
+        columns: Optional[list[_Piece]] = None,
     ) -> None:
         self.probs = probs
         self.planes = probs.unbind()
@@ -79,16 +94,17 @@ class _Strip:
         self.best: Optional[Tensor] = None
         self.winner: Optional[Tensor] = None
 
-    def _products(self, ids: list[int]) -> Tensor:
+    def _products(self, ids: Sequence[int]) -> Tensor:
         """Weight times probability of some classes, (k, H, W)."""
-        weights = self.weights[ids]
-        wide = [weights[:, :, c.source] @ c.factors.t() for c in self.columns]
-        products = self.rows @ torch.cat(wide, -1)
+        weights = _some(self.weights, ids)
+        if self.columns is not None:
+            weights = _widened(weights, self.columns)
+        products = self.rows @ weights
         # Without a copy of their probabilities.
         torch._foreach_mul_(products.unbind(), [self.planes[k] for k in ids])
         return products
 
-    def compute(self, ids: list[int]) -> None:
+    def compute(self, ids: Sequence[int]) -> None:
         """Let some more classes compete for every pixel."""
         step = max(CACHED_ELEMENTS // self.planes[0].numel(), 1)
         for start in range(0, len(ids), step):
@@ -97,7 +113,7 @@ class _Strip:
             best = products.amax(0)
             # Several times as fast as argmax over a dimension that is not
             # last, as long as nothing is converted in between.
-            rank = self.rank[some].view(-1, 1, 1)
+            rank = _some(self.rank, some).view(-1, 1, 1)
             winner = products.eq_(best).mul_(rank).amax(0)
             if self.best is not None and self.winner is not None:
                 winner = torch.where(
@@ -130,7 +146,7 @@ class _Strip:
         likely = bounds >= bounds.mean()
         ids = likely.nonzero().flatten().tolist()
         if not 0 < len(ids) <= len(bounds) // 4:
-            self.compute(list(range(len(bounds))))
+            self.compute(range(len(bounds)))
             return
         self.compute(ids)
         assert self.best is not None
@@ -145,18 +161,22 @@ def _labels_by_strip(probs: Tensor, weights: Tensor) -> Tensor:
     rows = _pieces(weights.shape[-2], height, length)
     columns = _pieces(weights.shape[-1], width, MAX_COLUMNS)
     labels = torch.empty(n, height, width, dtype=torch.int64)
+    many = k > MANY_CLASSES
     for i in range(n):
+        below = weights[i].float()
+        if not many:
+            below = _widened(below, columns)
         for row in rows:
             strip = _Strip(
                 probs[i, :, row.image],
-                weights[i, :, row.source].float(),
+                below[:, row.source],
                 row.factors,
-                columns,
+                columns if many else None,
             )
-            if k > MANY_CLASSES:
+            if many:
                 strip.compute_able()
             else:
-                strip.compute(list(range(k)))
+                strip.compute(range(k))
             labels[i, row.image] = strip.labels()
     return labels
 
