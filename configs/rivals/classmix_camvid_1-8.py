@@ -1,5 +1,7 @@
-# ClassMix (arXiv 2007.07936): half of the classes of an image pasted.
+# ClassMix (arXiv 2007.07936): half of the classes of an image pasted, and
+# all weighed by the share of sure pixels.
 _base_ = './_base_/single_camvid_1-8.py'
+model = dict(semi_train_cfg=dict(confidence_share=0.968))
 pipeline = [
     *_base_.geometry,
     _base_.strong_view,

@@ -1,7 +1,7 @@
-# FixMatch (arXiv 2001.07685) on pixels: its threshold, and CutMix beside the
-# strong view. Labels are those of the moving average.
+# FixMatch (arXiv 2001.07685) on pixels: the student's own labels above a
+# threshold, on a strong view, here under CutMix as well.
 _base_ = './_base_/single_camvid_1-8.py'
-model = dict(semi_train_cfg=dict(confidence=0.95))
+model = dict(semi_train_cfg=dict(self_source='student', confidence=0.95))
 pipeline = [
     *_base_.geometry,
     _base_.strong_view,

@@ -109,10 +109,18 @@ methods = dict(
     cutmix_seg=dict(
         semi, title='CutMix-Seg', config=f'{rivals}/cutmix_seg_camvid_1-8.py'
     ),
+    cutmix_seg_hard=dict(
+        semi,
+        title='CutMix-Seg, hard labels',
+        config=f'{rivals}/cutmix_seg_hard_camvid_1-8.py',
+    ),
     classmix=dict(
         semi, title='ClassMix', config=f'{rivals}/classmix_camvid_1-8.py'
     ),
     cps=dict(semi, title='CPS', config=f'{rivals}/cps_camvid_1-8.py'),
+    unimatch=dict(
+        semi, title='UniMatch', config=f'{rivals}/unimatch_camvid_1-8.py'
+    ),
     iml_cnn_cnn=dict(
         semi,
         title='IML, two CNNs',
