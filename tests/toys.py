@@ -197,11 +197,16 @@ def toy_model_cfg(learners=2, rectifier=True, segmentors=None, **kwargs):
     return cfg
 
 
-def toy_runner(folder: Path, hooks=(), masks=False, **settings) -> Runner:
-    """A real Runner over 3 labelled, 5 unlabelled and 2 other images."""
+def write_toy_sets(folder: Path) -> None:
+    """The images that ``toy_runner`` trains on, where they are not yet."""
     for name, count in (('labelled', 3), ('unlabelled', 5), ('val', 2)):
         if not (folder / name).exists():
             write_images(folder / name, count, seed=count)
+
+
+def toy_runner(folder: Path, hooks=(), masks=False, **settings) -> Runner:
+    """A real Runner over 3 labelled, 5 unlabelled and 2 other images."""
+    write_toy_sets(folder)
     sampler = dict(type='SemiSegSampler')
     cfg = dict(
         default_scope='mmseg',

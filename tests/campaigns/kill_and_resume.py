@@ -22,7 +22,12 @@ from pathlib import Path
 
 import torch
 from quiet import fork, join, quicken
-from toys import toy_model_cfg, toy_runner, val_settings
+from toys import (
+    toy_model_cfg,
+    toy_runner,
+    val_settings,
+    write_toy_sets,
+)
 
 from rml_mmseg.engine import StagedTrainLoop
 from rml_mmseg.engine.hooks import AtomicCheckpointHook
@@ -197,6 +202,8 @@ def main():
     def fresh(name):
         folder = root / name
         folder.mkdir()
+        # A data set is there before a training, not written by it.
+        write_toy_sets(folder)
         return folder
 
     warm_up = fresh('warm_up')
