@@ -6,7 +6,7 @@ HEADS = ('decode_head', 'auxiliary_head')
 TOKENS = dict(embed_dims=16, num_layers=4, num_heads=2)
 BACKBONES = {
     'mmpretrain.ResNet': dict(depth=18, base_channels=8, stem_channels=8),
-    'ResNet': dict(base_channels=8, stem_channels=8),
+    'ResNet': dict(depth=18, base_channels=8, stem_channels=8),
     'MobileNetV2': dict(widen_factor=0.1),
     'MixVisionTransformer': dict(
         embed_dims=8, num_layers=[1] * 4, num_heads=[1] * 4
@@ -24,6 +24,7 @@ BACKBONES = {
 # a head of one level reads.
 WIDTHS = {
     'mmpretrain.ResNet': [64],
+    'ResNet': [64],
     'MobileNetV2': [8, 8, 16, 32],
     'MixVisionTransformer': [8] * 4,
     'mmpretrain.ConvNeXt': [8] * 4,

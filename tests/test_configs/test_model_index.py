@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-FAMILIES = ['ablations', 'rivals', 'rml', 'supervised']
+FAMILIES = ['ablations', 'camvid_480x360', 'rivals', 'rml', 'supervised']
 
 
 def leaves(family):

@@ -422,9 +422,12 @@ def test_camvid_ladder(monkeypatch, tmp_path):
     ]
 
 
-def test_camvid_on_a_cpu(monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ('name', 'iterations'), [('camvid_cpu', 2000), ('camvid_gpu', 4000)]
+)
+def test_grid_on_camvid(monkeypatch, tmp_path, name, iterations):
     monkeypatch.chdir(ROOT)
-    path = ROOT / 'tools/benchmarks/suites/camvid_cpu.py'
+    path = ROOT / f'tools/benchmarks/suites/{name}.py'
     runs = find_targets(plan_runs(load_suite(path), tmp_path))
     counts = {'1-30': 12, '1-8': 46, '1-4': 92, 'full': 330}
     for run in runs:
@@ -451,7 +454,7 @@ def test_camvid_on_a_cpu(monkeypatch, tmp_path):
         for run in runs
     }
     longer = per_stage.pop('supervised_as_long')
-    assert set(per_stage.values()) == {2000.0}
-    assert longer > 2000
+    assert set(per_stage.values()) == {iterations}
+    assert longer > iterations
     supervised = {run.method for run in runs if run.split == 'full'}
     assert supervised == {'supervised', 'supervised_vit'}

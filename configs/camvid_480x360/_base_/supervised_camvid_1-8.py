@@ -1,0 +1,18 @@
+# Labelled images alone, for either of the two networks.
+_base_ = [
+    '../../_base_/models/mutual_deeplabv2-r50_vit.py',
+    '../../_base_/datasets/camvid_480x360_1-8.py',
+    '../../_base_/schedules/adamw_4k.py',
+    '../../_base_/runtime/default.py',
+]
+stock_preprocessor = dict(type='SegDataPreProcessor', **_base_.preprocessor)
+plain = [
+    dict(
+        _base_.deeplabv2,
+        decode_head=dict(_base_.deeplabv2.decode_head, dropout_ratio=0.0),
+    ),
+    dict(
+        _base_.vit,
+        decode_head=dict(_base_.vit.decode_head, dropout_ratio=0.0),
+    ),
+]
