@@ -13,6 +13,7 @@ from mmseg.registry import HOOKS
 from torch import nn
 
 from rml_mmseg.models.utils.ema import BUFFER_POLICIES
+from rml_mmseg.models.utils.network_state import network_state
 
 from ..average_statistics import average_statistics
 from ..config_check import check_config
@@ -23,9 +24,9 @@ from ..unwrap import unwrap
 @torch.no_grad()
 def is_finite(module: nn.Module) -> bool:
     """Whether parameters and running statistics of a network are finite."""
-    tensors: list[torch.Tensor] = list(module.parameters())
-    tensors += [b for b in module.buffers() if b.is_floating_point()]
-    norms = torch._foreach_norm(tensors)
+    parameters, buffers = network_state(module)
+    floating = [b for b in buffers if b.is_floating_point()]
+    norms = torch._foreach_norm([*parameters, *floating])
     return bool(torch.stack(norms).sum().isfinite())
 
 

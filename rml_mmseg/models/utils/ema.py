@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from .network_state import network_state
+
 BUFFER_POLICIES = ('copy', 'average')
 
 
@@ -52,8 +54,7 @@ def ema_update(
         raise ValueError(
             f'buffers must be one of {BUFFER_POLICIES}, got {buffers!r}'
         )
-    parameters = list(teacher.parameters()), list(student.parameters())
-    states = list(teacher.buffers()), list(student.buffers())
+    parameters, states = zip(network_state(teacher), network_state(student))
     for mine, others in (parameters, states):
         if [t.shape for t in mine] != [s.shape for s in others]:
             raise ValueError(

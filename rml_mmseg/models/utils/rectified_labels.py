@@ -1,5 +1,6 @@
 """Rectified hard pseudo labels, Eq. 6 of RML."""
 
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple, Optional
 
@@ -34,6 +35,7 @@ class _Piece(NamedTuple):
     factors: Tensor
 
 
+@functools.lru_cache(maxsize=64)
 def _pieces(source: int, size: int, step: int) -> list[_Piece]:
     """Cut one side of an image.
 

@@ -1,0 +1,32 @@
+from torch import nn
+
+from rml_mmseg.models.utils.network_state import network_state
+
+
+def _ids(tensors):
+    return sorted(id(tensor) for tensor in tensors)
+
+
+def test_the_tensors_of_a_network_each_once():
+    inner = nn.Sequential(nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4))
+    tied = nn.Linear(4, 4)
+    tied.weight = nn.Parameter(inner[1].weight.detach().diag())
+    network = nn.Sequential(inner, nn.Sequential(inner, tied), nn.Identity())
+    network.register_buffer('absent', None)
+    network[1].shared = tied.weight
+    parameters, buffers = network_state(network)
+    assert _ids(parameters) == _ids(network.parameters())
+    assert _ids(buffers) == _ids(network.buffers())
+    assert len(parameters) == 5 and len(buffers) == 3
+
+
+def test_networks_of_one_structure_have_one_order():
+    first, second = (
+        nn.Sequential(nn.Linear(1, 2), nn.Sequential(nn.Linear(2, 3)))
+        for _ in range(2)
+    )
+    shapes = [
+        [tensor.shape for tensor in network_state(network)[0]]
+        for network in (first, second)
+    ]
+    assert shapes[0] == shapes[1]
