@@ -1,5 +1,6 @@
 """Suites: grids of runs whose scores end in one table."""
 
+from .figures import plot_curves, plot_ladder, plot_shares, save_figure
 from .job import Job, shown_command
 from .options import cfg_options
 from .plan import find_targets, load_suite, plan_runs, recorded_seeds
@@ -7,6 +8,7 @@ from .progress import (
     Progress,
     last_iteration,
     remaining_seconds,
+    training_curve,
     training_logs,
 )
 from .results import collect_results, read_scores
@@ -24,11 +26,16 @@ __all__ = [
     'find_targets',
     'last_iteration',
     'load_suite',
+    'plot_curves',
+    'plot_ladder',
+    'plot_shares',
     'plan_runs',
     'read_scores',
     'recorded_seeds',
     'remaining_seconds',
+    'save_figure',
     'shown_command',
     'to_markdown',
+    'training_curve',
     'training_logs',
 ]

@@ -72,6 +72,23 @@ def validation_scores(logs: Iterable[Path], name: str) -> dict[int, float]:
     return dict(sorted(found.items()))
 
 
+def training_curve(logs: Iterable[Path], name: str) -> dict[int, float]:
+    """Values of a scalar of training by iteration, in order.
+
+    Args:
+        logs (Iterable[Path]): Logs of :func:`training_logs`; where
+            iterations meet, the later log counts.
+        name (str): Name of the scalar, without ``train/``.
+    """
+    found = {
+        scalars['step']: scalars[name]
+        for path in sorted(logs)
+        for scalars in _entries(path)
+        if name in scalars and 'iter' in scalars and 'step' in scalars
+    }
+    return dict(sorted(found.items()))
+
+
 def _entries(path: Path) -> Iterator[dict]:
     """What a log holds, line by line."""
     for line in path.read_text('utf-8').splitlines():

@@ -4,6 +4,7 @@ from rml_mmseg.evaluation.suites.progress import (
     Progress,
     last_iteration,
     remaining_seconds,
+    training_curve,
     training_logs,
     validation_scores,
 )
@@ -38,6 +39,7 @@ def test_validation_scores(tmp_path):
     # The later session counts, as it made the checkpoints.
     assert scores == {60: 1.0, 80: 3.0}
     assert list(scores) == [60, 80]
+    assert training_curve(training_logs(tmp_path), 'mIoU') == {9: 7.0}
 
 
 def test_pace_of_the_run_itself():

@@ -1,0 +1,207 @@
+"""Figures of a suite: scores and what monitors saw."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .suite_run import METRIC
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Figures are as wide as a page, and their legend is beside the axes.
+SIZE = (7.0, 3.8)
+SETTINGS: Any = {
+    # Names may hold dollar signs.
+    'text.parse_math': False,
+    'font.size': 9,
+    'axes.spines.top': False,
+    'axes.spines.right': False,
+    'axes.grid': True,
+    'grid.alpha': 0.3,
+}
+#: Distinct in hue, and in lightness, so that they stay apart in grey.
+COLOURS = (
+    *('#1b6fb5', '#e8710a', '#2ca25f', '#c4314b', '#7b57a8', '#8c613c'),
+    *('#d977b8', '#5f6b6d', '#9aa51c', '#17a2b8', '#0b3c5d', '#f2b134'),
+)
+MARKERS = 'osD^vP*X<>hd'
+SMALL = 8
+Curves = Mapping[str, Sequence[Mapping[int, float]]]
+
+
+def share_of(split: str) -> float | None:
+    """Labelled share that the name of a split says, None where it does not.
+
+    Args:
+        split (str): Such as '1-8', an eighth, or 'full', 1.
+    """
+    if split == 'full':
+        return 1.0
+    try:
+        return float(Fraction(split.replace('-', '/')))
+    except (ValueError, ZeroDivisionError):
+        return None
+
+
+def plot_shares(
+    rows: Sequence[dict], summary: str = 'summary', ceiling: str = 'supervised'
+) -> Figure:
+    """Score over labelled share, a line a method, a band for its deviation.
+
+    Args:
+        rows (Sequence[dict]): Rows of ``results.json``; what has no score
+            is left out.
+        summary (str): 'summary', the last checkpoint, or 'best_summary'.
+            Defaults to the last one.
+        ceiling (str): Method whose score with all labels is a line across.
+            Defaults to 'supervised'.
+    """
+    figure, axes = _axes()
+    methods: dict[str, dict[float, dict]] = {}
+    ticks: dict[float, str] = {}
+    for row in rows:
+        share, score = share_of(row['split']), row[summary].get(METRIC)
+        if share is None or score is None:
+            continue
+        if share == 1:
+            if row['method'] == ceiling:
+                label = f'{row["title"]}, all labels'
+                axes.axhline(score['mean'], color='0.4', ls='--', label=label)
+            continue
+        ticks[share] = row['split'].replace('-', '/')
+        methods.setdefault(row['title'], {})[share] = score
+    titles = list(dict.fromkeys(row['title'] for row in rows))
+    for title, points in methods.items():
+        number = titles.index(title)
+        shares = sorted(points)
+        means = [points[share]['mean'] for share in shares]
+        stds = [points[share]['std'] or 0.0 for share in shares]
+        colour = _colour(number)
+        axes.plot(
+            shares, means, label=title, marker=_marker(number), color=colour
+        )
+        low = [mean - std for mean, std in zip(means, stds)]
+        high = [mean + std for mean, std in zip(means, stds)]
+        axes.fill_between(shares, low, high, alpha=0.12, lw=0, color=colour)
+    axes.set_xscale('log')
+    axes.set_xticks(list(ticks), list(ticks.values()))
+    axes.minorticks_off()
+    axes.set(xlabel='Labelled share', ylabel=f'{METRIC} (%)')
+    _legend(figure, axes)
+    return figure
+
+
+def plot_ladder(rows: Sequence[dict], scores: str = 'scores') -> Figure:
+    """Score of each method: the mean, its deviation, and a dot a seed.
+
+    Args:
+        rows (Sequence[dict]): Rows of ``results.json``, one a method; what
+            has no score is left out.
+        scores (str): 'scores', the last checkpoint, or 'best_scores'.
+            Defaults to the last one.
+    """
+    figure, axes = _axes()
+    found = {
+        row['title']: [
+            run[scores][METRIC]
+            for run in row['runs']
+            if run['status'] == 'finished' and METRIC in run.get(scores, {})
+        ]
+        for row in rows
+    }
+    found = {title: values for title, values in found.items() if values}
+    for place, values in enumerate(found.values()):
+        mean, std = statistics.fmean(values), 0.0
+        if len(values) > 1:
+            std = statistics.stdev(values)
+        rows_of_seeds = [place] * len(values)
+        axes.plot(values, rows_of_seeds, 'o', mfc='none', color='0.45', ms=4)
+        axes.errorbar(
+            mean, place, xerr=std, fmt='o', capsize=3, color=_colour(0)
+        )
+        axes.annotate(
+            f'{mean:.1f}',
+            (mean, place),
+            xytext=(0, 6),
+            textcoords='offset points',
+            ha='center',
+            fontsize=SMALL,
+        )
+    axes.set_yticks(range(len(found)), list(found))
+    axes.set_ylim(len(found) - 0.5, -0.75)
+    axes.set(xlabel=f'{METRIC} (%)')
+    return figure
+
+
+def plot_curves(
+    curves: Curves, label: str, titles: Sequence[str] = ()
+) -> Figure:
+    """A scalar over iterations, a line a method, from least to most.
+
+    Args:
+        curves (dict): By method, for each seed the values by iteration.
+        label (str): What the scalar is.
+        titles (Sequence[str]): All methods of several figures, so that one
+            has the same colour in each. Defaults to those of the curves.
+    """
+    figure, axes = _axes()
+    titles = list(titles) or list(curves)
+    for title, seeds in curves.items():
+        # Seeds that are not as far yet must not bend the mean.
+        steps = sorted(set.intersection(*(set(seed) for seed in seeds)))
+        values = [[seed[step] for seed in seeds] for step in steps]
+        colour = _colour(titles.index(title))
+        means = [statistics.fmean(at) for at in values]
+        axes.plot(steps, means, label=title, lw=1.2, color=colour)
+        low, high = [min(at) for at in values], [max(at) for at in values]
+        axes.fill_between(steps, low, high, alpha=0.15, lw=0, color=colour)
+    axes.set(xlabel='Iterations', ylabel=label)
+    _legend(figure, axes)
+    return figure
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure; the same one gives the same file.
+
+    Args:
+        figure (Figure): Figure.
+        path (Path): File, `.png`, `.svg` or `.pdf`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    metadata: dict = {'.svg': {'Date': None}, '.pdf': {'CreationDate': None}}
+    import matplotlib
+
+    with matplotlib.rc_context({'svg.hashsalt': 'suite'}):
+        figure.savefig(path, dpi=150, metadata=metadata.get(path.suffix))
+
+
+def _axes() -> tuple[Figure, Axes]:
+    # Only where something is drawn: it takes long to import.
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(SETTINGS):
+        figure = Figure(figsize=SIZE, layout='constrained')
+        return figure, figure.subplots()
+
+
+def _legend(figure: Figure, axes: Axes) -> None:
+    """A legend beside the axes, where there is something to name."""
+    if axes.get_legend_handles_labels()[1]:
+        figure.legend(
+            loc='outside right center', frameon=False, fontsize=SMALL
+        )
+
+
+def _colour(number: int) -> str:
+    return COLOURS[number % len(COLOURS)]
+
+
+def _marker(number: int) -> str:
+    return MARKERS[number % len(MARKERS)]

@@ -1,0 +1,108 @@
+import pytest
+
+from rml_mmseg.evaluation.suites.figures import (
+    plot_curves,
+    plot_ladder,
+    plot_shares,
+    save_figure,
+    share_of,
+)
+
+
+def row(method, split, *scores, best=None):
+    mean = sum(scores) / len(scores) if scores else None
+    summary = {}
+    if scores:
+        std = 1.5 if len(scores) > 1 else None
+        summary = {'mIoU': dict(mean=mean, std=std, count=len(scores))}
+    return dict(
+        method=method,
+        title=method.upper(),
+        split=split,
+        summary=summary,
+        best_summary={} if best is None else {'mIoU': best},
+        runs=[
+            dict(
+                status='finished',
+                scores={'mIoU': score},
+                best_scores={'mIoU': score + 1},
+            )
+            for score in scores
+        ]
+        + [dict(status=None)],
+    )
+
+
+@pytest.mark.parametrize(
+    ('split', 'share'),
+    [('1-8', 0.125), ('1-30', 1 / 30), ('full', 1.0), ('x', None), ('', None)],
+)
+def test_share_of(split, share):
+    assert share_of(split) == share
+
+
+def test_shares_have_a_line_a_method_with_its_deviation():
+    rows = [
+        row('a', '1-4', 42.0, 44.0),
+        row('a', '1-8', 40.0),
+        row('b', '1-8'),
+        row('c', '1-8', 39.0),
+        row('a', 'full', 50.0),
+        row('c', 'full', 60.0),
+    ]
+    axes = plot_shares(rows, ceiling='a').axes[0]
+    lines = {line.get_label(): line for line in axes.lines}
+    assert set(lines) == {'A', 'C', 'A, all labels'}
+    assert lines['A'].get_xydata().tolist() == [[0.125, 40], [0.25, 43]]
+    assert list(lines['A, all labels'].get_ydata()) == [50, 50]
+    band = axes.collections[0].get_paths()[0].vertices
+    at_a_quarter = sorted(set(band[band[:, 0] == 0.25][:, 1].tolist()))
+    assert at_a_quarter == [41.5, 44.5]
+    assert [t.get_text() for t in axes.get_xticklabels()] == ['1/4', '1/8']
+    # The one without scores keeps its colour for other figures.
+    assert lines['C'].get_color() == '#2ca25f'
+
+
+def test_shares_of_the_best_checkpoints():
+    best = dict(mean=47.0, std=None, count=1)
+    axes = plot_shares([row('a', '1-8', 1.0, best=best)], 'best_summary')
+    assert list(axes.axes[0].lines[0].get_ydata()) == [47]
+
+
+@pytest.mark.parametrize(
+    ('scores', 'more'), [('scores', 0), ('best_scores', 1)]
+)
+def test_ladder_shows_means_seeds_and_deviations(scores, more):
+    rows = [row('a', '', 40.0, 44.0), row('b', ''), row('c', '', 41.0)]
+    axes = plot_ladder(rows, scores).axes[0]
+    assert [t.get_text() for t in axes.get_yticklabels()] == ['A', 'C']
+    assert list(axes.lines[0].get_xdata()) == [40 + more, 44 + more]
+    bar = axes.containers[0].lines[2][0].get_segments()[0]
+    # The mean is 42, the variance (4 + 4) / 1.
+    assert bar[:, 0].tolist() == pytest.approx(
+        [42 + more - 8**0.5, 42 + more + 8**0.5]
+    )
+    assert [text.get_text() for text in axes.texts] == [
+        f'{42 + more}.0',
+        f'{41 + more}.0',
+    ]
+
+
+def test_curves_are_means_over_what_all_seeds_have():
+    curves = {'B': [{50: 1.0, 100: 2.0, 150: 9.0}, {50: 2.0, 100: 5.0}]}
+    axes = plot_curves(curves, 'share', titles=['A', 'B']).axes[0]
+    (line,) = axes.lines
+    assert line.get_xydata().tolist() == [[50, 1.5], [100, 3.5]]
+    assert line.get_color() == '#e8710a'
+    band = axes.collections[0].get_paths()[0].vertices
+    assert set(band[band[:, 0] == 100][:, 1].tolist()) == {2.0, 5.0}
+    assert axes.get_ylabel() == 'share'
+
+
+@pytest.mark.parametrize('suffix', ['png', 'svg'])
+def test_the_same_figure_gives_the_same_file(tmp_path, suffix):
+    files = [tmp_path / str(i) / f'a.{suffix}' for i in range(2)]
+    for path in files:
+        save_figure(plot_ladder([row('$a_b', '', 40.0)]), path)
+    assert files[0].read_bytes() == files[1].read_bytes()
+    assert len(files[0].read_bytes()) > 1000

@@ -1,0 +1,109 @@
+"""tools/analysis_tools/suite_figures.py on results made by hand."""
+
+import json
+
+import pytest
+from PIL import Image
+
+from tools.analysis_tools import suite_figures
+
+
+@pytest.fixture
+def suite(tmp_path):
+    """Folder of two methods and two splits; the second has a monitor."""
+    rows = []
+    for method, score in (('plain', 40.0), ('mutual', 42.0)):
+        for split in ('1-8', '1-4'):
+            record = dict(
+                seed=0,
+                status='finished',
+                scores={'mIoU': score},
+                best_scores={'mIoU': score + 1},
+            )
+            summary = {'mIoU': dict(mean=score, std=None, count=1)}
+            rows.append(
+                dict(
+                    method=method,
+                    title=method.upper(),
+                    split=split,
+                    runs=[record],
+                    summary=summary,
+                    best_summary=summary,
+                )
+            )
+    folder = tmp_path / 'grid'
+    log = folder / 'mutual/1-8/seed_0/first/vis_data/scalars.json'
+    log.parent.mkdir(parents=True)
+    entries = [
+        {
+            'iter': step,
+            'step': step,
+            'monitor/students.0/mIoU': 0.25,
+            'monitor/total_variation': 1 / step,
+        }
+        for step in (50, 100)
+    ]
+    log.write_text('\n'.join(map(json.dumps, entries)) + '\n{"iter": 1')
+    (folder / 'results.json').write_text(json.dumps(dict(rows=rows)))
+    return folder
+
+
+def test_all_figures(suite, capsys):
+    assert suite_figures.main([str(suite)]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    names = ['ladder', 'shares', 'pseudo_labels', 'coupling']
+    assert printed == [str(suite / f'grid_{name}.png') for name in names]
+    for path in printed:
+        with Image.open(path) as image:
+            assert image.size[0] > 900
+            colours = {
+                pixel for _, pixel in image.convert('RGB').getcolors(10**6)
+            }
+            assert len(colours) > 10
+
+
+def test_only_what_there_is_data_for(suite, tmp_path):
+    out = tmp_path / 'out'
+    arguments = ['--split', '1-4', '--checkpoint', 'best', '--format', 'svg']
+    assert suite_figures.main([str(suite), '--out', str(out), *arguments]) == 0
+    assert {path.name for path in out.iterdir()} == {
+        'grid_ladder.svg',
+        'grid_shares.svg',
+    }
+
+
+def test_curves(suite):
+    rows = json.loads((suite / 'results.json').read_text())['rows']
+    rows = [row for row in rows if row['split'] == '1-8']
+    read = suite_figures.read_curves
+    assert read(rows, suite, suite_figures.label_curve) == {
+        'MUTUAL': [{50: 25.0, 100: 25.0}]
+    }
+    assert read(rows, suite, suite_figures.coupling_curve) == {
+        'MUTUAL': [{50: 0.02, 100: 0.01}]
+    }
+
+
+def test_methods_are_chosen_and_ordered():
+    rows = [dict(method=m, split=s) for m in 'abc' for s in '12']
+    chosen = suite_figures.choose_rows(rows, ['c', 'a'])
+    assert [row['method'] + row['split'] for row in chosen] == [
+        *('c1', 'c2', 'a1', 'a2')
+    ]
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['--split', '1-2'], "--split 1-2 is none of ['1-8', '1-4']"),
+        (['--methods', 'rml'], "--methods rml is none of ['plain', 'mutual']"),
+    ],
+)
+def test_what_is_not_there_is_named(suite, capsys, arguments, message):
+    assert suite_figures.main([str(suite), *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_folder_without_results(tmp_path, capsys):
+    assert suite_figures.main([str(tmp_path)]) == 2
+    assert 'results.json' in capsys.readouterr().err

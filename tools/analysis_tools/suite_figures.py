@@ -1,0 +1,164 @@
+"""Figures of the results that tools/benchmarks/suite.py wrote.
+
+Scores over the labelled share, scores of the methods on one split, and, for
+runs with PseudoLabelMonitorHook, the pseudo labels' mIoU (where it had the
+masks of the unlabelled images) and the coupling over the iterations::
+
+    python tools/analysis_tools/suite_figures.py \
+        work_dirs/suites/camvid_cpu --split 1-8 --out docs/figures
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rml_mmseg.evaluation.suites import (
+    plot_curves,
+    plot_ladder,
+    plot_shares,
+    save_figure,
+    training_curve,
+    training_logs,
+)
+
+COUPLING = 'monitor/total_variation'
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('suite', type=Path, help='folder with results.json')
+    parser.add_argument(
+        '--out', type=Path, help="folder of the figures; default: the suite's"
+    )
+    parser.add_argument(
+        '--split', help='of all figures but the first; default: the first one'
+    )
+    parser.add_argument(
+        '--methods',
+        nargs='+',
+        help='only these, in this order; default: all of the results',
+    )
+    parser.add_argument(
+        '--checkpoint',
+        choices=('last', 'best'),
+        default='last',
+        help='whose test scores; default: %(default)s',
+    )
+    parser.add_argument(
+        '--format', choices=('png', 'svg', 'pdf'), default='png'
+    )
+    args = parser.parse_args(argv)
+    args.out = args.out or args.suite
+    return args
+
+
+def choose_rows(rows: list[dict], methods: Sequence[str] | None) -> list[dict]:
+    """Rows of some methods, in the order of these.
+
+    Raises:
+        ValueError: If a method has no row.
+    """
+    if methods is None:
+        return rows
+    known = list(dict.fromkeys(row['method'] for row in rows))
+    for method in methods:
+        if method not in known:
+            raise ValueError(f'--methods {method} is none of {known}')
+    return [row for m in methods for row in rows if row['method'] == m]
+
+
+def label_curve(logs: set[Path]) -> dict[int, float]:
+    """The mIoU of pseudo labels, in percent, by iteration.
+
+    It is that of the first learner's: of its teacher, or of the student
+    where students make the labels. Empty where no monitor saw it.
+    """
+    for maker in ('teachers.0', 'students.0'):
+        curve = training_curve(logs, f'monitor/{maker}/mIoU')
+        if curve:
+            return {step: 100 * value for step, value in curve.items()}
+    return {}
+
+
+def coupling_curve(logs: set[Path]) -> dict[int, float]:
+    """The total variation of two learners by iteration."""
+    return training_curve(logs, COUPLING)
+
+
+def read_curves(
+    rows: Sequence[dict], suite: Path, read: Callable
+) -> dict[str, list[dict[int, float]]]:
+    """Curves of all runs that have one, by title of the method.
+
+    Args:
+        rows (Sequence[dict]): Rows of one split.
+        suite (Path): Folder of the suite.
+        read (Callable): Gives the curve of some logs.
+    """
+    curves: dict[str, list[dict[int, float]]] = {}
+    for row in rows:
+        for run in row['runs']:
+            folder = suite / row['method'] / row['split']
+            curve = read(training_logs(folder / f'seed_{run["seed"]}'))
+            if curve:
+                curves.setdefault(row['title'], []).append(curve)
+    return curves
+
+
+def draw(args: argparse.Namespace) -> list[Path]:
+    """Draw what there is data for.
+
+    Returns:
+        list[Path]: The files.
+
+    Raises:
+        ValueError: If there is no such split or method.
+    """
+    results = args.suite / 'results.json'
+    rows = json.loads(results.read_text('utf-8'))['rows']
+    rows = choose_rows(rows, args.methods)
+    splits = list(dict.fromkeys(row['split'] for row in rows))
+    split = splits[0] if args.split is None and splits else args.split
+    if split not in splits:
+        raise ValueError(f'--split {split} is none of {splits}')
+    chosen = [row for row in rows if row['split'] == split]
+    best = 'best_' if args.checkpoint == 'best' else ''
+    figures = {'ladder': plot_ladder(chosen, f'{best}scores')}
+    if len(splits) > 1:
+        figures['shares'] = plot_shares(rows, f'{best}summary')
+    titles = list(dict.fromkeys(row['title'] for row in rows))
+    for name, read, label in (
+        ('pseudo_labels', label_curve, 'mIoU of the pseudo labels (%)'),
+        ('coupling', coupling_curve, 'Total variation of two learners'),
+    ):
+        curves = read_curves(chosen, args.suite, read)
+        if curves:
+            figures[name] = plot_curves(curves, label, titles)
+    files = []
+    for name, figure in figures.items():
+        files.append(args.out / f'{args.suite.name}_{name}.{args.format}')
+        save_figure(figure, files[-1])
+    return files
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run of the tool; returns the exit status."""
+    try:
+        for path in draw(parse_args(argv)):
+            print(path)
+    except (FileNotFoundError, ValueError) as error:
+        print(f'suite_figures: {error}', file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
