@@ -4,7 +4,8 @@
 #
 #   .ci/matrix.sh [LANE]...        lite full onedl oldest; by default all
 #
-# Environment: PYTHON (python3), OLDEST_PYTHON for the last lane (PYTHON),
+# Environment: PYTHON (python3), OLDEST_PYTHON for the last lane (PYTHON;
+# python3.9 is the oldest, from 3.12 on PyTorch 1.13 cannot be installed),
 # MMCV_WHEEL for the lane `full`, ARGS of pytest, TABLE, the file that the
 # rows are added to (work_dirs/matrix/table.md).
 set -euo pipefail
@@ -24,25 +25,32 @@ install() {
     opencv=$(grep '^opencv-python-headless' $constraints)
     case $lane in
     lite)
-        $pip -c $constraints --no-build-isolation -e '.[openmmlab,dev]' &&
+        $pip -c $constraints setuptools &&
+            $pip -c $constraints --no-build-isolation -e '.[openmmlab,dev]' &&
             $pip --no-deps --force-reinstall "$opencv"
         ;;
     full)
-        $pip -c $constraints "${MMCV_WHEEL:?the path of a wheel of mmcv}" \
-            mmengine mmpretrain mmsegmentation &&
+        $pip -c $constraints setuptools &&
+            $pip -c $constraints \
+                "${MMCV_WHEEL:?the path of a wheel of mmcv}" \
+                mmengine mmpretrain mmsegmentation &&
             $pip -c $constraints --no-build-isolation -e '.[dev]' &&
             $pip --no-deps --force-reinstall "$opencv"
         ;;
     onedl)
-        $pip onedl-mmengine onedl-mmcv onedl-mmsegmentation \
-            onedl-mmpretrain &&
-            $pip --no-build-isolation -e '.[dev]' &&
+        # The newest forks; what they stand on is that of the other lanes.
+        $pip -c $constraints setuptools onedl-mmengine onedl-mmcv \
+            onedl-mmsegmentation onedl-mmpretrain &&
+            $pip -c $constraints --no-build-isolation -e '.[dev]' &&
             $pip --no-deps --force-reinstall "$opencv"
         ;;
     oldest)
-        $pip 'torch==1.13.1' 'torchvision==0.14.1' 'mmengine==0.10.1' \
-            'mmcv-lite==2.0.1' 'mmsegmentation==1.2.0' 'mmpretrain==1.0.2' \
-            'numpy==1.23.5' &&
+        # mmsegmentation 1.2.0 is published without a file that it reads when
+        # it is imported. setuptools as mmengine of that time needs it.
+        $pip 'setuptools>=64,<81' wheel &&
+            $pip 'torch==1.13.1' 'torchvision==0.14.1' 'mmengine==0.10.1' \
+                'mmcv-lite==2.0.1' 'mmsegmentation==1.2.1' \
+                'mmpretrain==1.0.2' 'numpy==1.23.5' &&
             $pip --no-build-isolation -e '.[dev]' 'numpy==1.23.5' &&
             $pip --no-deps --force-reinstall 'opencv-python-headless<4.12'
         ;;
@@ -67,7 +75,7 @@ import torch
 
 packages = (torch, numpy, mmengine, mmcv, mmseg, mmpretrain)
 print(
-    'Python', platform.python_version(),
+    f'Python {platform.python_version()}',
     *(f'{m.__name__} {m.__version__}' for m in packages), sep=', ',
 )
 PYTHON
@@ -87,7 +95,6 @@ for lane in "${@:-lite full onedl oldest}"; do
         result='cannot be installed'
         found=''
         if "$start" -m venv --clear "$venv" &&
-            "$venv/bin/python" -m pip install -q -c $constraints setuptools &&
             install "$name" "$venv" >"$log" 2>&1; then
             found=$(versions "$venv" 2>>"$log" || true)
             "$venv/bin/python" -m pytest -q tests \

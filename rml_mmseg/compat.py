@@ -21,19 +21,23 @@ from unittest import mock
 import numpy as np
 import torch
 from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 SUPPORTED_VERSIONS = {
     'torch': '>=1.13,<3',
     'numpy': '>=1.21,<3',
     'mmengine': '>=0.10,<1',
     'mmcv': '>=2.0.0rc4,<3',
-    'mmseg': '>=1.2.0,<2',
+    'mmseg': '>=1.2.1,<2',
     'mmpretrain': '>=1.0,<2',
 }
 """Supported range of each package, by import name."""
 
 DISTRIBUTIONS = {'mmseg': 'mmsegmentation'}
 """Names to install by, where they differ from the import names."""
+
+SAFE_LOADING = Version(torch.__version__).release >= (2, 6)
+"""Whether `torch.load` can be told all that a checkpoint may hold."""
 
 STATISTICS = ('min', 'max', 'current', 'mean')
 """Methods of a HistoryBuffer that its pickle asks for."""
@@ -175,7 +179,7 @@ def allow_checkpoint_types() -> None:
     and testing fail. Naming the types keeps loading safe. Can be removed when
     mmengine registers them.
     """
-    if not hasattr(torch.serialization, 'add_safe_globals'):
+    if not SAFE_LOADING:
         return
     from mmengine.logging import HistoryBuffer
 
@@ -195,6 +199,31 @@ def allow_checkpoint_types() -> None:
                 (scalar, f'{module}.scalar'),
             ]
         )
+
+
+def keep_loading_safe() -> None:
+    """Let the fork of mmengine refuse what a checkpoint must not hold.
+
+    It reads what `torch.load` refuses once more without any check, which runs
+    the code that a hostile file holds, and it takes its own types from the
+    allow-list after each file, which another reader still needs. Can be
+    removed when the fork does neither.
+    """
+    from mmengine.runner import checkpoint
+
+    original = getattr(checkpoint, '_safe_torch_load', None)
+    if original is None or not SAFE_LOADING:
+        return
+
+    @functools.wraps(original)
+    def load(
+        file: Any, map_location: Any = None, weights_only: Any = None
+    ) -> Any:
+        # Told so, it does what torch does.
+        weights_only = True if weights_only is None else weights_only
+        return original(file, map_location, weights_only)
+
+    checkpoint._safe_torch_load = load
 
 
 def _statistics_method(owner: Any, name: str) -> Any:
@@ -283,6 +312,36 @@ def name_mlflow_images() -> None:
     MLflowVisBackend.add_image = add_image
 
 
+def predict_padded_images() -> None:
+    """Let mmseg predict images that are padded for the test.
+
+    Before mmseg 1.2.2 a head resizes the logits of the padded image to the
+    size without padding, of which the segmentor cuts the padding once more.
+    Can be removed with the support of these versions.
+    """
+    mmseg: Any = importlib.import_module('mmseg')
+    if Version(mmseg.__version__) >= Version('1.2.2'):
+        return
+    from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+
+    original = BaseDecodeHead.predict_by_feat
+
+    @functools.wraps(original)
+    def predict_by_feat(
+        self: Any, seg_logits: torch.Tensor, batch_img_metas: list[dict]
+    ) -> torch.Tensor:
+        # One size holds for the batch. That of a sliding window, which is
+        # not padded, is a torch.Size.
+        meta = batch_img_metas[0]
+        if 'pad_shape' in meta and not isinstance(
+            meta['img_shape'], torch.Size
+        ):
+            meta = {**meta, 'img_shape': meta['pad_shape'][:2]}
+        return original(self, seg_logits, [meta, *batch_img_metas[1:]])
+
+    BaseDecodeHead.predict_by_feat = predict_by_feat
+
+
 def separate_restarts() -> None:
     """Let the processes of an elastic launch find each other once more.
 
@@ -321,7 +380,9 @@ def apply() -> None:
     check_versions()
     define_torchvision_schemas()
     stand_in_for_mmcv_ops()
+    predict_padded_images()
     allow_checkpoint_types()
+    keep_loading_safe()
     launch_on_cpu()
     wrap_on_cpu()
     if torch.distributed.is_available():

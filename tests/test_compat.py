@@ -8,15 +8,18 @@ import textwrap
 from pathlib import Path
 from types import SimpleNamespace
 
+import mmseg
 import numpy as np
 import pytest
 import torch
 from mmengine.logging import HistoryBuffer
-from mmengine.runner import load_checkpoint, save_checkpoint
+from mmengine.runner import checkpoint, load_checkpoint, save_checkpoint
 from mmengine.visualization import MLflowVisBackend
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 
 import rml_mmseg
 from rml_mmseg import compat
+from tests.versions import needs_safe_loading
 
 ROOT = Path(__file__).resolve().parents[1]
 WITHOUT_EXTENSION = isinstance(
@@ -194,15 +197,105 @@ class TestCheckpoints:
         assert hub['loss'].data[0].tolist() == [1.0, 2.0]
         assert (hub['f4'], hub['f8'], hub['i8']) == (0.25, 0.5, 3)
 
-    @pytest.mark.skipif(
-        not hasattr(torch.serialization, 'add_safe_globals'),
-        reason='this torch has no safe loading',
-    )
     def test_other_types_stay_refused(self, tmp_path):
         file = tmp_path / 'unsafe.pth'
         torch.save({'call': os.system}, file)
         with pytest.raises(Exception, match='[Ww]eights.only'):
             torch.load(file, weights_only=True)
+
+    def test_an_old_torch_gets_no_list(self, monkeypatch):
+        """PyTorch 2.4 takes no names with the types, and then reads none."""
+
+        def fail(kinds):
+            raise AssertionError(kinds)
+
+        monkeypatch.setattr(compat, 'SAFE_LOADING', False)
+        monkeypatch.setattr(
+            torch.serialization, 'add_safe_globals', fail, raising=False
+        )
+        compat.allow_checkpoint_types()
+
+
+class TestKeepLoadingSafe:
+    """With a function like that of the fork, which asks torch twice."""
+
+    @pytest.fixture
+    def asked(self, monkeypatch):
+        asked = []
+
+        def load(file, map_location=None, weights_only=None):
+            asked.append((file, map_location, weights_only))
+
+        monkeypatch.setattr(
+            checkpoint, '_safe_torch_load', load, raising=False
+        )
+        compat.keep_loading_safe()
+        return asked
+
+    @needs_safe_loading
+    def test_asks_once_and_safely(self, asked):
+        checkpoint._safe_torch_load('file', map_location='cpu')
+        assert asked == [('file', 'cpu', True)]
+
+    def test_what_a_caller_asks_for_stays(self, asked):
+        checkpoint._safe_torch_load('file', weights_only=False)
+        assert asked == [('file', None, False)]
+
+    def test_leaves_another_mmengine_alone(self, monkeypatch):
+        monkeypatch.delattr(checkpoint, '_safe_torch_load', raising=False)
+        compat.keep_loading_safe()
+        assert not hasattr(checkpoint, '_safe_torch_load')
+
+    @needs_safe_loading
+    def test_the_list_outlives_a_file(self, tmp_path):
+        file = tmp_path / 'iter_1.pth'
+        torch.save({'loss': HistoryBuffer([1.0], [1])}, file)
+        for _ in range(2):
+            load_checkpoint(torch.nn.Module(), str(file))
+            torch.load(file, weights_only=True)
+
+
+class TestPredictPaddedImages:
+    @pytest.fixture
+    def predict(self, monkeypatch):
+        """Function that gives the sizes which a head of a release uses."""
+
+        def run(version, metas):
+            sizes = []
+
+            def predict_by_feat(self, seg_logits, batch_img_metas):
+                sizes.extend(meta['img_shape'] for meta in batch_img_metas)
+
+            monkeypatch.setattr(
+                BaseDecodeHead, 'predict_by_feat', predict_by_feat
+            )
+            monkeypatch.setattr(mmseg, '__version__', version)
+            compat.predict_padded_images()
+            BaseDecodeHead.predict_by_feat(None, None, metas)
+            return sizes
+
+        return run
+
+    PADDED = dict(img_shape=(6, 8), pad_shape=(8, 12, 3))
+
+    def test_an_old_head_is_told_the_padded_size(self, predict):
+        metas = [self.PADDED, self.PADDED]
+        assert predict('1.2.1', metas)[0] == (8, 12)
+        assert metas[0]['img_shape'] == (6, 8)
+
+    @pytest.mark.parametrize(
+        'meta',
+        [
+            dict(img_shape=(6, 8)),
+            dict(img_shape=torch.Size([6, 8]), pad_shape=(8, 12)),
+        ],
+    )
+    def test_images_without_padding_and_windows_stay(self, predict, meta):
+        assert predict('1.2.1', [meta]) == [(6, 8)]
+
+    @pytest.mark.parametrize('version', ['1.2.2', '1.4.2'])
+    def test_leaves_a_mended_release_alone(self, predict, version):
+        assert predict(version, [self.PADDED]) == [(6, 8)]
 
 
 class TestNameMlflowImages:

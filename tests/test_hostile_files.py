@@ -12,6 +12,7 @@ from rml_mmseg.datasets.split_readers import read_permutation
 from rml_mmseg.engine.loops.stage_files import StageFiles
 from rml_mmseg.engine.whole_checkpoint import CheckpointError
 from tests.toys import toy_mutual, toy_runner
+from tests.versions import needs_safe_loading
 
 NOISE = np.random.default_rng(0).permutation(10)
 
@@ -49,6 +50,7 @@ def checkpoint(trap, place):
     return content
 
 
+@needs_safe_loading
 @pytest.mark.parametrize('place', ['meta', 'message_hub', 'state_dict'])
 @pytest.mark.parametrize('legacy', [False, True])
 def test_checkpoint_to_start_from(tmp_path, trap, place, legacy):
@@ -62,6 +64,7 @@ def test_checkpoint_to_start_from(tmp_path, trap, place, legacy):
         load_checkpoint(toy_mutual(), str(path))
 
 
+@needs_safe_loading
 @pytest.mark.parametrize('named', [True, False])
 def test_checkpoint_to_resume_from(tmp_path, trap, named):
     (tmp_path / 'work').mkdir()

@@ -26,5 +26,5 @@ exec "${PYTHON:-python}" -m torch.distributed.run \
     --master_addr="${MASTER_ADDR:-127.0.0.1}" \
     --master_port="${PORT:-29500}" \
     --nproc_per_node="$processes" \
-    --max-restarts="${MAX_RESTARTS:-0}" \
+    --max_restarts="${MAX_RESTARTS:-0}" \
     "$tools/train.py" "$config" --launcher pytorch "${@:3}"

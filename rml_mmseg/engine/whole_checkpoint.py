@@ -12,6 +12,8 @@ from typing import Any, Optional
 import torch
 from mmengine.logging import print_log
 
+from ..compat import SAFE_LOADING
+
 NEEDED = ('meta', 'message_hub', 'state_dict', 'optimizer')
 
 
@@ -30,12 +32,13 @@ def read_checkpoint(path: str) -> dict[str, Any]:
             objects that are not allowed in a checkpoint.
     """
     options: dict[str, Any] = dict(map_location='cpu')
-    if hasattr(torch.serialization, 'add_safe_globals'):
+    if SAFE_LOADING:
         options['weights_only'] = True
+    archive = zipfile.is_zipfile(path)
     if 'mmap' in inspect.signature(torch.load).parameters:
-        options['mmap'] = zipfile.is_zipfile(path)
+        options['mmap'] = archive
     try:
-        if options.get('mmap'):
+        if archive:
             # Tensors are checked by nobody else.
             with zipfile.ZipFile(path) as file:
                 damaged = file.testzip()

@@ -6,6 +6,7 @@ import torch
 from mmseg.models.utils import resize
 from torch import Tensor, nn
 
+from .utils.preprocessing import swaps_channels
 from .utils.segmentor_forward import final_head
 
 
@@ -27,7 +28,7 @@ class DeployedSegmentor(nn.Module):
         super().__init__()
         base = segmentor.data_preprocessor
         self.segmentor = segmentor
-        self.swaps_channels = bool(base.channel_conversion)
+        self.swaps_channels = swaps_channels(base)
         shape = (1, 3, 1, 1)
         mean, std = torch.zeros(shape), torch.ones(shape)
         if base._enable_normalize:

@@ -5,8 +5,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,18 @@ def count_flops(network: Any, size: tuple[int, int]) -> int:
     Args:
         network (EncoderDecoder): A stock segmentor.
         size (tuple[int, int]): Height and width of the image, pixels.
+
+    Raises:
+        RuntimeError: Before PyTorch 2.3.
     """
+    try:
+        from torch.nn.attention import SDPBackend, sdpa_kernel
+        from torch.utils.flop_counter import FlopCounterMode
+    except ModuleNotFoundError as error:
+        raise RuntimeError(
+            'counting operations needs PyTorch 2.3 or later, found '
+            f'{torch.__version__}'
+        ) from error
     device = next(network.parameters()).device
     was_training = network.training
     network.eval()

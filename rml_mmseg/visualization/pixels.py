@@ -6,6 +6,8 @@ from typing import Any, Optional
 import numpy as np
 from torch import Tensor
 
+from ..models.utils.preprocessing import swaps_channels
+
 IGNORED = (255, 255, 255)
 """Colour of pixels without a label."""
 PADDED = (210, 210, 210)
@@ -67,4 +69,4 @@ def to_rgb(image: Tensor, preprocessor: Any) -> np.ndarray:
     if preprocessor._enable_normalize:
         image = image * preprocessor.std + preprocessor.mean
     picture = image.round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
-    return picture if preprocessor.channel_conversion else picture[..., ::-1]
+    return picture if swaps_channels(preprocessor) else picture[..., ::-1]

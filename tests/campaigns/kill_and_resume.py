@@ -29,6 +29,7 @@ from toys import (
     write_toy_sets,
 )
 
+from rml_mmseg.compat import SAFE_LOADING
 from rml_mmseg.engine import StagedTrainLoop
 from rml_mmseg.engine.hooks import AtomicCheckpointHook
 from rml_mmseg.engine.loops.stage_files import StageFiles
@@ -166,7 +167,7 @@ def outcome(folder):
     """What a run that is over left."""
     found = {}
     for path in sorted((folder / 'work').glob('*.pth')):
-        content = torch.load(path, weights_only=True)
+        content = torch.load(path, weights_only=SAFE_LOADING)
         for key in ('state_dict', 'optimizer', 'param_schedulers'):
             found[f'{path.name}/{key}'] = content.get(key)
         hub = content['message_hub']['runtime_info']

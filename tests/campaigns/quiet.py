@@ -4,15 +4,15 @@ import os
 import sys
 import traceback
 
-import mmengine.config.config
 import mmengine.runner.runner
 import torch
+from quick import skip_formatting
 
 
 def quicken():
     """Leave out what a Runner reports of itself, and use one thread."""
     torch.set_num_threads(1)
-    mmengine.config.config.FormatCode = lambda text, **kwargs: (text, True)
+    skip_formatting().start()
     mmengine.runner.runner.collect_env = dict
 
 

@@ -1,10 +1,10 @@
 import pytest
 
+from tests.quick import skip_formatting
+
 
 @pytest.fixture(autouse=True)
-def unformatted_configs(monkeypatch):
+def unformatted_configs():
     """Formatting the config takes longer than training the tiny networks."""
-    monkeypatch.setattr(
-        'mmengine.config.config.FormatCode',
-        lambda text, **kwargs: (text, True),
-    )
+    with skip_formatting():
+        yield

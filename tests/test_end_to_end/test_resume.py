@@ -8,6 +8,8 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from rml_mmseg.compat import SAFE_LOADING
+
 CHECKPOINTS = {
     'train_cfg.iters_per_stage': 3,
     'train_cfg.stages': 2,
@@ -69,7 +71,7 @@ def train(cfg, stop_at=None):
 
 def final_state(cfg):
     path = Path(cfg.work_dir) / 'iter_6.pth'
-    state = torch.load(path, weights_only=True)
+    state = torch.load(path, weights_only=SAFE_LOADING)
     return {
         key: state[key]
         for key in ('state_dict', 'optimizer', 'param_schedulers')

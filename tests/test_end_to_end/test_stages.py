@@ -9,6 +9,7 @@ import pytest
 import torch
 from mmengine.runner import Runner
 
+from rml_mmseg.compat import SAFE_LOADING
 from rml_mmseg.datasets.soft_labels import SoftLabelStore
 from rml_mmseg.engine import StagedTrainLoop
 
@@ -97,7 +98,7 @@ def killed(cfg, phase):
 
 def weights(cfg):
     path = Path(cfg.work_dir) / LAST
-    return torch.load(path, weights_only=True)['state_dict']
+    return torch.load(path, weights_only=SAFE_LOADING)['state_dict']
 
 
 def stored(cfg, stage):

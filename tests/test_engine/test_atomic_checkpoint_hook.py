@@ -8,6 +8,7 @@ import torch
 from mmengine.fileio.backends.registry_utils import backends
 from mmengine.hooks import Hook
 
+from rml_mmseg.compat import SAFE_LOADING
 from rml_mmseg.datasets import whole_file
 from rml_mmseg.engine.hooks import AtomicCheckpointHook
 from rml_mmseg.engine.whole_checkpoint import CheckpointError
@@ -41,7 +42,7 @@ def last(folder):
 
 def state(folder, name='iter_4.pth'):
     path = folder / 'work' / name
-    return torch.load(path, weights_only=True)['state_dict']
+    return torch.load(path, weights_only=SAFE_LOADING)['state_dict']
 
 
 def test_keeps_the_newest(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 import torch
 from mmengine.hooks import Hook
 
+from rml_mmseg.compat import SAFE_LOADING
 from rml_mmseg.engine.hooks import InterruptionHook
 from tests.toys import toy_runner, val_settings
 
@@ -46,7 +47,7 @@ def runner_with(folder, resume=False, send=None, hook=None):
 
 def final(folder):
     path = folder / 'work' / 'iter_4.pth'
-    return torch.load(path, weights_only=True)['state_dict']
+    return torch.load(path, weights_only=SAFE_LOADING)['state_dict']
 
 
 @pytest.fixture(scope='module')

@@ -13,6 +13,7 @@ from mmengine.hooks import Hook
 from torch import distributed as dist
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+from rml_mmseg.compat import SAFE_LOADING
 from tests.toys import toy_model_cfg, toy_runner, val_settings, write_images
 
 FORK = multiprocessing.get_context('fork')
@@ -109,7 +110,7 @@ def together(folder, function, *arguments, size=2):
 
 def saved(folder, iteration=4):
     path = folder / 'work' / f'iter_{iteration}.pth'
-    return torch.load(path, weights_only=True)['state_dict']
+    return torch.load(path, weights_only=SAFE_LOADING)['state_dict']
 
 
 def test_processes_equal_one_with_all_of_their_images(folder):

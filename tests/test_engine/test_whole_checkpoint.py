@@ -15,6 +15,7 @@ from rml_mmseg.engine.whole_checkpoint import (
     newest_whole_checkpoint,
     read_checkpoint,
 )
+from tests.versions import needs_safe_loading
 
 STATE = {'weight': torch.arange(3000.0), 'bias': torch.ones(3)}
 
@@ -110,6 +111,7 @@ def test_another_archive(tmp_path):
         check_checkpoint(str(path))
 
 
+@needs_safe_loading
 @pytest.mark.parametrize('legacy', [False, True])
 def test_hostile_objects_are_not_made(tmp_path, legacy):
     trap = tmp_path / 'made'
@@ -131,6 +133,7 @@ class Getattr:
         return getattr, (np.ndarray, 'tofile')
 
 
+@needs_safe_loading
 def test_attributes_are_only_those_of_logs(tmp_path):
     path = write(tmp_path / 'iter_4.pth', meta=Getattr())
     with pytest.raises(pickle.UnpicklingError, match="'tofile'"):

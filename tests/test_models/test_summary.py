@@ -1,11 +1,14 @@
 """Parameters and operations counted by hand."""
 
+import sys
+
 import pytest
 import torch
 from mmseg.registry import MODELS
 
 from rml_mmseg.models.summary import count_flops, summarise_networks
 from tests.toys import toy_mutual, toy_segmentor
+from tests.versions import needs_flop_counter
 
 SIZE = (6, 8)
 # Pixel by pixel 3 to 4, 4 to 4 and, the classifier, 4 to 3 channels.
@@ -13,6 +16,7 @@ PARAMETERS = (3 * 4 + 4) + (4 * 4 + 4) + (4 * 3 + 3)
 FLOPS = 2 * 6 * 8 * (3 * 4 + 4 * 4 + 4 * 3)
 
 
+@needs_flop_counter
 def test_four_networks():
     model = toy_mutual()
     found = summarise_networks(model, SIZE)
@@ -32,6 +36,7 @@ def test_four_networks():
     ]
 
 
+@needs_flop_counter
 @pytest.mark.parametrize(
     ('predict_on', 'deployed'),
     [
@@ -45,6 +50,7 @@ def test_what_is_deployed(predict_on, deployed):
     assert [i.name for i in found if 'deployed' in i.role] == deployed
 
 
+@needs_flop_counter
 def test_a_plain_segmentor_and_frozen_parameters():
     model = MODELS.build(toy_segmentor())
     model.backbone.first.requires_grad_(False)
@@ -53,6 +59,7 @@ def test_a_plain_segmentor_and_frozen_parameters():
     assert found.trained == PARAMETERS - 16
 
 
+@needs_flop_counter
 def test_attention_is_counted():
     class Attends(torch.nn.Module):
         def __init__(self):
@@ -68,6 +75,7 @@ def test_attention_is_counted():
     assert count_flops(Attends(), SIZE) == 2 * 48 * 3 * 4 + attention
 
 
+@needs_flop_counter
 def test_counting_changes_no_mode_and_no_statistics():
     model = toy_mutual(segmentors=[toy_segmentor(norm=True)] * 2)
     before = {k: v.clone() for k, v in model.state_dict().items()}
@@ -75,3 +83,9 @@ def test_counting_changes_no_mode_and_no_statistics():
     assert model.students[0].training
     for key, value in model.state_dict().items():
         assert torch.equal(value, before[key]), key
+
+
+def test_counting_says_what_it_needs(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'torch.nn.attention', None)
+    with pytest.raises(RuntimeError, match=r'PyTorch 2\.3 or later, found'):
+        count_flops(MODELS.build(toy_segmentor()), SIZE)

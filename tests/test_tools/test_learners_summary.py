@@ -1,6 +1,9 @@
 """The table that the command prints."""
 
+from tests.versions import needs_flop_counter
 from tools.analysis_tools import learners_summary
+
+pytestmark = needs_flop_counter
 
 
 def test_table_of_a_config(call, capsys, tiny_config, tmp_path):

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,15 @@ def processor_name() -> str:
         if line.startswith('model name'):
             return line.partition(':')[2].strip()
     return platform.processor() or platform.machine()
+
+
+def cpu_capability() -> str:
+    """Instruction set that PyTorch uses, such as ``'AVX2'``."""
+    if hasattr(torch.backends, 'cpu'):
+        return torch.backends.cpu.get_cpu_capability()
+    # As before PyTorch 2.1.
+    found = re.search(r'CPU capability usage: (\w+)', torch.__config__.show())
+    return found[1] if found else ''
 
 
 def describe_machine() -> dict[str, Any]:
@@ -45,7 +55,7 @@ def describe_machine() -> dict[str, Any]:
         system=f'{platform.system()} {platform.release()}',
         python=platform.python_version(),
         torch=torch.__version__,
-        cpu_capability=torch.backends.cpu.get_cpu_capability(),
+        cpu_capability=cpu_capability(),
         cuda=torch.version.cuda,
         mmengine=mmengine.__version__,
         mmcv=mmcv.__version__,

@@ -39,16 +39,19 @@ def peak_extra_bytes(
     ) as recorded:
         call()
     events = recorded.profiler.kineto_results.events()
-    sizes = [
-        (event.start_ns(), event.nbytes())
-        for event in events
-        if event.name() == MEMORY_EVENT
-    ]
+    recorded_sizes = [e for e in events if e.name() == MEMORY_EVENT]
     level = peak = 0
-    for _, size in sorted(sizes, key=lambda item: item[0]):
-        level += size
+    for event in sorted(recorded_sizes, key=_start):
+        level += event.nbytes()
         peak = max(peak, level)
     return peak
+
+
+def _start(event: Any) -> int:
+    """Time of an event of the profiler, in the unit that PyTorch gives."""
+    # Older releases count microseconds; events of one are in order.
+    known = hasattr(event, 'start_ns')
+    return event.start_ns() if known else event.start_us()
 
 
 def resident_bytes() -> int:

@@ -21,14 +21,14 @@ def saved_bytes(call: Callable[[], Any], network: nn.Module) -> int:
         int: Bytes, each storage once.
     """
     own = {
-        tensor.untyped_storage()._cdata
+        _storage(tensor)._cdata
         for tensor in (*network.parameters(), *network.buffers())
     }
     sizes: dict[int, int] = {}
     kept: list[Tensor] = []
 
     def pack(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
+        storage = _storage(tensor)
         if storage._cdata not in own:
             sizes[storage._cdata] = storage.nbytes()
             # Alive, so that no other storage gets its address.
@@ -38,3 +38,10 @@ def saved_bytes(call: Callable[[], Any], network: nn.Module) -> int:
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
         call()
     return sum(sizes.values())
+
+
+def _storage(tensor: Tensor) -> Any:
+    # PyTorch 1.13 has no short way.
+    if not hasattr(tensor, 'untyped_storage'):
+        return tensor.storage().untyped()
+    return tensor.untyped_storage()

@@ -21,3 +21,4 @@ def test_report_prints_judges_and_writes(tmp_path, capsys):
     assert content['tables']['Title'][0] == dict(side='a', ms=12.3456)
     assert content['machine']['torch'] == torch.__version__
     assert content['machine']['processor']
+    assert content['machine']['cpu_capability']
