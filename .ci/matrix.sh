@@ -41,7 +41,8 @@ install() {
         # The newest forks; what they stand on is that of the other lanes.
         $pip -c $constraints setuptools onedl-mmengine onedl-mmcv \
             onedl-mmsegmentation onedl-mmpretrain &&
-            $pip -c $constraints --no-build-isolation -e '.[dev]' &&
+            $pip -c $constraints --no-build-isolation \
+                -e '.[dev,onnx,coco]' &&
             $pip --no-deps --force-reinstall "$opencv"
         ;;
     oldest)
