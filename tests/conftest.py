@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 from mmengine.config import Config
 
 import rml_mmseg  # noqa: F401  (registers what the config names)
@@ -20,6 +21,11 @@ RUNS = itertools.count()
 # The networks are tiny, and a forked process cannot use the threads of its
 # parent's pool.
 torch.set_num_threads(1)
+# Seconds say nothing of a law on a machine that others use, too.
+settings.register_profile(
+    'laws', deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile('laws')
 
 
 def write_scene(folder, split, name, generator, size=(48, 64)):
