@@ -17,6 +17,8 @@ MAX_ROWS, MAX_COLUMNS = 64, 64
 CACHED_ELEMENTS = 2**19
 # With fewer classes, finding those that can win costs what it saves.
 MANY_CLASSES = 32
+# As many pixels of a strip are computed one by one as cost less than it.
+FEW_PIXELS = 128
 # Above what float32 loses when weights are resized and multiplied.
 ROUNDING = 1e-5
 
@@ -36,6 +38,13 @@ class _Piece(NamedTuple):
 
 
 @functools.lru_cache(maxsize=64)
+def _factors(source: int, size: int) -> Tensor:
+    """How bilinear interpolation adds one side's weights, (size, source)."""
+    unit = torch.eye(source)[None]
+    return F.interpolate(unit, size=size, mode='linear')[0].t().contiguous()
+
+
+@functools.lru_cache(maxsize=64)
 def _pieces(source: int, size: int, step: int) -> list[_Piece]:
     """Cut one side of an image.
 
@@ -44,8 +53,7 @@ def _pieces(source: int, size: int, step: int) -> list[_Piece]:
         size (int): Its length in the image.
         step (int): Length of a piece.
     """
-    unit = torch.eye(source)[None]
-    factors = F.interpolate(unit, size=size, mode='linear')[0].t()
+    factors = _factors(source, size)
     pieces = []
     for start in range(0, size, step):
         image = slice(start, min(start + step, size))
@@ -66,6 +74,15 @@ def _some(tensor: Tensor, ids: Sequence[int]) -> Tensor:
     if isinstance(ids, range):
         return tensor[ids.start : ids.stop]
     return tensor[list(ids)]
+
+
+def _better(
+    winner: Tensor, best: Tensor, other: Tensor, found: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Of two winners and their products the better; the higher of equals."""
+    highest = torch.maximum(winner, other)
+    kept = torch.where(found == best, highest, winner)
+    return torch.where(found > best, other, kept), torch.maximum(best, found)
 
 
 class _Strip:
@@ -118,17 +135,29 @@ class _Strip:
             rank = _some(self.rank, some).view(-1, 1, 1)
             winner = products.eq_(best).mul_(rank).amax(0)
             if self.best is not None and self.winner is not None:
-                winner = torch.where(
-                    best > self.best,
-                    winner,
-                    torch.where(
-                        best == self.best,
-                        torch.maximum(winner, self.winner),
-                        self.winner,
-                    ),
-                )
-                best = torch.maximum(best, self.best)
+                winner, best = _better(self.winner, self.best, winner, best)
             self.best, self.winner = best, winner
+
+    def _compute_at(self, ids: list[int], rows: Tensor, at: Tensor) -> None:
+        """Let some more classes compete for single pixels.
+
+        Args:
+            ids (list[int]): Classes.
+            rows (Tensor): Rows of the pixels, (n,).
+            at (Tensor): Their columns, (n,).
+        """
+        assert self.best is not None and self.winner is not None
+        chosen = torch.tensor(ids)
+        columns = _factors(self.weights.shape[-1], self.probs.shape[-1])
+        weights = self.weights[chosen] @ columns[at].t()
+        weights = (weights * self.rows[rows].t()).sum(1)
+        products = weights * self.probs[chosen.unsqueeze(1), rows, at]
+        best = products.amax(0)
+        winner = ((products == best) * self.rank[chosen, None]).amax(0)
+        place = rows, at
+        self.winner[place], self.best[place] = _better(
+            self.winner[place], self.best[place], winner, best
+        )
 
     def labels(self) -> Tensor:
         """The class that won each pixel, (H, W), float32."""
@@ -147,13 +176,21 @@ class _Strip:
         bounds = self.weights.amax((1, 2)) * self.probs.amax((1, 2)).float()
         likely = bounds >= bounds.mean()
         ids = likely.nonzero().flatten().tolist()
-        if not 0 < len(ids) <= len(bounds) // 4:
+        few = 0 < len(ids) <= len(bounds) // 4
+        if not (few and bounds.isfinite().all()):
             self.compute(range(len(bounds)))
             return
         self.compute(ids)
         assert self.best is not None
-        able = ~(bounds * (1 + ROUNDING) < self.best.min()) & ~likely
-        self.compute(able.nonzero().flatten().tolist())
+        bounds = (bounds * (1 + ROUNDING)).masked_fill(likely, -1)
+        ids = (~(bounds < self.best.min())).nonzero().flatten().tolist()
+        if not ids:
+            return
+        rows, columns = (self.best <= bounds.max()).nonzero().unbind(1)
+        if len(rows) <= FEW_PIXELS:
+            self._compute_at(ids, rows, columns)
+        else:
+            self.compute(ids)
 
 
 def _labels_by_strip(probs: Tensor, weights: Tensor) -> Tensor:
