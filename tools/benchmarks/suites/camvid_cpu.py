@@ -9,8 +9,9 @@
 # periods of the learning rate begin with these halves.
 iterations = 2000
 burn_in = 1000
-# Iterations of a supervised network in the time of an iteration of RML.
-as_long = 5
+# Iterations of a supervised network in the time of an iteration of RML: 0.85 s
+# of one core against 0.21 s, the burn-in of RML not counted, which takes less.
+as_long = 4
 
 # Checkpoints are chosen on 37 training images, a tenth, that are neither
 # labelled nor among the unlabelled ones. CamVid's frames are neighbours in
