@@ -160,7 +160,9 @@ def measure(
     )
     tensor = case['probs'].nbytes
     extra = peak_extra_bytes(lambda: by_package(**case), args.device)
-    speed_up = times['loop'].over(times['package'])
+    # What else a processor does would count as the slower side's own time.
+    clock = 'cpu' if args.device.type == 'cpu' else 'wall'
+    speed_up = times['loop'].over(times['package'], clock)
     name = dict(K=classes, C=channels)
     if classes in SPEED_UP:
         report.target(
@@ -176,10 +178,10 @@ def measure(
     row = dict(
         name,
         rounds=len(times['loop'].wall),
-        loop_ms=1000 * times['loop'].median(),
-        package_ms=1000 * times['package'].median(),
+        loop_ms=1000 * times['loop'].median(clock),
+        package_ms=1000 * times['package'].median(clock),
         speed_up=speed_up,
-        speed_up_cpu_time=times['loop'].over(times['package'], 'cpu'),
+        speed_up_elapsed=times['loop'].over(times['package']),
         same_labels=share,
         extra_MB=extra / 1e6,
         extra_in_tensors=extra / tensor,
@@ -187,7 +189,7 @@ def measure(
     parts = alternate(parts_of(case), args.rounds, device=args.device)
     return row, {
         **name,
-        **{f'{part}_ms': 1000 * t.median() for part, t in parts.items()},
+        **{f'{part}_ms': 1000 * t.median(clock) for part, t in parts.items()},
     }
 
 
