@@ -77,8 +77,9 @@ class Run:
 
     @property
     def iterations(self) -> Optional[int]:
-        """Last iteration that was logged, if any."""
-        steps = [curve[-1][0] for curve in self.train.values() if curve]
+        """Last iteration that was logged or validated, if any."""
+        curves = [*self.train.values(), *self.val.values()]
+        steps = [curve[-1][0] for curve in curves if curve]
         return max(steps, default=None)
 
     def score(self, name: str = 'mIoU') -> Optional[float]:

@@ -40,6 +40,12 @@ def test_a_plain_run(tmp_path):
     assert run.images is None
 
 
+def test_a_run_shorter_than_the_interval_of_its_log(tmp_path):
+    run = read_run(runs.write_run(tmp_path))
+    run.train.clear()
+    assert run.iterations == 100
+
+
 def test_a_run_whose_config_is_gone(tmp_path):
     folder = runs.write_run(tmp_path / 'semi')
     for path in folder.rglob('*.py'):
