@@ -158,7 +158,7 @@ def measure(
         budget=args.budget,
         device=args.device,
     )
-    tensor = case['probs'].nbytes
+    tensor = case['probs'].numel() * case['probs'].element_size()
     extra = peak_extra_bytes(lambda: by_package(**case), args.device)
     # What else a processor does would count as the slower side's own time.
     clock = 'cpu' if args.device.type == 'cpu' else 'wall'
