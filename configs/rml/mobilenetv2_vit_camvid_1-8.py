@@ -7,7 +7,7 @@ _base_ = [
 optim_wrapper = dict(constructor='MutualOptimWrapperConstructor')
 # Half of the run on labels alone; section 3 of the paper gives no length.
 train_cfg = dict(burn_in_iters=1000)
-custom_hooks = [dict(type='MutualEMAHook', momentum=0.99)]
+custom_hooks = [dict(type='MutualEMAHook', momentum=0.99, buffers='average')]
 val_evaluator = dict(
     type='LearnersIoUMetric', learners=_base_.model.test_cfg.score
 )

@@ -403,25 +403,6 @@ def test_commit_is_one_of_git():
     assert commit == 'unknown' or len(commit.split('-')[0]) == 40
 
 
-def test_camvid_ladder(monkeypatch, tmp_path):
-    monkeypatch.chdir(ROOT)
-    path = ROOT / 'tools/benchmarks/suites/camvid_ladder.py'
-    runs = find_targets(plan_runs(load_suite(path), tmp_path))
-    assert [run.title for run in runs] == [
-        *('Supervised', 'Mean teacher', 'Direct mutual learning', 'IML'),
-        *('IML + noise', 'RML', 'RML, two stages'),
-    ]
-    assert all(run.target for run in runs)
-    assert [run.target for run in runs] == [400] * 6 + [800]
-    assert cfg_options(runs[0].options) == [
-        'train_cfg.iters_per_stage=400',
-        'train_cfg.burn_in_iters=200',
-        'param_scheduler.0.periods=[200,200]',
-        'train_cfg.val_interval=400',
-        'randomness.seed=0',
-    ]
-
-
 @pytest.mark.parametrize(
     ('name', 'iterations'), [('camvid_cpu', 2000), ('camvid_gpu', 4000)]
 )

@@ -3,7 +3,7 @@
 Run again with the same arguments, it goes on where it was stopped. The
 results are in OUT/results.md and OUT/results.json::
 
-    python tools/benchmarks/suite.py tools/benchmarks/suites/camvid_ladder.py \
+    python tools/benchmarks/suite.py tools/benchmarks/suites/camvid_cpu.py \
         --seeds 0 1 2 --jobs 2
 """
 

@@ -8,13 +8,13 @@ optim_wrapper = dict(
         custom_keys=dict(backbone=dict(lr_mult=0.25), neck=dict(lr_mult=0.25))
     ),
 )
-# Twice down to zero: what labels alone give is learnt first, at the higher
-# rate, by the baseline as well.
+# Once down to zero. Down to zero and up again after the burn-in, rare classes
+# are still unknown when the first pseudo labels are made.
 param_scheduler = [
     dict(
         type='CosineRestartLR',
-        periods=[1000, 1000],
-        restart_weights=[1.0, 0.3],
+        periods=[2000],
+        restart_weights=[1.0],
         eta_min=0.0,
         by_epoch=False,
     )

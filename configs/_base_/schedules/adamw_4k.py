@@ -5,8 +5,8 @@ optim_wrapper = dict(optimizer=dict(lr=5e-4))
 param_scheduler = [
     dict(
         type='CosineRestartLR',
-        periods=[2000, 2000],
-        restart_weights=[1.0, 0.3],
+        periods=[4000],
+        restart_weights=[1.0],
         eta_min=0.0,
         by_epoch=False,
     )

@@ -5,7 +5,7 @@ geometry = _base_.unlabelled_pipeline_plain[:-2]
 weak_view = dict(type='WeakStrongViews', num_strong=1)
 strong_view = dict(
     type='WeakStrongViews',
-    strong=[dict(type='PhotometricRandAugment', magnitude_level=5)],
+    strong=[_base_.photometric],
     num_strong=1,
 )
 pack = dict(type='PackSemiSegInputs')

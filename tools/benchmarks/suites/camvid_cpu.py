@@ -5,8 +5,7 @@
 #     python tools/benchmarks/suite.py tools/benchmarks/suites/camvid_cpu.py \
 #         --jobs 2 --seeds 0 --only '*/1-8/*'
 
-# The schedule. Half of a stage is on labels alone, for all the same; the
-# periods of the learning rate begin with these halves.
+# The schedule. Half of a stage is on labels alone, for all the same.
 iterations = 2000
 burn_in = 1000
 # Iterations of a supervised network in the time of an iteration of RML: 0.85 s
@@ -27,7 +26,7 @@ options = {
     'val_dataloader.dataset.data_prefix.seg_map_path': 'ann_dir/train',
     'default_hooks.checkpoint.save_best': 'mIoU',
     'train_cfg.iters_per_stage': iterations,
-    'param_scheduler.0.periods': [burn_in, iterations - burn_in],
+    'param_scheduler.0.periods': [iterations],
     'train_cfg.val_interval': 250,
     'default_hooks.checkpoint.interval': 250,
     'default_hooks.checkpoint.max_keep_ckpts': 1,
@@ -70,10 +69,7 @@ methods = dict(
         options={
             **labels,
             'train_cfg.iters_per_stage': as_long * iterations,
-            'param_scheduler.0.periods': [
-                as_long * burn_in,
-                as_long * (iterations - burn_in),
-            ],
+            'param_scheduler.0.periods': [as_long * iterations],
             'train_cfg.val_interval': 1000,
         },
     ),

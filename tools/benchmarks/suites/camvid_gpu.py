@@ -18,7 +18,7 @@ options = {
     'val_dataloader.dataset.data_prefix.seg_map_path': 'ann_dir/train',
     'default_hooks.checkpoint.save_best': 'mIoU',
     'train_cfg.iters_per_stage': iterations,
-    'param_scheduler.0.periods': [burn_in, iterations - burn_in],
+    'param_scheduler.0.periods': [iterations],
     'train_cfg.val_interval': 500,
     'default_hooks.checkpoint.interval': 500,
     'default_hooks.checkpoint.max_keep_ckpts': 1,
@@ -55,10 +55,7 @@ methods = dict(
         options={
             **labels,
             'train_cfg.iters_per_stage': as_long * iterations,
-            'param_scheduler.0.periods': [
-                as_long * burn_in,
-                as_long * (iterations - burn_in),
-            ],
+            'param_scheduler.0.periods': [as_long * iterations],
             'train_cfg.val_interval': 2000,
         },
     ),
