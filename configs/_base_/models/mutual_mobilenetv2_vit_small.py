@@ -48,9 +48,8 @@ model = dict(
     ),
     segmentors=[_base_.mobilenetv2, vit],
     # 0.9999 in the paper, for 90k steps. In 1,000 the features outrun such
-    # prototypes, and what is stale makes labels worse instead of better. At
-    # the temperature 1 small classes grow at the cost of large ones.
-    rectifier=dict(type='PrototypeRectifier', momentum=0.95, temperature=0.4),
+    # prototypes, and what is stale makes labels worse instead of better.
+    rectifier=dict(type='PrototypeRectifier', momentum=0.95),
     # 1 in Eq. 5; so short a run needs the ground truth more. Weak views and
     # tests are normalised by statistics of images as they are.
     semi_train_cfg=dict(

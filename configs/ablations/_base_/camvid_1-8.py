@@ -1,5 +1,7 @@
 # What the rows of the CamVid ladder are put together from.
 _base_ = '../../rml/mobilenetv2_vit_camvid_1-8.py'
+# Without a rectifier, labels of the stage's start would never improve.
+model = dict(semi_train_cfg=dict(p0='online'))
 # The paper's model noise, section 5.2: dropout 0.5 before the classifier and
 # stochastic depth of survival 0.8. MobileNetV2 has no stochastic depth.
 noisy = [
