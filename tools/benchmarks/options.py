@@ -20,7 +20,7 @@ from rml_mmseg.evaluation.benchmarks import (
     run_measured,
 )
 
-DEFAULT = 'configs/rml/mobilenetv2_vit_camvid_1-8.py'
+DEFAULT = 'configs/ablations/_base_/camvid_1-8.py'
 JOINT = 'model.semi_train_cfg.joint_forward'
 LAST = 'model.semi_train_cfg.channels_last'
 KIND = 'optim_wrapper.type'

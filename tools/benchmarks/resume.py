@@ -18,7 +18,7 @@ from rml_mmseg.evaluation.benchmarks import (
     stopwatch,
 )
 
-DEFAULT = 'configs/rml/mobilenetv2_vit_camvid_1-8.py'
+DEFAULT = 'configs/ablations/_base_/camvid_1-8.py'
 LIMIT = 1.1
 
 

@@ -30,7 +30,7 @@ from rml_mmseg.models.rectifiers import PrototypeRectifier
 from rml_mmseg.models.utils.cutmix import apply_mask, boxes_to_masks
 from rml_mmseg.models.utils.segmentor_forward import feature_labels
 
-DEFAULT = 'configs/rml/mobilenetv2_vit_camvid_1-8.py'
+DEFAULT = 'configs/ablations/_base_/camvid_1-8.py'
 IMAGES, CHANNELS, STRIDE = 2, 64, 8
 # How far a point may lie from the straight line through all, of its value.
 STRAIGHT = 0.25

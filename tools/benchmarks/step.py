@@ -28,7 +28,7 @@ from rml_mmseg.evaluation.benchmarks import (
 from rml_mmseg.evaluation.benchmarks.floor import all_wrappers, make_floor
 from rml_mmseg.models.utils.learner_cfg import learner_cfg
 
-DEFAULT = 'configs/rml/mobilenetv2_vit_camvid_1-8.py'
+DEFAULT = 'configs/ablations/_base_/camvid_1-8.py'
 # Iterations from look to look of the monitor, as in its hook.
 LOOK_EVERY = 50
 LIMITS = dict(off=1.05, on=1.07)

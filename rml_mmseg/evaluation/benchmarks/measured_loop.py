@@ -45,6 +45,8 @@ class MeasuredLoop(StagedTrainLoop):
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()
         self._resume_within_stage()
+        if self._stage_files is not None and not self._iter:
+            self._begin_labels()
         self.measure(self)
         return self.runner.model
 
