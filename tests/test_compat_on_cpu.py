@@ -30,6 +30,7 @@ class TestOnCPU:
             from mmengine.dist import get_backend, get_rank, get_world_size
             from mmengine.model import BaseModel
             from mmengine.runner import Runner
+            from rml_mmseg.engine.command_line import leave_group
 
             class Toy(BaseModel):
                 def __init__(self):
@@ -62,6 +63,7 @@ class TestOnCPU:
             result = get_rank(), get_world_size(), get_backend(), weight
             with open(f'{runner.work_dir}.{get_rank()}', 'w') as file:
                 print(*result, file=file)
+            leave_group()
             """).replace('WORK_DIR', repr(str(tmp_path / 'work')))
         )
         done = subprocess.run(

@@ -9,6 +9,7 @@ from mmengine.config import Config
 from rml_mmseg.engine.command_line import (
     add_runner_arguments,
     build_runner,
+    leave_group,
     load_config,
 )
 
@@ -126,6 +127,7 @@ def main() -> None:
     cfg = load_config(args)
     apply_args(cfg, args)
     build_runner(cfg, ('test_dataloader',)).test()
+    leave_group()
 
 
 if __name__ == '__main__':

@@ -9,6 +9,7 @@ from mmengine.config import Config
 from rml_mmseg.engine.command_line import (
     add_runner_arguments,
     build_runner,
+    leave_group,
     load_config,
 )
 from rml_mmseg.engine.config_check import unknown_settings_explained
@@ -88,6 +89,7 @@ def main() -> None:
     # Loops and data sets are built only here.
     with unknown_settings_explained():
         runner.train()
+    leave_group()
 
 
 if __name__ == '__main__':

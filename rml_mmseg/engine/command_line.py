@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 from argparse import ArgumentParser, Namespace
@@ -12,6 +13,7 @@ from mmengine.config import Config, DictAction
 from mmengine.dist import all_gather_object, is_main_process
 from mmengine.runner import Runner
 from mmseg.registry import RUNNERS
+from torch import distributed as dist
 
 from ..datasets.data_root import check_data_roots
 from .config_check import check_config, unknown_settings_explained
@@ -110,3 +112,23 @@ def build_runner(cfg: Config, loaders: Sequence[str]) -> Runner:
             print('error:', *sorted(problems), sep='\n', file=sys.stderr)
         raise SystemExit(1)
     return runner
+
+
+def leave_group() -> None:
+    """End one of several processes on the CPU after a run that went well.
+
+    Threads of gloo that are left to the end of the interpreter abort some
+    processes there ("terminate called without an active exception"), and
+    torchrun then calls a finished training failed. So what Python does at its
+    end is done, and the rest, which has nothing more to do, is left out. With
+    other backends, and without processes, nothing happens.
+    """
+    if not (dist.is_available() and dist.is_initialized()):
+        return
+    if dist.get_backend() != 'gloo':
+        return
+    dist.barrier()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
