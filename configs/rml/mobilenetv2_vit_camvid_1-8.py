@@ -4,8 +4,7 @@ _base_ = [
     '../_base_/schedules/adamw_2k_semi.py',
     '../_base_/runtime/default.py',
 ]
-# Online, labels that are rectified and learnt again and again drift towards
-# small classes: docs/results.md.
+# The best of what was tried on CamVid: docs/results.md.
 model = dict(semi_train_cfg=dict(p0='stage'))
 val_evaluator = dict(
     type='LearnersIoUMetric', learners=_base_.model.test_cfg.score
