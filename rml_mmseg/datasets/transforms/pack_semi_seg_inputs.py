@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import torch
-from mmcv.transforms import BaseTransform, to_tensor
+from mmcv.transforms import BaseTransform
 from mmengine.structures import PixelData
 from mmseg.registry import TRANSFORMS
 from mmseg.structures import SegDataSample
@@ -24,7 +25,9 @@ META_KEYS = (
 
 def image_tensor(image: np.ndarray) -> Tensor:
     """An image (H, W, 3) as a contiguous tensor (3, H, W)."""
-    return to_tensor(np.ascontiguousarray(image.transpose(2, 0, 1)))
+    planes = np.empty((image.shape[2], *image.shape[:2]), image.dtype)
+    cv2.split(image, list(planes))
+    return torch.from_numpy(planes)
 
 
 def source_places(numbers: np.ndarray, valid: np.ndarray) -> np.ndarray:

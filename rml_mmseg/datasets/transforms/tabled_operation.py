@@ -2,10 +2,25 @@
 
 from typing import Any
 
+import cv2
+import numpy as np
 from mmcv.transforms import BaseTransform
-from mmpretrain.datasets.transforms import AutoContrast, Contrast, Equalize
+from mmpretrain.datasets.transforms import (
+    AutoContrast,
+    Brightness,
+    Contrast,
+    Equalize,
+    Invert,
+    Posterize,
+    Solarize,
+    SolarizeAdd,
+)
 
 from . import tone_tables
+
+# What these give a pixel depends on its value alone, in every image: their
+# table is what they make of all values.
+BY_VALUE = (Brightness, Invert, Posterize, Solarize, SolarizeAdd)
 
 
 class TabledOperation(BaseTransform):
@@ -22,11 +37,10 @@ class TabledOperation(BaseTransform):
     - img
 
     Args:
-        stock (BaseTransform): mmpretrain's ``AutoContrast``, ``Equalize``
-            or ``Contrast``.
+        stock (BaseTransform): One of ``KINDS``, of mmpretrain.
     """
 
-    KINDS = (AutoContrast, Contrast, Equalize)
+    KINDS = (AutoContrast, Contrast, Equalize, *BY_VALUE)
 
     def __init__(self, stock: Any) -> None:
         self.stock = stock
@@ -34,6 +48,12 @@ class TabledOperation(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Change the image."""
         stock, image = self.stock, results['img']
+        if isinstance(stock, BY_VALUE):
+            values = np.arange(256, dtype=np.uint8)[None]
+            table = stock(dict(img=values))['img']
+            if table is not values:
+                results['img'] = cv2.LUT(image, table)
+            return results
         if stock.random_disable():
             return results
         if isinstance(stock, AutoContrast):

@@ -22,10 +22,12 @@ def _by_channel(
     image: np.ndarray, table_of: Callable[[np.ndarray], np.ndarray]
 ) -> np.ndarray:
     """Apply to each channel the table made from its histogram."""
-    tables = [
-        table_of(histogram(image[..., c])) for c in range(image.shape[2])
-    ]
-    return cv2.LUT(image, np.stack(tables, axis=-1)[None])
+    return cv2.merge(
+        [
+            cv2.LUT(channel, table_of(histogram(channel)))
+            for channel in cv2.split(image)
+        ]
+    )
 
 
 def _stretch(found: np.ndarray) -> np.ndarray:

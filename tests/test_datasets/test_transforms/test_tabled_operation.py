@@ -1,6 +1,15 @@
 import numpy as np
 import pytest
-from mmpretrain.datasets.transforms import AutoContrast, Contrast, Equalize
+from mmpretrain.datasets.transforms import (
+    AutoContrast,
+    Brightness,
+    Contrast,
+    Equalize,
+    Invert,
+    Posterize,
+    Solarize,
+    SolarizeAdd,
+)
 
 from rml_mmseg.datasets import PhotometricRandAugment
 from rml_mmseg.datasets.seeding import seeded
@@ -24,6 +33,12 @@ def picture():
         (Equalize, {}),
         (Contrast, STRENGTH),
         (Contrast, FIXED),
+        (Brightness, STRENGTH),
+        (Brightness, FIXED),
+        (Invert, {}),
+        (Posterize, dict(STRENGTH, magnitude_range=(8, 4))),
+        (Solarize, dict(STRENGTH, magnitude_range=(256, 0))),
+        (SolarizeAdd, dict(STRENGTH, magnitude_range=(0, 110))),
     ],
 )
 def test_operation_draws_and_computes_as_the_stock_one(kind, settings):
@@ -49,5 +64,12 @@ def test_rand_augment_uses_tables_where_there_are_some():
         for transform in transforms
         if isinstance(transform, TabledOperation)
     ]
-    assert tabled == ['AutoContrast', 'Equalize', 'Contrast']
+    assert tabled == [
+        'AutoContrast',
+        'Equalize',
+        'Posterize',
+        'Solarize',
+        'Contrast',
+        'Brightness',
+    ]
     assert repr(transforms[0]) == repr(transforms[0].stock)

@@ -41,6 +41,15 @@ def test_views_share_no_memory():
     assert np.array_equal(results['img'], _results()['img'])
 
 
+@pytest.mark.parametrize('axes', [(0,), (1,), (0, 1)])
+def test_views_of_a_flipped_image(axes):
+    flipped = np.flip(_results()['img'], axes)
+    results = WeakStrongViews(strong=[_Add()])(dict(_results(), img=flipped))
+    assert np.array_equal(results['weak'], flipped)
+    shift = results['strong'][0] - flipped
+    assert shift.min() == shift.max() > 0
+
+
 def test_strong_views_are_drawn_apart_over_the_same_pixels():
     np.random.seed(0)
     strong = WeakStrongViews(strong=[_Add()], num_strong=3)(_results())[
