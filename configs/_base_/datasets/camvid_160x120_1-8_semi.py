@@ -19,7 +19,8 @@ unlabelled_pipeline = [
         strong=[photometric],
         num_strong=2,
     ),
-    dict(type='CutMix'),
+    # Boxes in the paper. Pasted by class, small objects come whole.
+    dict(type='CutMix', mask='class'),
     dict(type='PackSemiSegInputs'),
 ]
 image_pipeline = [

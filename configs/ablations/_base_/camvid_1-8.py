@@ -2,6 +2,8 @@
 _base_ = '../../rml/mobilenetv2_vit_camvid_1-8.py'
 # Without a rectifier, labels of the stage's start would never improve.
 model = dict(semi_train_cfg=dict(p0='online'))
+# Of a learner with one teacher; the two of a pair weigh as much together.
+one_source = 2 * _base_.model.semi_train_cfg.unsup_weight
 # The paper's model noise, section 5.2: dropout 0.5 before the classifier and
 # stochastic depth of survival 0.8. MobileNetV2 has no stochastic depth.
 noisy = [
