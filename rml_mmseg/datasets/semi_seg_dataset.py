@@ -10,6 +10,7 @@ from mmseg.datasets.transforms import LoadAnnotations, RandomCrop
 from mmseg.registry import DATASETS, TRANSFORMS
 
 from .load_item import is_file, is_inside, load_item
+from .one_buffer_dict import OneBufferDict
 from .samplers import Draw
 from .seeding import seeded
 from .transforms.check_image import CheckImage
@@ -225,7 +226,7 @@ class SemiSegDataset:
         unlabelled: tuple[int, ...],
         soft_labels: Optional[str] = None,
     ) -> dict:
-        return dict(
+        return OneBufferDict(
             labelled=load_item(self.labelled, labelled),
             unlabelled=[
                 self._load_unlabelled(i, soft_labels) for i in unlabelled

@@ -22,6 +22,8 @@ from rml_mmseg.evaluation.benchmarks import (
 
 DEFAULT = 'configs/ablations/_base_/camvid_1-8.py'
 JOINT = 'model.semi_train_cfg.joint_forward'
+# One forward pass is for students whose strong views move their statistics.
+MOVE = {'model.semi_train_cfg.unlabelled_statistics': True}
 LAST = 'model.semi_train_cfg.channels_last'
 KIND = 'optim_wrapper.type'
 # Of each option, what is set without it and with it.
@@ -29,7 +31,7 @@ OPTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     'bfloat16': ({}, {KIND: 'BFloat16OptimWrapper'}),
     'float16': ({}, {KIND: 'AmpOptimWrapper'}),
     'channels_last': ({LAST: False}, {LAST: True}),
-    'joint_forward': ({JOINT: False}, {JOINT: True}),
+    'joint_forward': ({**MOVE, JOINT: False}, {**MOVE, JOINT: True}),
     'with_cp': ({}, {}),
     'compile': ({}, {'compile': True}),
     'compile_backbones': ({}, {}),
