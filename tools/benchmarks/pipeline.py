@@ -9,6 +9,7 @@ from typing import Any, Callable
 
 import cv2
 import numpy as np
+import torch
 from mmcv.transforms import Compose
 from mmengine.registry import init_default_scope
 from mmseg.registry import TRANSFORMS
@@ -33,7 +34,7 @@ TARGETS = dict(
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--images', type=int, default=4)
+    parser.add_argument('--images', type=int, default=24)
     parser.add_argument(
         '--source', type=int, nargs=2, default=[512, 1024], metavar=('H', 'W')
     )
@@ -41,7 +42,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--crop', type=int, nargs=2, default=[256, 512], metavar=('H', 'W')
     )
     parser.add_argument('--data-root', type=Path, default='data/camvid')
-    parser.add_argument('--rounds', type=int, default=15)
+    parser.add_argument('--rounds', type=int, default=5)
     add_report_arguments(parser)
     return parser.parse_args(argv)
 
@@ -161,7 +162,9 @@ def make_sides(
 def main() -> None:
     """Run the benchmark."""
     args = parse_args()
+    # As in a worker that loads.
     cv2.setNumThreads(0)
+    torch.set_num_threads(1)
     init_default_scope('mmseg')
     report = Report('From files to packed views', args.device)
     pairs, source = scenes(args.data_root, args.images, args.source)

@@ -118,7 +118,7 @@ def by_package(
 
 
 def parts_of(case: dict[str, Tensor]) -> dict[str, Callable[[], Any]]:
-    """The package's functions one by one."""
+    """The package's functions, and the least that any way has to do."""
     features, labels = case['features'], case['labels']
     prototypes, probs = case['prototypes'], case['probs']
     sums, counts = class_sums(features, labels, len(prototypes))
@@ -130,6 +130,8 @@ def parts_of(case: dict[str, Tensor]) -> dict[str, Callable[[], Any]]:
         ),
         'weights': lambda: prototype_weights(features, prototypes),
         'rectify': lambda: rectify(probs, weights),
+        'product alone': lambda: prototypes @ features.flatten(2),
+        'largest probability alone': lambda: probs.amax(1),
     }
 
 
@@ -204,7 +206,7 @@ def main() -> None:
             rows.append(row)
             parts.append(part)
     report.table('Class sums, update, weights and rectification', rows)
-    report.table('Parts of the package', parts)
+    report.table('Parts of the package, and the least there is to do', parts)
     report.finish(args.out)
 
 

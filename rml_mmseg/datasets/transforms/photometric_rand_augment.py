@@ -8,6 +8,7 @@ from mmcv.transforms import BaseTransform
 from mmpretrain.registry import TRANSFORMS as PRETRAIN_TRANSFORMS
 from mmseg.registry import TRANSFORMS
 
+from .contiguous import contiguous
 from .tabled_operation import TabledOperation
 
 OPERATIONS = (
@@ -112,7 +113,8 @@ class PhotometricRandAugment(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Augment the image."""
-        results['img'] = self.augment(dict(img=results['img']))['img']
+        image = contiguous(results['img'])
+        results['img'] = self.augment(dict(img=image))['img']
         return results
 
     def __repr__(self) -> str:

@@ -8,6 +8,7 @@ from mmcv.transforms import BaseTransform
 from mmpretrain.datasets.transforms import (
     AutoContrast,
     Brightness,
+    ColorTransform,
     Contrast,
     Equalize,
     Invert,
@@ -40,7 +41,7 @@ class TabledOperation(BaseTransform):
         stock (BaseTransform): One of ``KINDS``, of mmpretrain.
     """
 
-    KINDS = (AutoContrast, Contrast, Equalize, *BY_VALUE)
+    KINDS = (AutoContrast, ColorTransform, Contrast, Equalize, *BY_VALUE)
 
     def __init__(self, stock: Any) -> None:
         self.stock = stock
@@ -65,7 +66,12 @@ class TabledOperation(BaseTransform):
             if magnitude is None:
                 magnitude = stock.random_magnitude()
             factor = 1 + stock.random_negative(magnitude)
-            results['img'] = tone_tables.adjust_contrast(image, factor)
+            adjust = (
+                tone_tables.adjust_contrast
+                if isinstance(stock, Contrast)
+                else tone_tables.adjust_color
+            )
+            results['img'] = adjust(image, factor)
         return results
 
     def __repr__(self) -> str:

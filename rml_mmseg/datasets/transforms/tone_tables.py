@@ -1,9 +1,10 @@
-"""Operations of tone as look-up tables.
+"""Operations of tone and colour.
 
-What mmcv's ``auto_contrast``, ``imequalize`` and ``adjust_contrast`` do,
-value for value. These change a pixel by its value alone, so a table of 256
-entries takes the place of arithmetic on the whole image, and OpenCV's
-histogram that of NumPy's, which sorts floats into bins.
+What mmcv's ``auto_contrast``, ``imequalize``, ``adjust_contrast`` and
+``adjust_color`` do, value for value. All but the last change a pixel by its
+value alone, so a table of 256 entries takes the place of arithmetic on the
+whole image, and OpenCV's histogram that of NumPy's, which sorts floats into
+bins.
 """
 
 from typing import Callable
@@ -12,35 +13,27 @@ import cv2
 import numpy as np
 
 
-def histogram(channel: np.ndarray) -> np.ndarray:
-    """Pixels of each value 0 to 255 in (H, W) uint8, as (256,) int64."""
-    found = cv2.calcHist([channel], [0], None, [256], [0, 256])
-    return found.ravel().astype(np.int64)
-
-
 def _by_channel(
     image: np.ndarray, table_of: Callable[[np.ndarray], np.ndarray]
 ) -> np.ndarray:
-    """Apply to each channel the table made from its histogram."""
+    """Apply to each channel the table made from it."""
     return cv2.merge(
-        [
-            cv2.LUT(channel, table_of(histogram(channel)))
-            for channel in cv2.split(image)
-        ]
+        [cv2.LUT(channel, table_of(channel)) for channel in cv2.split(image)]
     )
 
 
-def _stretch(found: np.ndarray) -> np.ndarray:
+def _stretch(channel: np.ndarray) -> np.ndarray:
     levels = np.arange(256)
-    present = np.flatnonzero(found)
-    low, high = int(present[0]), int(present[-1])
+    low, high = (int(value) for value in cv2.minMaxLoc(channel)[:2])
     if low >= high:
         return levels.astype(np.uint8)
     scale = 255.0 / (high - low)
     return np.clip(levels * scale - low * scale, 0, 255).astype(np.uint8)
 
 
-def _flatten(found: np.ndarray) -> np.ndarray:
+def _flatten(channel: np.ndarray) -> np.ndarray:
+    counted = cv2.calcHist([channel], [0], None, [256], [0, 256])
+    found = counted.ravel().astype(np.int64)
     present = found[found > 0]
     step = (present.sum() - present[-1]) // 255
     if not step:
@@ -82,3 +75,15 @@ def adjust_contrast(image: np.ndarray, factor: float) -> np.ndarray:
         levels, factor, np.full_like(levels, mean), 1 - factor, 0
     )
     return cv2.LUT(image, np.clip(blended, 0, 255).astype(np.uint8))
+
+
+def adjust_color(image: np.ndarray, factor: float) -> np.ndarray:
+    """Blend with the grey image, as ``mmcv.adjust_color``.
+
+    Args:
+        image (np.ndarray): (H, W, 3), uint8, BGR.
+        factor (float): 0 gives the grey image, 1 the image.
+    """
+    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    grey = cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR)
+    return cv2.addWeighted(image, factor, grey, 1 - factor, 0)

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Union
 
-import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform, Compose
 from mmseg.registry import TRANSFORMS
+
+from .contiguous import contiguous
 
 Transforms = Sequence[Union[dict, BaseTransform]]
 
@@ -74,11 +75,7 @@ class WeakStrongViews(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Add the views."""
-        image = results['img']
-        if image.strides[1] < 0:
-            # A flipped view reads backwards, which takes thirty times as
-            # long to copy; OpenCV flips the image that it is a view of.
-            results['img'] = cv2.flip(image[:, ::-1], 1)
+        results['img'] = contiguous(results['img'])
         results['weak'] = self._view(self.weak, results)
         results['strong'] = [
             self._view(self.strong, results) for _ in range(self.num_strong)

@@ -3,6 +3,7 @@ import pytest
 from mmpretrain.datasets.transforms import (
     AutoContrast,
     Brightness,
+    ColorTransform,
     Contrast,
     Equalize,
     Invert,
@@ -31,6 +32,8 @@ def picture():
     [
         (AutoContrast, {}),
         (Equalize, {}),
+        (ColorTransform, STRENGTH),
+        (ColorTransform, FIXED),
         (Contrast, STRENGTH),
         (Contrast, FIXED),
         (Brightness, STRENGTH),
@@ -69,6 +72,7 @@ def test_rand_augment_uses_tables_where_there_are_some():
         'Equalize',
         'Posterize',
         'Solarize',
+        'ColorTransform',
         'Contrast',
         'Brightness',
     ]

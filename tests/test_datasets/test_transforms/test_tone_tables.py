@@ -34,10 +34,11 @@ def test_tables_give_what_mmcv_computes(image, ours, theirs):
 
 @pytest.mark.parametrize('image', list(images()))
 @pytest.mark.parametrize('factor', [0.05, 0.4, 1.0, 1.37, 1.95])
-def test_contrast_is_that_of_mmcv(image, factor):
+@pytest.mark.parametrize('operation', ['adjust_contrast', 'adjust_color'])
+def test_blending_is_that_of_mmcv(image, factor, operation):
     np.testing.assert_array_equal(
-        tone_tables.adjust_contrast(image, factor),
-        mmcv.adjust_contrast(image, factor),
+        getattr(tone_tables, operation)(image, factor),
+        getattr(mmcv, operation)(image, factor),
     )
 
 
