@@ -8,9 +8,9 @@
 # The schedule. Half of a stage is on labels alone, for all the same.
 iterations = 2000
 burn_in = 1000
-# Iterations of a supervised network in the time of an iteration of RML: 0.85 s
-# of one core against 0.21 s, the burn-in of RML not counted, which takes less.
-as_long = 4
+# Times the iterations that a supervised network makes while RML makes its own,
+# half of which are the burn-in: 0.47 s of a core each against 0.16 s.
+as_long = 3
 
 # Checkpoints are chosen on 37 training images, a tenth, that are neither
 # labelled nor among the unlabelled ones. CamVid's frames are neighbours in
@@ -25,6 +25,8 @@ options = {
     'val_dataloader.dataset.data_prefix.img_path': 'img_dir/train',
     'val_dataloader.dataset.data_prefix.seg_map_path': 'ann_dir/train',
     'default_hooks.checkpoint.save_best': 'mIoU',
+    # For processors with AVX512-BF16 or AMX: 1.3 times as fast as float32.
+    'optim_wrapper.type': 'BFloat16OptimWrapper',
     'train_cfg.iters_per_stage': iterations,
     'param_scheduler.0.periods': [iterations],
     'train_cfg.val_interval': 250,
