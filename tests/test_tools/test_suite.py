@@ -439,3 +439,13 @@ def test_grid_on_camvid(monkeypatch, tmp_path, name, iterations):
     assert longer > iterations
     supervised = {run.method for run in runs if run.split == 'full'}
     assert supervised == {'supervised', 'supervised_vit'}
+
+
+def test_committed_results_are_those_of_the_suite():
+    path = ROOT / 'tools/benchmarks/suites/camvid_cpu.py'
+    runs = plan_runs(load_suite(path), ROOT / 'docs/results/camvid_cpu')
+    finished = [run for run in runs if run.record]
+    assert finished
+    for run in finished:
+        run.check_settings()
+        assert run.status == 'finished' and not run.untested
