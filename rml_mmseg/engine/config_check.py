@@ -182,11 +182,32 @@ def _explain(error: TypeError) -> str | None:
     built = _class_that_was_built(error.__traceback__)
     if match is None or built is None:
         return None
-    known = list(inspect.signature(built).parameters)
+    known = _settings_of(built)
     return (
         f'{built.__name__} has no setting {match[1]!r}'
         f'{did_you_mean(match[1], known)} Known: {known}'
     )
+
+
+def _settings_of(built: type) -> list[str]:
+    """What a class can be built with, by it or what it hands kwargs to."""
+    known: dict[str, None] = {}
+    for base in built.__mro__:
+        if '__init__' not in vars(base):
+            continue
+        (_, *own) = inspect.signature(
+            vars(base)['__init__']
+        ).parameters.values()
+        known.update(
+            {
+                p.name: None
+                for p in own
+                if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+            }
+        )
+        if not any(p.kind is p.VAR_KEYWORD for p in own):
+            break
+    return list(known)
 
 
 def _class_that_was_built(trace: TracebackType | None) -> type | None:

@@ -137,6 +137,30 @@ def test_unknown_setting_of_a_component():
         registry.build(dict(type='Thing', intervals=2))
 
 
+def test_what_a_class_hands_on_to_its_base_is_known():
+    registry = Registry('thing')
+
+    class Base:
+        def __init__(self, power=1, **kwargs):
+            """Take what a scheduler takes."""
+
+    @registry.register_module()
+    class Child(Base):
+        def __init__(self, optimizer, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            if kwargs.get('powers'):
+                raise TypeError("got an unexpected keyword argument 'powers'")
+
+    with (
+        pytest.raises(
+            TypeError,
+            match=r"did you mean 'power'\? Known: \['optimizer', 'power'\]",
+        ),
+        unknown_settings_explained(),
+    ):
+        registry.build(dict(type='Child', optimizer=None, powers=2))
+
+
 def test_other_errors_stay_as_they_are():
     with (
         pytest.raises(TypeError, match='^can only concatenate'),
