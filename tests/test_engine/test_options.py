@@ -23,7 +23,7 @@ def train(tiny_config):
             for key in ('dataloader', 'cfg', 'evaluator'):
                 cfg.pop(f'{part}_{key}')
         cfg.default_hooks.checkpoint = None
-        cfg.train_cfg.iters_per_stage = 2
+        cfg.train_cfg.iters_per_stage = 4
         runner = Runner.from_cfg(cfg)
         runner.train()
         scalars = runner.message_hub.log_scalars
@@ -128,8 +128,14 @@ def test_joint_forward_shares_batch_statistics(train):
 @needs_compile
 def test_compiled_train_step_gives_the_same_run(train):
     # The graphs are captured and run as they are: no compiler is needed.
-    _, expected = train()
-    _, losses = train({'compile': dict(backend='eager')})
+    options = {
+        'optim_wrapper.optimizer': dict(_delete_=True, type='AdamW', lr=0.01),
+        'optim_wrapper.paramwise_cfg': dict(
+            custom_keys=dict(backbone=dict(lr_mult=0.25))
+        ),
+    }
+    _, expected = train(options)
+    _, losses = train({**options, 'compile': dict(backend='eager')})
     assert losses == pytest.approx(expected, rel=1e-4)
 
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 import torch
 from mmengine.dist import all_reduce
@@ -16,6 +16,16 @@ NONFINITE_POLICIES = ('stop', 'skip')
 # A gradient scaler finds its scale within 20 steps; what fails more often
 # in a row will not mend itself.
 MAX_SKIPS_IN_A_ROW = 100
+
+
+def uncompiled(function: Callable) -> Callable:
+    """Keep a function out of `compile = True`, where PyTorch can.
+
+    PyTorch 2.13 fails to trace optimisers whose parameters have groups.
+    """
+    compiler = getattr(torch, 'compiler', None)
+    disable = getattr(compiler, 'disable', None)
+    return disable(function) if disable else function
 
 
 def has_finite_gradients(wrapper: OptimWrapper) -> bool:
@@ -226,6 +236,7 @@ class MutualOptimWrapper(OptimWrapperDict):
                 'rate and clip_grad'
             )
 
+    @uncompiled
     def update_params(
         self,
         loss: Tensor,
