@@ -22,6 +22,14 @@ from . import tone_tables
 # What these give a pixel depends on its value alone, in every image: their
 # table is what they make of all values.
 BY_VALUE = (Brightness, Invert, Posterize, Solarize, SolarizeAdd)
+OF_IMAGE = {
+    AutoContrast: tone_tables.auto_contrast,
+    Equalize: tone_tables.equalize,
+}
+BY_FACTOR = {
+    ColorTransform: tone_tables.adjust_color,
+    Contrast: tone_tables.adjust_contrast,
+}
 
 
 class TabledOperation(BaseTransform):
@@ -41,37 +49,29 @@ class TabledOperation(BaseTransform):
         stock (BaseTransform): One of ``KINDS``, of mmpretrain.
     """
 
-    KINDS = (AutoContrast, ColorTransform, Contrast, Equalize, *BY_VALUE)
+    KINDS = (*BY_VALUE, *OF_IMAGE, *BY_FACTOR)
 
     def __init__(self, stock: Any) -> None:
         self.stock = stock
 
     def transform(self, results: dict) -> dict:
         """Change the image."""
-        stock, image = self.stock, results['img']
-        if isinstance(stock, BY_VALUE):
+        stock, image, kind = self.stock, results['img'], type(self.stock)
+        if kind in BY_VALUE:
             values = np.arange(256, dtype=np.uint8)[None]
             table = stock(dict(img=values))['img']
             if table is not values:
                 results['img'] = cv2.LUT(image, table)
+        elif stock.random_disable():
             return results
-        if stock.random_disable():
-            return results
-        if isinstance(stock, AutoContrast):
-            results['img'] = tone_tables.auto_contrast(image)
-        elif isinstance(stock, Equalize):
-            results['img'] = tone_tables.equalize(image)
+        elif kind in OF_IMAGE:
+            results['img'] = OF_IMAGE[kind](image)
         else:
             magnitude = stock.magnitude
             if magnitude is None:
                 magnitude = stock.random_magnitude()
             factor = 1 + stock.random_negative(magnitude)
-            adjust = (
-                tone_tables.adjust_contrast
-                if isinstance(stock, Contrast)
-                else tone_tables.adjust_color
-            )
-            results['img'] = adjust(image, factor)
+            results['img'] = BY_FACTOR[kind](image, factor)
         return results
 
     def __repr__(self) -> str:
