@@ -73,7 +73,8 @@ def train():
     if config != 'saves_nothing':
         save(4)
     if config.startswith('chooses'):
-        (folder / 'best_mIoU_iter_3.pth').touch()
+        best = 4 if config == 'chooses_the_last' else 3
+        (folder / f'best_mIoU_iter_{best}.pth').touch()
     log_iterations(3)
 
 

@@ -180,6 +180,14 @@ def test_both_checkpoints_are_tested(run_suite):
     )
 
 
+def test_the_last_checkpoint_is_not_tested_again_as_the_best(run_suite):
+    run_suite(['chooses_the_last'], options=SAVE_BEST, extra=BOTH)
+    assert [c.split()[0] for c in calls()] == ['train', 'test']
+    end = record('chooses_the_last')
+    assert end['best_scores'] == end['scores']
+    assert (end['best_iteration'], end['status']) == (4, 'finished')
+
+
 def test_only_the_test_that_failed_is_made_again(run_suite):
     for code in (1, 0):
         found = run_suite(['chooses_and_fails'], options=SAVE_BEST, extra=BOTH)

@@ -206,10 +206,15 @@ class SuiteScheduler:
         except ValueError as error:
             self._fail(run, str(error), job.log)
             return
-        name = next(n for n, (part, _) in TESTS.items() if part == job.part)
-        run.save(**{TESTS[name][1]: scores})
-        if name == 'best':
-            run.save(best_iteration=iteration_of(run.best_checkpoint))
+        tested = {n for n, (part, _) in TESTS.items() if part == job.part}
+        best = iteration_of(run.best_checkpoint)
+        if best and best == run.saved_iteration and 'best' in run.untested:
+            # The weights that were tested just now, under another name.
+            tested.add('best')
+        for name in tested:
+            run.save(**{TESTS[name][1]: scores})
+        if 'best' in tested:
+            run.save(best_iteration=best)
         if run.untested:
             self._test(slot, run)
             return
