@@ -3,7 +3,9 @@ _base_ = './_base_/mutual_camvid_1-8.py'
 model = dict(
     segmentors=_base_.plain,
     rectifier=None,
-    semi_train_cfg=dict(peer_source='student', self_weight=0.0),
+    semi_train_cfg=dict(
+        peer_source='student', self_weight=0.0, unsup_weight=_base_.one_source
+    ),
     test_cfg=dict(predict_on='students.0'),
 )
 pipeline = [*_base_.geometry, _base_.two_weak_views, _base_.pack]

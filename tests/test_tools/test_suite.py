@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from mmengine.config import Config
 
 from rml_mmseg.evaluation.suites import (
     SuiteScheduler,
@@ -19,6 +20,7 @@ from rml_mmseg.evaluation.suites import (
     load_suite,
     plan_runs,
 )
+from rml_mmseg.models.utils.settings import SemiTrainCfg
 
 ROOT = Path(__file__).resolve().parents[2]
 OUT = Path('work_dirs/suites/grid')
@@ -447,6 +449,21 @@ def test_grid_on_camvid(monkeypatch, tmp_path, name, iterations):
     assert longer > iterations
     supervised = {run.method for run in runs if run.split == 'full'}
     assert supervised == {'supervised', 'supervised_vit'}
+
+
+@pytest.mark.parametrize('name', ['camvid_cpu', 'camvid_gpu'])
+def test_pseudo_labels_weigh_alike_in_all_methods(tmp_path, name):
+    path = ROOT / f'tools/benchmarks/suites/{name}.py'
+    weights = {}
+    for run in plan_runs(load_suite(path), tmp_path, seeds=[0]):
+        model = Config.fromfile(ROOT / run.config).model
+        if model.type == 'MutualSemiSegmentor':
+            cfg = SemiTrainCfg(**model.semi_train_cfg)
+            peers = len(model.segmentors) - 1
+            sources = cfg.self_weight + cfg.peer_weight * peers
+            weights[run.method] = cfg.unsup_weight * sources
+    assert len(weights) == 16
+    assert len(set(weights.values())) == 1, weights
 
 
 def test_committed_results_are_those_of_the_suite():

@@ -7,6 +7,8 @@ _base_ = [
     '../../_base_/schedules/adamw_4k.py',
     '../../_base_/runtime/default.py',
 ]
+# Of a learner with one teacher; the two of a pair weigh as much together.
+one_source = 2 * _base_.model.semi_train_cfg.unsup_weight
 # Dropout 0.5 before the classifier and stochastic depth of survival 0.8;
 # this ResNet has no stochastic depth.
 noisy = [

@@ -4,6 +4,7 @@ learners = ['students.0', 'teachers.0']
 model = dict(
     segmentors=_base_.plain[:1],
     rectifier=None,
+    semi_train_cfg=dict(unsup_weight=_base_.one_source),
     test_cfg=dict(score=learners),
 )
 val_evaluator = dict(learners=learners)
