@@ -188,6 +188,7 @@ def test_the_last_checkpoint_is_not_tested_again_as_the_best(run_suite):
     end = record('chooses_the_last')
     assert end['best_scores'] == end['scores']
     assert (end['best_iteration'], end['status']) == (4, 'finished')
+    assert end['curves'] == {'coupling': {'3': 0.75}}
 
 
 def test_only_the_test_that_failed_is_made_again(run_suite):

@@ -31,19 +31,11 @@ def suite(tmp_path):
                     best_summary=summary,
                 )
             )
+    rows[2]['runs'][0]['curves'] = dict(
+        labels={'50': 0.25, '100': 0.5}, coupling={'50': 0.02, '100': 0.01}
+    )
     folder = tmp_path / 'grid'
-    log = folder / 'mutual/1-8/seed_0/first/vis_data/scalars.json'
-    log.parent.mkdir(parents=True)
-    entries = [
-        {
-            'iter': step,
-            'step': step,
-            'monitor/students.0/mIoU': 0.25,
-            'monitor/total_variation': 1 / step,
-        }
-        for step in (50, 100)
-    ]
-    log.write_text('\n'.join(map(json.dumps, entries)) + '\n{"iter": 1')
+    folder.mkdir()
     (folder / 'results.json').write_text(json.dumps(dict(rows=rows)))
     return folder
 
@@ -74,14 +66,9 @@ def test_only_what_there_is_data_for(suite, tmp_path):
 
 def test_curves(suite):
     rows = json.loads((suite / 'results.json').read_text())['rows']
-    rows = [row for row in rows if row['split'] == '1-8']
     read = suite_figures.read_curves
-    assert read(rows, suite, suite_figures.label_curve) == {
-        'MUTUAL': [{50: 25.0, 100: 25.0}]
-    }
-    assert read(rows, suite, suite_figures.coupling_curve) == {
-        'MUTUAL': [{50: 0.02, 100: 0.01}]
-    }
+    assert read(rows, 'labels', 100.0) == {'MUTUAL': [{50: 25.0, 100: 50.0}]}
+    assert read(rows, 'coupling') == {'MUTUAL': [{50: 0.02, 100: 0.01}]}
 
 
 def test_methods_are_chosen_and_ordered():

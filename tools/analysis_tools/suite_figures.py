@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from rml_mmseg.evaluation.suites import (
@@ -21,11 +21,7 @@ from rml_mmseg.evaluation.suites import (
     plot_ladder,
     plot_shares,
     save_figure,
-    training_curve,
-    training_logs,
 )
-
-COUPLING = 'monitor/total_variation'
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -75,41 +71,23 @@ def choose_rows(rows: list[dict], methods: Sequence[str] | None) -> list[dict]:
     return [row for m in methods for row in rows if row['method'] == m]
 
 
-def label_curve(logs: set[Path]) -> dict[int, float]:
-    """The mIoU of pseudo labels, in percent, by iteration.
-
-    It is that of the first learner's: of its teacher, or of the student
-    where students make the labels. Empty where no monitor saw it.
-    """
-    for maker in ('teachers.0', 'students.0'):
-        curve = training_curve(logs, f'monitor/{maker}/mIoU')
-        if curve:
-            return {step: 100 * value for step, value in curve.items()}
-    return {}
-
-
-def coupling_curve(logs: set[Path]) -> dict[int, float]:
-    """The total variation of two learners by iteration."""
-    return training_curve(logs, COUPLING)
-
-
 def read_curves(
-    rows: Sequence[dict], suite: Path, read: Callable
+    rows: Sequence[dict], name: str, factor: float = 1.0
 ) -> dict[str, list[dict[int, float]]]:
     """Curves of all runs that have one, by title of the method.
 
     Args:
         rows (Sequence[dict]): Rows of one split.
-        suite (Path): Folder of the suite.
-        read (Callable): Gives the curve of some logs.
+        name (str): Name of the curve in the records of the runs.
+        factor (float): What values are multiplied by. Defaults to 1.
     """
     curves: dict[str, list[dict[int, float]]] = {}
     for row in rows:
         for run in row['runs']:
-            folder = suite / row['method'] / row['split']
-            curve = read(training_logs(folder / f'seed_{run["seed"]}'))
+            curve = run.get('curves', {}).get(name, {})
             if curve:
-                curves.setdefault(row['title'], []).append(curve)
+                scaled = {int(k): factor * value for k, value in curve.items()}
+                curves.setdefault(row['title'], []).append(scaled)
     return curves
 
 
@@ -135,13 +113,16 @@ def draw(args: argparse.Namespace) -> list[Path]:
     if len(splits) > 1:
         figures['shares'] = plot_shares(rows, f'{best}summary')
     titles = list(dict.fromkeys(row['title'] for row in rows))
-    for name, read, label in (
-        ('pseudo_labels', label_curve, 'mIoU of the pseudo labels (%)'),
-        ('coupling', coupling_curve, 'Total variation of two learners'),
-    ):
-        curves = read_curves(chosen, args.suite, read)
-        if curves:
-            figures[name] = plot_curves(curves, label, titles)
+    labels = read_curves(chosen, 'labels', 100.0)
+    if labels:
+        figures['pseudo_labels'] = plot_curves(
+            labels, 'mIoU of the pseudo labels (%)', titles
+        )
+    coupling = read_curves(chosen, 'coupling')
+    if coupling:
+        figures['coupling'] = plot_curves(
+            coupling, 'Total variation of two learners', titles
+        )
     files = []
     for name, figure in figures.items():
         files.append(args.out / f'{args.suite.name}_{name}.{args.format}')

@@ -7,9 +7,8 @@ from .plan import find_targets, load_suite, plan_runs, recorded_seeds
 from .progress import (
     Progress,
     last_iteration,
+    monitor_curves,
     remaining_seconds,
-    training_curve,
-    training_logs,
 )
 from .results import collect_results, read_scores
 from .suite_run import SuiteRun
@@ -26,6 +25,7 @@ __all__ = [
     'find_targets',
     'last_iteration',
     'load_suite',
+    'monitor_curves',
     'plot_curves',
     'plot_ladder',
     'plot_shares',
@@ -36,6 +36,4 @@ __all__ = [
     'save_figure',
     'shown_command',
     'to_markdown',
-    'training_curve',
-    'training_logs',
 ]

@@ -7,6 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+# What PseudoLabelMonitorHook tells of a run, with masks of the unlabelled
+# images and with two learners: the mIoU of the first learner's labels, made by
+# its teacher or, where students label, by itself; the two learners' distance.
+CURVES = dict(
+    labels=('monitor/teachers.0/mIoU', 'monitor/students.0/mIoU'),
+    coupling=('monitor/total_variation',),
+)
+
 
 class Progress(NamedTuple):
     """How far a run is.
@@ -87,6 +95,25 @@ def training_curve(logs: Iterable[Path], name: str) -> dict[int, float]:
         if name in scalars and 'iter' in scalars and 'step' in scalars
     }
     return dict(sorted(found.items()))
+
+
+def monitor_curves(logs: Iterable[Path]) -> dict[str, dict[int, float]]:
+    """Curves of a training that a monitor watched.
+
+    Args:
+        logs (Iterable[Path]): Logs of :func:`training_logs`.
+
+    Returns:
+        dict: By iteration, what there is of ``labels``, the mIoU in [0, 1]
+        of the first learner's pseudo labels, and ``coupling``, the total
+        variation of two learners.
+    """
+    paths = list(logs)
+    curves = {}
+    for curve, names in CURVES.items():
+        found = (training_curve(paths, name) for name in names)
+        curves[curve] = next(filter(None, found), {})
+    return {name: curve for name, curve in curves.items() if curve}
 
 
 def _entries(path: Path) -> Iterator[dict]:

@@ -15,6 +15,7 @@ from typing import Any, Callable
 from .job import Job, shown_command
 from .progress import (
     last_iteration,
+    monitor_curves,
     remaining_seconds,
     training_logs,
     validation_scores,
@@ -196,6 +197,7 @@ class SuiteScheduler:
             iterations=max(run.saved_iteration, last_iteration(logs)),
             checkpoint=run.checkpoint,
             validation=validation_scores(logs, METRIC),
+            curves=monitor_curves(logs),
         )
         self._test(slot, run)
 

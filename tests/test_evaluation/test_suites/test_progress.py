@@ -1,8 +1,11 @@
+import json
+
 import pytest
 
 from rml_mmseg.evaluation.suites.progress import (
     Progress,
     last_iteration,
+    monitor_curves,
     remaining_seconds,
     training_curve,
     training_logs,
@@ -40,6 +43,22 @@ def test_validation_scores(tmp_path):
     assert scores == {60: 1.0, 80: 3.0}
     assert list(scores) == [60, 80]
     assert training_curve(training_logs(tmp_path), 'mIoU') == {9: 7.0}
+
+
+@pytest.mark.parametrize('maker', ['teachers.0', 'students.0'])
+def test_monitor_curves(tmp_path, maker):
+    text = ''
+    for step in (50, 100):
+        entry = {f'monitor/{maker}/mIoU': step / 200, 'iter': step}
+        text += json.dumps(entry | {'step': step}) + '\n'
+    write_log(tmp_path, 'a', text + '{"monitor/total_variation": 1, "iter": 9')
+    logs = training_logs(tmp_path)
+    assert monitor_curves(logs) == {'labels': {50: 0.25, 100: 0.5}}
+    rest = '{"monitor/total_variation": 0.1, "iter": 150, "step": 150}'
+    write_log(tmp_path, 'b', rest)
+    logs = training_logs(tmp_path)
+    assert monitor_curves(logs)['coupling'] == {150: 0.1}
+    assert monitor_curves([]) == {}
 
 
 def test_pace_of_the_run_itself():
