@@ -1,5 +1,6 @@
 """Pseudo labels for every student, Eq. 4 to 6 of RML."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 import torch
@@ -60,11 +61,12 @@ class PseudoLabeller:
         taught = cfg.self_weight and not alone
         spared = direct or (alone and count == 1)
         labels: dict[tuple[str, int], tuple[Tensor, Weight]] = {}
-        for i in range(count):
-            if taught or not spared or model.rectifiers:
-                labels['teacher', i] = self._teacher_labels(model, i, inputs)
-            asked = direct and count > 1 and cfg.peer_weight
-            if asked or (alone and cfg.self_weight):
+        if taught or not spared or model.rectifiers:
+            for i, result in enumerate(self._teacher_labels(model, inputs)):
+                labels['teacher', i] = result
+        asked = direct and count > 1 and cfg.peer_weight
+        if asked or (alone and cfg.self_weight):
+            for i in range(count):
                 labels['student', i] = self._student_labels(model, i, inputs)
         targets: list[list[Target]] = []
         for i in range(count):
@@ -83,23 +85,35 @@ class PseudoLabeller:
         return targets
 
     def _teacher_labels(
+        self, model: 'MutualSemiSegmentor', inputs: dict[str, Any]
+    ) -> Iterator[tuple[Tensor, Weight]]:
+        """Labels of every teacher, rectified where there are rectifiers."""
+        count, valid = len(model.teachers), inputs['valid']
+        seen = (self._soft_labels(model, i, inputs) for i in range(count))
+        if self.cfg.ensemble_p0:
+            own = list(seen)
+            mean = torch.stack([probs for probs, _, _ in own]).mean(0)
+            seen = ((mean, logits, features) for _, logits, features in own)
+        for i, (probs, logits, features) in enumerate(seen):
+            labels = None
+            if model.rectifiers and features is not None:
+                rectifier: Any = model.rectifiers[i]
+                labels = rectifier(probs, features)
+                rectifier.accumulate(
+                    features, feature_labels(logits, features, valid)
+                )
+            yield self._finish(model, f'teachers.{i}', probs, labels, valid)
+
+    def _soft_labels(
         self, model: 'MutualSemiSegmentor', i: int, inputs: dict[str, Any]
-    ) -> tuple[Tensor, Weight]:
-        """Labels of teacher i, rectified where there is a rectifier."""
+    ) -> tuple[Tensor, Tensor, Optional[Tensor]]:
+        """Soft labels p0, logits and, for a rectifier, features."""
         teacher, weak = model.teachers[i], inputs['weak']
-        rectifier: Any = model.rectifiers[i] if model.rectifiers else None
-        logits, features = logits_of(teacher, weak, rectifier is not None)
-        probs = resize_logits(teacher, logits, weak.shape[-2:]).softmax(1)
+        logits, features = logits_of(teacher, weak, bool(model.rectifiers))
         if self.cfg.p0 == 'stage':
-            probs = self._cached(teacher, inputs, i)
-        labels = None
-        if rectifier is not None and features is not None:
-            labels = rectifier(probs, features)
-            rectifier.accumulate(
-                features, feature_labels(logits, features, inputs['valid'])
-            )
-        valid = inputs['valid']
-        return self._finish(model, f'teachers.{i}', probs, labels, valid)
+            return self._cached(teacher, inputs, i), logits, features
+        probs = resize_logits(teacher, logits, weak.shape[-2:]).softmax(1)
+        return probs, logits, features
 
     def _student_labels(
         self, model: 'MutualSemiSegmentor', i: int, inputs: dict[str, Any]

@@ -63,6 +63,8 @@ class SemiTrainCfg:
             Eq. 3).
         p0: Soft pseudo labels of Eq. 6: ``'online'``, of the teachers as
             they are, or ``'stage'``, as they were when the stage began.
+        ensemble_p0: Whether every teacher's p0 is the mean of all teachers'
+            soft labels, which it rectifies by its own prototypes.
         confidence: Labels of a lower probability are ignored, in [0, 1);
             None for no threshold.
         confidence_share: All labels of a batch weigh as much as the share
@@ -95,6 +97,7 @@ class SemiTrainCfg:
     self_source: str = 'teacher'
     peer_source: str = 'teacher'
     p0: str = 'online'
+    ensemble_p0: bool = False
     confidence: Optional[float] = None
     confidence_share: Optional[float] = None
     strong_views: int = 1
@@ -176,6 +179,11 @@ class SemiTrainCfg:
                 ['teacher', 'student'],
             )
         check_choice('semi_train_cfg.p0', self.p0, ['online', 'stage'])
+        if self.ensemble_p0 and learners < 2:
+            raise ValueError(
+                'semi_train_cfg.ensemble_p0=True needs two learners or more: '
+                'set it to False, or add a network to model.segmentors'
+            )
         for name in ('confidence', 'confidence_share'):
             value = getattr(self, name)
             if value is not None and not 0 <= value < 1:

@@ -113,6 +113,28 @@ def test_each_rectifier_weighs_its_own_teacher_s_labels():
     assert torch.equal(second['peer0'][0], expected[0])
 
 
+@pytest.mark.parametrize('rectified', [True, False])
+def test_teachers_may_share_the_mean_of_their_soft_labels(rectified):
+    sharp = dict(type='PrototypeRectifier', temperature=20.0)
+    model = _model(2, rectifier=sharp if rectified else None, ensemble_p0=True)
+    inputs, _ = toy_batch()
+    own = [_probs(teacher, inputs['weak']) for teacher in model.teachers]
+    mean = (own[0] + own[1]) / 2
+    assert not torch.equal(mean.argmax(1), own[0].argmax(1))
+    first, second = _targets(model, inputs)
+    for i, labels in enumerate((first['self'][0], second['self'][0])):
+        if rectified:
+            features = model.teachers[i].backbone(inputs['weak'])[0]
+            prototypes = model.rectifiers[i].prototypes
+            weights = prototype_weights(features, prototypes, 20.0)
+            expected = rectify(mean, weights)
+            assert not torch.equal(expected, mean.argmax(1))
+        else:
+            expected = mean.argmax(1)
+        assert torch.equal(labels, expected)
+    assert torch.equal(second['peer0'][0], first['self'][0])
+
+
 def test_prototypes_gather_what_the_teacher_itself_says():
     model = _model(1, rectifier=dict(type='PrototypeRectifier', momentum=0.0))
     inputs, _ = toy_batch()

@@ -21,6 +21,7 @@ def test_defaults_are_the_paper_s():
     assert cfg.confidence is cfg.confidence_share is None
     assert (cfg.self_source, cfg.strong_views) == ('teacher', 1)
     assert cfg.feature_dropout == 0
+    assert cfg.ensemble_p0 is False
     assert cfg.ramp_up_iters == 0
 
 
@@ -79,11 +80,17 @@ def test_unlabelled_images_without_labels_are_an_error(cfg, learners):
         (dict(confidence=0.0), 1),
         (dict(confidence=0.95), 2),
         (dict(p0='stage', peer_source='student'), 2),
+        (dict(p0='stage', ensemble_p0=True), 2),
     ],
 )
 def test_settings_that_make_sense_pass(cfg, learners):
     built = SemiTrainCfg.build(cfg, learners)
     assert all(getattr(built, key) == value for key, value in cfg.items())
+
+
+def test_an_ensemble_of_one_is_an_error():
+    with pytest.raises(ValueError, match='ensemble_p0=True needs two'):
+        SemiTrainCfg.build(dict(ensemble_p0=True), 1)
 
 
 def test_ramp_up_by_hand():
