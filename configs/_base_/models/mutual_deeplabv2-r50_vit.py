@@ -80,6 +80,14 @@ vit = dict(
     train_cfg=dict(),
     test_cfg=dict(mode='whole'),
 )
+# Both without model noise.
+plain = [
+    dict(
+        deeplabv2,
+        decode_head=dict(deeplabv2['decode_head'], dropout_ratio=0.0),
+    ),
+    dict(vit, decode_head=dict(vit['decode_head'], dropout_ratio=0.0)),
+]
 model = dict(
     type='MutualSemiSegmentor',
     data_preprocessor=dict(type='SemiSegDataPreProcessor', **preprocessor),

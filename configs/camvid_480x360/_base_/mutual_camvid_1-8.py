@@ -1,6 +1,6 @@
 # What the methods at 480x360 are put together from: the networks with the
-# paper's model noise (`noisy`) and without (`plain`), the parts of the
-# unlabelled pipeline, and the schedule.
+# paper's model noise (`noisy`; `plain` has none), the parts of the unlabelled
+# pipeline, and the schedule.
 _base_ = [
     '../../_base_/models/mutual_deeplabv2-r50_vit.py',
     '../../_base_/datasets/camvid_480x360_1-8_semi.py',
@@ -20,16 +20,6 @@ noisy = [
         _base_.vit,
         neck=dict(_base_.vit.neck, drop_path_rate=0.2),
         decode_head=dict(_base_.vit.decode_head, dropout_ratio=0.5),
-    ),
-]
-plain = [
-    dict(
-        _base_.deeplabv2,
-        decode_head=dict(_base_.deeplabv2.decode_head, dropout_ratio=0.0),
-    ),
-    dict(
-        _base_.vit,
-        decode_head=dict(_base_.vit.decode_head, dropout_ratio=0.0),
     ),
 ]
 geometry = _base_.unlabelled_pipeline[:-3]

@@ -6,13 +6,3 @@ _base_ = [
     '../../_base_/runtime/default.py',
 ]
 stock_preprocessor = dict(type='SegDataPreProcessor', **_base_.preprocessor)
-plain = [
-    dict(
-        _base_.deeplabv2,
-        decode_head=dict(_base_.deeplabv2.decode_head, dropout_ratio=0.0),
-    ),
-    dict(
-        _base_.vit,
-        decode_head=dict(_base_.vit.decode_head, dropout_ratio=0.0),
-    ),
-]
