@@ -1,7 +1,7 @@
 """Pseudo labels for every student, Eq. 4 to 6 of RML."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Optional, Union
+from typing import Any, Optional, Protocol, Union
 
 import torch
 import torch.nn.functional as F
@@ -15,11 +15,18 @@ from .segmentor_forward import (
 )
 from .settings import SemiTrainCfg
 
-if TYPE_CHECKING:
-    from ..segmentors import MutualSemiSegmentor
-
 Weight = Union[float, Tensor]
 Target = tuple[str, Tensor, Weight]
+
+
+class Learners(Protocol):
+    """What a labeller reads of a ``MutualSemiSegmentor``."""
+
+    students: nn.ModuleList
+    teachers: nn.ModuleList
+    rectifiers: nn.ModuleList
+    iteration: int
+    record: Optional[dict[str, Any]]
 
 
 class PseudoLabeller:
@@ -41,7 +48,7 @@ class PseudoLabeller:
 
     @torch.no_grad()
     def __call__(
-        self, model: 'MutualSemiSegmentor', inputs: dict[str, Any]
+        self, model: Learners, inputs: dict[str, Any]
     ) -> list[list[Target]]:
         """Label the weak views.
 
@@ -85,7 +92,7 @@ class PseudoLabeller:
         return targets
 
     def _teacher_labels(
-        self, model: 'MutualSemiSegmentor', inputs: dict[str, Any]
+        self, model: Learners, inputs: dict[str, Any]
     ) -> Iterator[tuple[Tensor, Weight]]:
         """Labels of every teacher, rectified where there are rectifiers."""
         count, valid = len(model.teachers), inputs['valid']
@@ -105,7 +112,7 @@ class PseudoLabeller:
             yield self._finish(model, f'teachers.{i}', probs, labels, valid)
 
     def _soft_labels(
-        self, model: 'MutualSemiSegmentor', i: int, inputs: dict[str, Any]
+        self, model: Learners, i: int, inputs: dict[str, Any]
     ) -> tuple[Tensor, Tensor, Optional[Tensor]]:
         """Soft labels p0, logits and, for a rectifier, features."""
         teacher, weak = model.teachers[i], inputs['weak']
@@ -116,7 +123,7 @@ class PseudoLabeller:
         return probs, logits, features
 
     def _student_labels(
-        self, model: 'MutualSemiSegmentor', i: int, inputs: dict[str, Any]
+        self, model: Learners, i: int, inputs: dict[str, Any]
     ) -> tuple[Tensor, Weight]:
         """Labels of student i itself, without its noise (Eq. 3)."""
         student: nn.Module = model.students[i]
@@ -130,7 +137,7 @@ class PseudoLabeller:
 
     def _finish(
         self,
-        model: 'MutualSemiSegmentor',
+        model: Learners,
         name: str,
         probs: Tensor,
         labels: Optional[Tensor],
