@@ -7,8 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-import rml_mmseg
-
 from .config_texts import (
     CONSTRUCTOR,
     DATA,
@@ -119,7 +117,7 @@ def configs_folder() -> Path:
     Raises:
         FileNotFoundError: If there is none.
     """
-    package = Path(rml_mmseg.__file__).resolve().parent
+    package = Path(__file__).resolve().parents[2]
     for folder in (package.parent / 'configs', package / '.mim' / 'configs'):
         if (folder / '_base_' / 'models').is_dir():
             return folder
