@@ -1,7 +1,9 @@
 """Metafiles, READMEs and docs/paper.md name the configs that are there."""
 
+import json
 import re
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 import yaml
@@ -45,6 +47,25 @@ def test_readme_links_every_config(family):
     local = [link for link in links if not link.startswith('http')]
     assert all((folder / link).exists() for link in local)
     assert leaves(family) <= set(local)
+
+
+def test_scores_of_the_camvid_grid_are_those_of_its_runs():
+    scores = {}
+    for path in (ROOT / 'docs/results/camvid_cpu').glob('*/1-8/*/run.json'):
+        run = json.loads(path.read_text())
+        scores.setdefault(run['config'], []).append(run['scores']['mIoU'])
+    assert len(scores) > 5
+    for family in ('ablations', 'rivals'):
+        readme = (ROOT / f'configs/{family}/README.md').read_text()
+        for model in load(f'configs/{family}/metafile.yml')['Models']:
+            runs = scores.get(model['Config'])
+            assert model['Metadata']['Measured'] == (runs is not None)
+            if runs is not None:
+                mean = f'{fmean(runs):.2f}'
+                (result,) = model['Results']
+                assert f'{result["Metrics"]["mIoU"]:.2f}' == mean
+                name = model['Name']
+                assert re.search(rf'\({name}\.py\).* {mean} \|', readme), name
 
 
 def test_paper_page_names_what_exists():
