@@ -31,6 +31,7 @@ COLOURS = (
     *('#d977b8', '#5f6b6d', '#9aa51c', '#17a2b8', '#0b3c5d', '#f2b134'),
 )
 MARKERS = 'osD^vP*X<>hd'
+LINES = ('-', '--')
 SMALL = 8
 Curves = Mapping[str, Sequence[Mapping[int, float]]]
 
@@ -156,9 +157,13 @@ def plot_curves(
         # Seeds that are not as far yet must not bend the mean.
         steps = sorted(set.intersection(*(set(seed) for seed in seeds)))
         values = [[seed[step] for seed in seeds] for step in steps]
-        colour = _colour(titles.index(title))
+        number = titles.index(title)
+        colour = _colour(number)
         means = [statistics.fmean(at) for at in values]
-        axes.plot(steps, means, label=title, lw=1.2, color=colour)
+        style: Any = dict(lw=1.2, ls=_line(number), color=colour)
+        # A run that went on from another's end does not hide it.
+        order = 3 - number / len(titles)
+        axes.plot(steps, means, label=title, zorder=order, **style)
         low, high = [min(at) for at in values], [max(at) for at in values]
         axes.fill_between(steps, low, high, alpha=0.15, lw=0, color=colour)
     axes.set(xlabel='Iterations', ylabel=label)
@@ -203,5 +208,11 @@ def _colour(number: int) -> str:
     return COLOURS[number % len(COLOURS)]
 
 
+def _line(number: int) -> str:
+    """Solid, and broken where colours come again."""
+    return LINES[number // len(COLOURS) % len(LINES)]
+
+
 def _marker(number: int) -> str:
-    return MARKERS[number % len(MARKERS)]
+    # Where colours come again they have other markers.
+    return MARKERS[(number + number // len(COLOURS)) % len(MARKERS)]

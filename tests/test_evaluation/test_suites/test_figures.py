@@ -99,6 +99,21 @@ def test_curves_are_means_over_what_all_seeds_have():
     assert axes.get_ylabel() == 'share'
 
 
+def test_many_methods_stay_apart():
+    names = [f'm{number}' for number in range(20)]
+    rows = [row(name, '1-8', 40.0) for name in names]
+    curves = {name: [{1: 0.5}] for name in names}
+    for figure in (plot_shares(rows), plot_curves(curves, 'share')):
+        lines = figure.axes[0].get_lines()
+        styles = {
+            (line.get_color(), line.get_marker(), line.get_linestyle())
+            for line in lines
+        }
+        assert len(styles) == len(lines) == 20
+    orders = [line.get_zorder() for line in lines]
+    assert orders == sorted(orders, reverse=True)
+
+
 @pytest.mark.parametrize('suffix', ['png', 'svg'])
 def test_the_same_figure_gives_the_same_file(tmp_path, suffix):
     files = [tmp_path / str(i) / f'a.{suffix}' for i in range(2)]
