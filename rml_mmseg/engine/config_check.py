@@ -25,6 +25,8 @@ KNOWN = [
     *('custom_imports', 'tta_model', 'runner_type', 'auto_scale_lr'),
 ]
 SHARDED = 'FlexibleRunner'
+# Parameters that stand for others.
+REST = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 def check_config(cfg: Mapping[str, Any]) -> None:
@@ -193,19 +195,13 @@ def _settings_of(built: type) -> list[str]:
     """What a class can be built with, by it or what it hands kwargs to."""
     known: dict[str, None] = {}
     for base in built.__mro__:
-        if '__init__' not in vars(base):
+        init = vars(base).get('__init__')
+        if init is None:
             continue
-        (_, *own) = inspect.signature(
-            vars(base)['__init__']
-        ).parameters.values()
-        known.update(
-            {
-                p.name: None
-                for p in own
-                if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
-            }
-        )
-        if not any(p.kind is p.VAR_KEYWORD for p in own):
+        _, *own = inspect.signature(init).parameters.values()
+        kinds = {p.kind for p in own}
+        known |= dict.fromkeys(p.name for p in own if p.kind not in REST)
+        if inspect.Parameter.VAR_KEYWORD not in kinds:
             break
     return list(known)
 

@@ -113,16 +113,13 @@ def draw(args: argparse.Namespace) -> list[Path]:
     if len(splits) > 1:
         figures['shares'] = plot_shares(rows, f'{best}summary')
     titles = list(dict.fromkeys(row['title'] for row in rows))
-    labels = read_curves(chosen, 'labels', 100.0)
-    if labels:
-        figures['pseudo_labels'] = plot_curves(
-            labels, 'mIoU of the pseudo labels (%)', titles
-        )
-    coupling = read_curves(chosen, 'coupling')
-    if coupling:
-        figures['coupling'] = plot_curves(
-            coupling, 'Total variation of two learners', titles
-        )
+    for name, curve, factor, label in (
+        ('pseudo_labels', 'labels', 100.0, 'mIoU of the pseudo labels (%)'),
+        ('coupling', 'coupling', 1.0, 'Total variation of two learners'),
+    ):
+        curves = read_curves(chosen, curve, factor)
+        if curves:
+            figures[name] = plot_curves(curves, label, titles)
     files = []
     for name, figure in figures.items():
         files.append(args.out / f'{args.suite.name}_{name}.{args.format}')

@@ -8,7 +8,7 @@ from typing import Any, Callable, Optional
 
 from markupsafe import Markup
 
-from .scalars import Curve, thinned
+from ..scalars import Curve, thinned
 
 INK = '#010203'
 """Stands for the page's own text colour; no plot uses it otherwise."""

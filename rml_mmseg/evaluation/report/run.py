@@ -8,8 +8,8 @@ from typing import Any, Optional
 
 from mmengine.config import Config
 
+from ..scalars import Curve, read_curves
 from .class_tables import DEPLOYED, Scores, read_class_tables
-from .scalars import Curve, read_curves
 
 SEMI = 'MutualSemiSegmentor'
 

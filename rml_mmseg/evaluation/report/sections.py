@@ -4,10 +4,10 @@ from typing import Any, Optional
 
 from markupsafe import Markup
 
+from ..scalars import Curve
 from .figures import plot_classes, plot_curves
 from .pictures import hard_images, panel_pictures
 from .run import Run
-from .scalars import Curve
 
 MONITOR = 'monitor/'
 

@@ -7,7 +7,6 @@ from .plan import find_targets, load_suite, plan_runs, recorded_seeds
 from .progress import (
     Progress,
     last_iteration,
-    monitor_curves,
     remaining_seconds,
 )
 from .results import collect_results, read_scores
@@ -25,7 +24,6 @@ __all__ = [
     'find_targets',
     'last_iteration',
     'load_suite',
-    'monitor_curves',
     'plot_curves',
     'plot_ladder',
     'plot_shares',

@@ -30,7 +30,8 @@ COLOURS = (
     *('#1b6fb5', '#e8710a', '#2ca25f', '#c4314b', '#7b57a8', '#8c613c'),
     *('#d977b8', '#5f6b6d', '#9aa51c', '#17a2b8', '#0b3c5d', '#f2b134'),
 )
-MARKERS = 'osD^vP*X<>hd'
+#: One less than colours: together they come again only after 132 methods.
+MARKERS = 'osD^vP*X<>h'
 LINES = ('-', '--')
 SMALL = 8
 Curves = Mapping[str, Sequence[Mapping[int, float]]]
@@ -214,5 +215,4 @@ def _line(number: int) -> str:
 
 
 def _marker(number: int) -> str:
-    # Where colours come again they have other markers.
-    return MARKERS[(number + number // len(COLOURS)) % len(MARKERS)]
+    return MARKERS[number % len(MARKERS)]

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-# What PseudoLabelMonitorHook tells of a run, with masks of the unlabelled
-# images and with two learners: the mIoU of the first learner's labels, made by
-# its teacher or, where students label, by itself; the two learners' distance.
-CURVES = dict(
-    labels=('monitor/teachers.0/mIoU', 'monitor/students.0/mIoU'),
-    coupling=('monitor/total_variation',),
-)
+from ..scalars import read_json_lines
 
 
 class Progress(NamedTuple):
@@ -52,7 +45,7 @@ def last_iteration(logs: Iterable[Path]) -> int:
     Returns:
         int: Iterations done, 0 where none tells.
     """
-    entries = map(_entries, logs)
+    entries = map(read_json_lines, logs)
     return max(
         (
             max(scalars.get('iter', 0), scalars.get('step', 0))
@@ -61,68 +54,6 @@ def last_iteration(logs: Iterable[Path]) -> int:
         ),
         default=0,
     )
-
-
-def validation_scores(logs: Iterable[Path], name: str) -> dict[int, float]:
-    """Scores of a training's validations by iteration, in order.
-
-    Args:
-        logs (Iterable[Path]): Logs of :func:`training_logs`.
-        name (str): Name of the score.
-    """
-    found = {
-        scalars['step']: scalars[name]
-        for path in sorted(logs)
-        for scalars in _entries(path)
-        # Scalars of training have an iteration, and losses of any name.
-        if name in scalars and 'step' in scalars and 'iter' not in scalars
-    }
-    return dict(sorted(found.items()))
-
-
-def training_curve(logs: Iterable[Path], name: str) -> dict[int, float]:
-    """Values of a scalar of training by iteration, in order.
-
-    Args:
-        logs (Iterable[Path]): Logs of :func:`training_logs`; where
-            iterations meet, the later log counts.
-        name (str): Name of the scalar, without ``train/``.
-    """
-    found = {
-        scalars['step']: scalars[name]
-        for path in sorted(logs)
-        for scalars in _entries(path)
-        if name in scalars and 'iter' in scalars and 'step' in scalars
-    }
-    return dict(sorted(found.items()))
-
-
-def monitor_curves(logs: Iterable[Path]) -> dict[str, dict[int, float]]:
-    """Curves of a training that a monitor watched.
-
-    Args:
-        logs (Iterable[Path]): Logs of :func:`training_logs`.
-
-    Returns:
-        dict: By iteration, what there is of ``labels``, the mIoU in [0, 1]
-        of the first learner's pseudo labels, and ``coupling``, the total
-        variation of two learners.
-    """
-    paths = list(logs)
-    curves = {}
-    for curve, names in CURVES.items():
-        found = (training_curve(paths, name) for name in names)
-        curves[curve] = next(filter(None, found), {})
-    return {name: curve for name, curve in curves.items() if curve}
-
-
-def _entries(path: Path) -> Iterator[dict]:
-    """What a log holds, line by line."""
-    for line in path.read_text('utf-8').splitlines():
-        try:
-            yield json.loads(line)
-        except json.JSONDecodeError:
-            continue  # cut off by a kill, or being written
 
 
 def remaining_seconds(progress: Sequence[Progress], jobs: int) -> float | None:

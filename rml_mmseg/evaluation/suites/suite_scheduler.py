@@ -12,13 +12,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Callable
 
+from ..scalars import read_curves
+from .curves import monitor_curves
 from .job import Job, shown_command
 from .progress import (
     last_iteration,
-    monitor_curves,
     remaining_seconds,
     training_logs,
-    validation_scores,
 )
 from .results import read_scores
 from .suite_run import METRIC, TESTS, SuiteRun, iteration_of
@@ -190,14 +190,15 @@ class SuiteScheduler:
             reason = f'train.py left no last_checkpoint in {run.folder}'
             self._fail(run, reason, job.log)
             return
-        logs = training_logs(run.folder)
+        logs = sorted(training_logs(run.folder))
+        train, val = read_curves(logs)
         run.save(
             status='trained',
             # Epochs name other checkpoints; logs can leave the end out.
             iterations=max(run.saved_iteration, last_iteration(logs)),
             checkpoint=run.checkpoint,
-            validation=validation_scores(logs, METRIC),
-            curves=monitor_curves(logs),
+            validation=dict(val.get(METRIC, [])),
+            curves={k: dict(c) for k, c in monitor_curves(train).items()},
         )
         self._test(slot, run)
 
@@ -213,10 +214,10 @@ class SuiteScheduler:
         if best and best == run.saved_iteration and 'best' in run.untested:
             # The weights that were tested just now, under another name.
             tested.add('best')
-        for name in tested:
-            run.save(**{TESTS[name][1]: scores})
+        changes: dict[str, Any] = {TESTS[name][1]: scores for name in tested}
         if 'best' in tested:
-            run.save(best_iteration=best)
+            changes['best_iteration'] = best
+        run.save(**changes)
         if run.untested:
             self._test(slot, run)
             return

@@ -11,7 +11,7 @@ from rml_mmseg.evaluation.report.pictures import (
     panel_pictures,
     spread,
 )
-from rml_mmseg.evaluation.report.scalars import read_curves, thinned
+from rml_mmseg.evaluation.scalars import read_curves, thinned
 from tests.test_evaluation.test_report import runs
 
 

@@ -1,15 +1,11 @@
-import json
-
 import pytest
 
+from rml_mmseg.evaluation.scalars import read_curves
 from rml_mmseg.evaluation.suites.progress import (
     Progress,
     last_iteration,
-    monitor_curves,
     remaining_seconds,
-    training_curve,
     training_logs,
-    validation_scores,
 )
 
 
@@ -38,27 +34,12 @@ def test_validation_scores(tmp_path):
     first = '{"mIoU": 1.0, "step": 60}\n{"mIoU": 7.0, "iter": 9, "step": 9}'
     write_log(tmp_path, 'a', f'{first}\n{{"mIoU": 2.0, "step": 80}}')
     write_log(tmp_path, 'b', '{"mIoU": 3.0, "step": 80}\n{"aAcc": 1.0}')
-    scores = validation_scores(training_logs(tmp_path), 'mIoU')
+    train, val = read_curves(sorted(training_logs(tmp_path)))
+    scores = dict(val['mIoU'])
     # The later session counts, as it made the checkpoints.
     assert scores == {60: 1.0, 80: 3.0}
     assert list(scores) == [60, 80]
-    assert training_curve(training_logs(tmp_path), 'mIoU') == {9: 7.0}
-
-
-@pytest.mark.parametrize('maker', ['teachers.0', 'students.0'])
-def test_monitor_curves(tmp_path, maker):
-    text = ''
-    for step in (50, 100):
-        entry = {f'monitor/{maker}/mIoU': step / 200, 'iter': step}
-        text += json.dumps(entry | {'step': step}) + '\n'
-    write_log(tmp_path, 'a', text + '{"monitor/total_variation": 1, "iter": 9')
-    logs = training_logs(tmp_path)
-    assert monitor_curves(logs) == {'labels': {50: 0.25, 100: 0.5}}
-    rest = '{"monitor/total_variation": 0.1, "iter": 150, "step": 150}'
-    write_log(tmp_path, 'b', rest)
-    logs = training_logs(tmp_path)
-    assert monitor_curves(logs)['coupling'] == {150: 0.1}
-    assert monitor_curves([]) == {}
+    assert dict(train['mIoU']) == {9: 7.0}
 
 
 def test_pace_of_the_run_itself():
