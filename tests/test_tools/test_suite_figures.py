@@ -17,6 +17,8 @@ def suite(tmp_path):
             record = dict(
                 seed=0,
                 status='finished',
+                iterations=10,
+                seconds=60.0,
                 scores={'mIoU': score},
                 best_scores={'mIoU': score + 1},
             )
@@ -79,10 +81,23 @@ def test_methods_are_chosen_and_ordered():
     ]
 
 
+def test_seeds_are_chosen_and_summed_up_anew(suite):
+    rows = json.loads((suite / 'results.json').read_text())['rows']
+    second = dict(rows[0]['runs'][0], seed=1, scores={'mIoU': 44.0})
+    rows[0]['runs'].append(second)
+    chosen = suite_figures.choose_seeds(rows, [1])
+    assert [len(row['runs']) for row in chosen] == [1, 0, 0, 0]
+    assert chosen[0]['summary']['mIoU'] == dict(mean=44.0, std=None, count=1)
+    assert chosen[1]['summary'] == {}
+    assert len(rows[0]['runs']) == 2
+    assert suite_figures.choose_seeds(rows, None) is rows
+
+
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
         (['--split', '1-2'], "--split 1-2 is none of ['1-8', '1-4']"),
+        (['--seeds', '0', '7'], '--seeds 7 is none of [0]'),
         (['--methods', 'rml'], "--methods rml is none of ['plain', 'mutual']"),
     ],
 )

@@ -21,6 +21,7 @@ from rml_mmseg.evaluation.suites import (
     plot_ladder,
     plot_shares,
     save_figure,
+    sum_up,
 )
 
 
@@ -41,6 +42,13 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--methods',
         nargs='+',
         help='only these, in this order; default: all of the results',
+    )
+    parser.add_argument(
+        '--seeds',
+        type=int,
+        nargs='+',
+        help='only these, so that means are over the same seeds while some '
+        'runs are still missing; default: all of the results',
     )
     parser.add_argument(
         '--checkpoint',
@@ -71,6 +79,26 @@ def choose_rows(rows: list[dict], methods: Sequence[str] | None) -> list[dict]:
     return [row for m in methods for row in rows if row['method'] == m]
 
 
+def choose_seeds(rows: list[dict], seeds: Sequence[int] | None) -> list[dict]:
+    """The same rows of some seeds alone.
+
+    Raises:
+        ValueError: If there is no run of a seed.
+    """
+    if seeds is None:
+        return rows
+    known = sorted({run['seed'] for row in rows for run in row['runs']})
+    for seed in seeds:
+        if seed not in known:
+            raise ValueError(f'--seeds {seed} is none of {known}')
+    chosen = []
+    for row in rows:
+        runs = [run for run in row['runs'] if run['seed'] in seeds]
+        chosen.append({**row, 'runs': runs})
+        sum_up(chosen[-1])
+    return chosen
+
+
 def read_curves(
     rows: Sequence[dict], name: str, factor: float = 1.0
 ) -> dict[str, list[dict[int, float]]]:
@@ -98,11 +126,11 @@ def draw(args: argparse.Namespace) -> list[Path]:
         list[Path]: The files.
 
     Raises:
-        ValueError: If there is no such split or method.
+        ValueError: If there is no such split, method or seed.
     """
     results = args.suite / 'results.json'
     rows = json.loads(results.read_text('utf-8'))['rows']
-    rows = choose_rows(rows, args.methods)
+    rows = choose_seeds(choose_rows(rows, args.methods), args.seeds)
     splits = list(dict.fromkeys(row['split'] for row in rows))
     split = splits[0] if args.split is None and splits else args.split
     if split not in splits:

@@ -178,9 +178,11 @@ def write_results(args: argparse.Namespace, suite: dict) -> str:
         for run in plan_runs(suite, args.out, sorted(seeds))
         if run.seed in planned or run.record
     ]
-    rows = collect_results(runs)
+    baseline = suite['baseline']
+    rows = collect_results(runs, baseline)
     content = dict(suite=str(args.suite), rows=rows)
-    table = to_markdown(args.suite.stem, rows)
+    title = baseline and suite['methods'][baseline]['title']
+    table = to_markdown(args.suite.stem, rows, title)
     for name, text in (
         ('results.json', json.dumps(content, indent=1) + '\n'),
         ('results.md', table),

@@ -9,7 +9,7 @@ from .progress import (
     last_iteration,
     remaining_seconds,
 )
-from .results import collect_results, read_scores
+from .results import collect_results, read_scores, sum_up
 from .suite_run import SuiteRun
 from .suite_scheduler import SuiteScheduler
 from .table import to_markdown
@@ -33,5 +33,6 @@ __all__ = [
     'remaining_seconds',
     'save_figure',
     'shown_command',
+    'sum_up',
     'to_markdown',
 ]

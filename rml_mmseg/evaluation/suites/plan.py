@@ -32,12 +32,14 @@ def load_suite(path: str | Path) -> dict:
             (a list of names, or a dict of options by name) that methods
             are run on by default, and `checkpoints` (['last']): which ones
             are tested, the 'last', the 'best', that is, the one which
-            `default_hooks.checkpoint.save_best` chose, or both.
+            `default_hooks.checkpoint.save_best` chose, or both; and
+            `baseline`, the method over which the gain of the others is
+            given.
 
     Returns:
-        dict: `methods`, `seeds`, `options`, `splits` and `checkpoints`; each
-        method's `config` is a dict by split, with the split '' where the
-        file has none.
+        dict: `methods`, `seeds`, `options`, `splits`, `checkpoints` and
+        `baseline` (None where the file has none); each method's `config` is
+        a dict by split, with the split '' where the file has none.
 
     Raises:
         ValueError: If a setting is missing, unknown or of no use.
@@ -65,8 +67,15 @@ def load_suite(path: str | Path) -> dict:
             f'{path}: checkpoints must be a list of {list(TESTS)}, '
             f'got {checkpoints!r}'
         )
+    baseline = cfg.get('baseline')
+    if baseline is not None and baseline not in checked:
+        raise ValueError(
+            f'{path}: baseline must be one of the methods, {list(checked)}, '
+            f'got {baseline!r}'
+        )
     return dict(
         methods=checked,
+        baseline=baseline,
         seeds=seeds,
         options=flatten(cfg.get('options', {})),
         splits=splits,

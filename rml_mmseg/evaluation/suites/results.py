@@ -53,18 +53,22 @@ def summarise(values: Sequence[float]) -> dict[str, Any]:
     return dict(mean=statistics.fmean(values), std=std, count=len(values))
 
 
-def collect_results(runs: Iterable[SuiteRun]) -> list[dict]:
+def collect_results(
+    runs: Iterable[SuiteRun], baseline: str | None = None
+) -> list[dict]:
     """Rows of the table: the runs of each method and split together.
 
     Args:
         runs (Iterable[SuiteRun]): Runs, finished or not. One that was made
             with other settings counts as not finished.
+        baseline (str, optional): Method that others are compared with.
 
     Returns:
         list[dict]: Rows in the order of the runs, with the record of each
         run and, under `summary`, :func:`summarise` of the mIoU of each
         learner, of the iterations and of the training time in seconds;
-        under `best_summary` that of the mIoU of the best checkpoints.
+        under `best_summary` that of the mIoU of the best checkpoints, and
+        under `gain` that of :func:`gains`, None where there are none.
     """
     rows: dict[tuple[str, str], dict] = {}
     for run in runs:
@@ -80,18 +84,57 @@ def collect_results(runs: Iterable[SuiteRun]) -> list[dict]:
         )
         row['runs'].append(_record(run))
     for row in rows.values():
-        done = [r for r in row['runs'] if r['status'] == 'finished']
-        extent = {
-            key: [record[key] for record in done]
-            for key in ('iterations', 'seconds')
-            if done
-        }
-        values = _scores(done, 'last') | extent
-        row['summary'] = {key: summarise(v) for key, v in values.items()}
-        row['best_summary'] = {
-            key: summarise(v) for key, v in _scores(done, 'best').items()
-        }
+        sum_up(row)
+    for row in rows.values():
+        base = rows.get((str(baseline), row['split']))
+        values = gains(row, base) if base and base is not row else []
+        row['gain'] = summarise(values) if values else None
     return list(rows.values())
+
+
+def sum_up(row: dict) -> None:
+    """Set `summary` and `best_summary` of a row from its runs.
+
+    Args:
+        row (dict): Row of :func:`collect_results`.
+    """
+    done = [run for run in row['runs'] if run['status'] == 'finished']
+    extent = {
+        key: [run[key] for run in done]
+        for key in ('iterations', 'seconds')
+        if done
+    }
+    values = _scores(done, 'last') | extent
+    row['summary'] = {key: summarise(v) for key, v in values.items()}
+    row['best_summary'] = {
+        key: summarise(v) for key, v in _scores(done, 'best').items()
+    }
+
+
+def gains(row: dict, baseline: dict) -> list[float]:
+    """What a method has more than another one, for every seed of both.
+
+    The labels follow the seed, so that differences of two runs with the same
+    seed vary less than the scores do.
+
+    Args:
+        row (dict): Row of :func:`collect_results`.
+        baseline (dict): That of the other method on the same split.
+
+    Returns:
+        list[float]: Differences in the mIoU of the last checkpoints, in the
+        order of the row's runs.
+    """
+    own, other = (
+        {
+            record['seed']: record['scores'][METRIC]
+            for record in each['runs']
+            if record['status'] == 'finished' and 'scores' in record
+        }
+        for each in (row, baseline)
+    )
+    both = [seed for seed in own if seed in other]
+    return [own[seed] - other[seed] for seed in both]
 
 
 def _scores(records: Iterable[dict], checkpoint: str) -> dict[str, list]:

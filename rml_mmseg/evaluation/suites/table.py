@@ -15,6 +15,9 @@ BEST = (
     '"Best" is the deployed learner of the checkpoint that was best on the '
     'validation images, which are those that were held out, not the test set.'
 )
+GAIN = (
+    '"Gain" is the mean difference from {title} over the seeds that both have.'
+)
 SPREAD = (
     'Mean ± sample standard deviation where there are several seeds. Time is '
     'that of training, validation included, with what had to be repeated '
@@ -22,14 +25,20 @@ SPREAD = (
 )
 
 
-def to_markdown(name: str, rows: Sequence[dict]) -> str:
+def to_markdown(
+    name: str, rows: Sequence[dict], baseline: str | None = None
+) -> str:
     """The tables of a suite, and below them what made it.
 
     Args:
         name (str): Name of the suite.
         rows (Sequence[dict]): Rows of :func:`collect_results`.
+        baseline (str, optional): Title of the method that they were compared
+            with.
     """
     best = any(row['best_summary'] for row in rows)
+    gain = GAIN.format(title=baseline) if baseline else ''
+    notes = [LAST, BEST if best else '', gain, SPREAD]
     records = [record for row in rows for record in row['runs']]
     begun = [record for record in records if record['status'] is not None]
     commits = sorted({c for r in records for c in r.get('commits', [])})
@@ -37,8 +46,8 @@ def to_markdown(name: str, rows: Sequence[dict]) -> str:
     return '\n'.join(
         [
             *(f'# {name}', ''),
-            ' '.join([LAST, *([BEST] if best else []), SPREAD]),
-            *('', *_table(rows, _row_columns(rows, best)), ''),
+            ' '.join(note for note in notes if note),
+            *('', *_table(rows, _row_columns(rows, best, bool(gain))), ''),
             *('## Runs', '', *_table(begun, _run_columns(rows, best)), ''),
             f'Git commits: {", ".join(commits) or "none"}',
             *('', '```sh', *commands, '```', ''),
@@ -57,7 +66,7 @@ def _table(rows: Iterable[dict], columns: Columns) -> list[str]:
     ]
 
 
-def _row_columns(rows: Sequence[dict], best: bool) -> Columns:
+def _row_columns(rows: Sequence[dict], best: bool, gain: bool) -> Columns:
     """Columns of the means over seeds."""
     columns: Columns = {'Method': lambda row: row['title']}
     if any(row['split'] for row in rows):
@@ -65,6 +74,8 @@ def _row_columns(rows: Sequence[dict], best: bool) -> Columns:
     columns['mIoU'] = lambda row: _mean(row['summary'].get(METRIC))
     if best:
         columns['Best'] = lambda row: _mean(row['best_summary'].get(METRIC))
+    if gain:
+        columns['Gain'] = lambda row: _mean(row['gain'], sign='+')
     for learner in _learners(rows):
         columns[learner] = _learner_column(f'{learner}/{METRIC}')
     columns['Iterations'] = lambda row: _mean(
@@ -121,11 +132,14 @@ def _learners(rows: Iterable[dict]) -> list[str]:
 
 
 def _mean(
-    summary: dict[str, Any] | None, scale: float = 1.0, digits: int = 2
+    summary: dict[str, Any] | None,
+    scale: float = 1.0,
+    digits: int = 2,
+    sign: str = '',
 ) -> str:
     if summary is None:
         return '–'
-    text = f'{summary["mean"] * scale:.{digits}f}'
+    text = f'{summary["mean"] * scale:{sign}.{digits}f}'
     if summary['std'] is not None and not (digits == 0 and not summary['std']):
         text += f' ± {summary["std"] * scale:.{digits}f}'
     return text

@@ -144,6 +144,10 @@ def test_options_change_the_target(load):
         ("methods = dict(x='a.py')", "methods.x must be.*got 'a.py'"),
         ("methods = dict(x=dict(title='X'))", 'methods.x must be'),
         ("methods = dict(x=dict(config='a.py', seed=1))", 'seed.: 1'),
+        (
+            "methods = dict(x=dict(config='a.py'))\nbaseline = 'y'",
+            r"baseline must be one of the methods, \['x'\], got 'y'",
+        ),
         ("methods = {'x/y': dict(config='a.py')}", "'x/y' names a folder"),
         ("methods = {'seed_1': dict(config='a.py')}", 'not begin with'),
         ("methods = dict(x=dict(config={'..': 'a.py'}))", 'names a folder'),

@@ -126,6 +126,34 @@ def test_best_checkpoints_and_single_runs(tmp_path):
     ]
 
 
+def test_gains_are_over_the_seeds_of_both(tmp_path):
+    scores = dict(x=[40.0, 50.0, 60.0], y=[41.0, 54.0], z=[39.0])
+    runs = [
+        finish(make_run(tmp_path, method, seed, split='1-8'), mIoU=score)
+        for method, values in scores.items()
+        for seed, score in enumerate(values)
+    ]
+    runs += [make_run(tmp_path, 'z', 1, split='1-8')]
+    runs += [finish(make_run(tmp_path, 'y', split='1-4'), mIoU=9.0)]
+    runs += [make_run(tmp_path, 'x', split='1-4')]
+    rows = collect_results(runs, 'x')
+    # Seed 2 of x has no partner; the means differ by 2.5 less.
+    assert [row['gain'] for row in rows] == [
+        None,
+        dict(mean=2.5, std=pytest.approx(4.5**0.5), count=2),
+        dict(mean=-1.0, std=None, count=1),
+        None,
+        None,
+    ]
+    table = to_markdown('grid', rows, 'X')
+    assert 'difference from X over the seeds that both have' in table
+    assert '| Method | Split | mIoU | Gain | Iterations |' in table
+    assert '| Y | 1-8 | 47.50 ± 9.19 | +2.50 ± 2.12 | 10 |' in table
+    assert '| Z | 1-8 | 39.00 | -1.00 | 10 |' in table
+    assert '| X | 1-8 | 50.00 ± 10.00 | – | 10 |' in table
+    assert 'Gain' not in to_markdown('grid', collect_results(runs))
+
+
 def test_commands_and_commits(tmp_path):
     run = finish(make_run(tmp_path), mIoU=1.0)
     run.save(commands=['train', 'test'], commits=['c1', 'c2'])

@@ -57,6 +57,8 @@ images = {
     'train_cfg.burn_in_iters': burn_in,
 }
 semi = dict(splits=few, options=images)
+# Over which the gain of the others is given.
+baseline = 'supervised'
 ladder, rivals = 'configs/ablations', 'configs/rivals'
 methods = dict(
     supervised=dict(
