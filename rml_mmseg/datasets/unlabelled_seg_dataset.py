@@ -73,7 +73,8 @@ class UnlabelledSegDataset(BaseSegDataset):
             list[dict]: One entry an image, sorted, or as listed.
         """
         folder = self.data_prefix['img_path'] or self.data_root or '.'
-        if not osp.isdir(folder):
+        remote = '://' in folder and self.ann_file
+        if not remote and not osp.isdir(folder):
             raise FileNotFoundError(
                 f'unlabelled.data_prefix.img_path: no folder {folder!r}'
             )
@@ -94,10 +95,9 @@ class UnlabelledSegDataset(BaseSegDataset):
                 seg_fields=[],
             )
             if masks:
-                stem = self._stem(name)
-                entry['seg_map_path'] = join_path(
-                    masks, stem + self.seg_map_suffix
-                )
+                mask = join_path(masks, self._stem(name) + self.seg_map_suffix)
+                if '://' in mask or osp.isfile(mask):
+                    entry['seg_map_path'] = mask
             entries.append(entry)
         return entries
 

@@ -19,6 +19,7 @@ from rml_mmseg.models.utils.settings import (
     did_you_mean,
     learner_names,
 )
+from rml_mmseg.semi_config.stock import type_name
 
 KNOWN = [
     *inspect.signature(Runner.__init__).parameters,
@@ -43,7 +44,7 @@ def check_config(cfg: Mapping[str, Any]) -> None:
         if not isinstance(cfg.get(key) or {}, Mapping):
             raise ValueError(f'{key} must be a dict, got {cfg[key]!r}')
     model = cfg.get('model') or {}
-    if model.get('type') != 'MutualSemiSegmentor' or not cfg.get('train_cfg'):
+    if type_name(model) != 'MutualSemiSegmentor' or not cfg.get('train_cfg'):
         return
     if cfg.get('runner_type') == SHARDED:
         raise ValueError(sharded_message())
@@ -75,7 +76,7 @@ def _check_names(cfg: Mapping[str, Any]) -> None:
 
 
 def _check_loop(train_cfg: Mapping[str, Any]) -> None:
-    kind = train_cfg.get('type')
+    kind = type_name(train_cfg)
     epochs = 'max_epochs' in train_cfg or train_cfg.get('by_epoch')
     if epochs or kind == 'EpochBasedTrainLoop':
         raise ValueError(
@@ -86,7 +87,7 @@ def _check_loop(train_cfg: Mapping[str, Any]) -> None:
 
 
 def _check_hooks(hooks: Any) -> None:
-    kinds = [hook.get('type') for hook in hooks if isinstance(hook, Mapping)]
+    kinds = [type_name(hook) for hook in hooks if isinstance(hook, Mapping)]
     if 'MutualEMAHook' not in kinds and len(kinds) == len(hooks):
         raise ValueError(
             f'custom_hooks has {kinds}, so that the teachers would never '

@@ -64,7 +64,7 @@ def test_list_keeps_its_order_and_completes_suffixes(tmp_path):
 
 
 def test_masks_for_monitoring_are_named_after_the_image(tmp_path):
-    _touch(tmp_path, 'img/a_left.png')
+    _touch(tmp_path, 'img/a_left.png', 'img/b_left.png', 'ann/a_ids.png')
     dataset = _build(
         tmp_path,
         data_prefix=dict(img_path='img', seg_map_path='ann'),
@@ -74,6 +74,22 @@ def test_masks_for_monitoring_are_named_after_the_image(tmp_path):
     assert dataset.get_data_info(0)['seg_map_path'] == str(
         tmp_path / 'ann' / 'a_ids.png'
     )
+    # Not all need one.
+    assert 'seg_map_path' not in dataset.get_data_info(1)
+
+
+def test_listed_images_may_lie_in_a_remote_store(tmp_path, monkeypatch):
+    # As the clients of such stores do, which are not installed.
+    module = 'rml_mmseg.datasets.unlabelled_seg_dataset'
+    monkeypatch.setattr(f'{module}.join_path', lambda *a: '/'.join(a))
+    (tmp_path / 'list.txt').write_text('a.png\n')
+    prefix = dict(img_path='s3://bucket/img', seg_map_path='s3://bucket/ann')
+    dataset = UnlabelledSegDataset(
+        ann_file=str(tmp_path / 'list.txt'), data_prefix=prefix
+    )
+    info = dataset.get_data_info(0)
+    assert info['img_path'] == 's3://bucket/img/a.png'
+    assert info['seg_map_path'] == 's3://bucket/ann/a.png'
 
 
 @pytest.mark.parametrize('name', ['../secret', '/etc/a.png', 'x/../../a'])

@@ -9,7 +9,7 @@ from rml_mmseg.engine.config_check import (
     check_schedules,
     unknown_settings_explained,
 )
-from rml_mmseg.engine.hooks import AtomicCheckpointHook
+from rml_mmseg.engine.hooks import AtomicCheckpointHook, MutualEMAHook
 from tests.toys import toy_model_cfg, toy_runner
 
 
@@ -27,6 +27,14 @@ def config(**changes):
 
 def test_a_good_config():
     check_config(config())
+    for kind in ('mmseg.MutualEMAHook', MutualEMAHook):
+        check_config(config(custom_hooks=[dict(type=kind)]))
+
+
+def test_a_scope_hides_no_fault():
+    model = dict(toy_model_cfg(), type='mmseg.MutualSemiSegmentor')
+    with pytest.raises(ValueError, match='MutualEMAHook'):
+        check_config(config(model=model, custom_hooks=[]))
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,8 @@ class Recorder(Hook):
         self.modes.append([m.training for m in model.teachers.modules()])
 
     def before_train_iter(self, runner, batch_idx, data_batch=None):
-        assert runner.model.iteration == runner.iter
+        burn_in = runner.train_loop.burn_in_iters
+        assert runner.model.iteration == max(runner.iter - burn_in, 0)
         if not self.students:
             self._keep(runner)
 

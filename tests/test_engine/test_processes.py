@@ -12,9 +12,17 @@ import torch
 from mmengine.hooks import Hook
 from torch import distributed as dist
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from rml_mmseg.compat import SAFE_LOADING
-from tests.toys import toy_model_cfg, toy_runner, val_settings, write_images
+from rml_mmseg.engine.unwrap import unwrap
+from tests.toys import (
+    toy_model_cfg,
+    toy_runner,
+    toy_segmentor,
+    val_settings,
+    write_images,
+)
 
 FORK = multiprocessing.get_context('fork')
 # What a person at a console would wait for.
@@ -43,10 +51,19 @@ class Act(Hook):
             self.action()
 
 
-def train(folder, hooks=(), batch_size=1, p0='online', resume=False):
+def train(
+    folder,
+    hooks=(),
+    batch_size=1,
+    p0='online',
+    resume=False,
+    sync_bn=None,
+    **model,
+):
     runner = toy_runner(
         folder,
-        model=toy_model_cfg(semi_train_cfg=dict(p0=p0)),
+        model=toy_model_cfg(semi_train_cfg=dict(p0=p0), **model),
+        sync_bn=sync_bn,
         launcher='pytorch' if dist.is_initialized() else 'none',
         resume=resume,
         default_hooks=dict(
@@ -129,6 +146,35 @@ def test_processes_equal_one_with_all_of_their_images(folder):
     assert not torch.equal(one[key], initial[key])
     for name, value in one.items():
         torch.testing.assert_close(several[name], value, msg=name)
+
+
+class TeachersAreNormalised(Hook):
+    """Fails where a teacher is normalised by the batch."""
+
+    priority = 'LOWEST'
+
+    def _check(self, runner):
+        teachers = unwrap(runner.model).teachers
+        norms = [m for m in teachers.modules() if isinstance(m, _BatchNorm)]
+        assert norms and not any(norm.training for norm in norms)
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        self._check(runner)
+
+    def after_val_epoch(self, runner, metrics=None):
+        self._check(runner)
+
+
+def test_synchronised_statistics_leave_the_teachers_in_eval_mode(folder):
+    def both():
+        cfg = dict(
+            segmentors=[toy_segmentor(norm=True) for _ in range(2)],
+            rectifier=False,
+        )
+        train(folder, [TeachersAreNormalised()], sync_bn='torch', **cfg)
+
+    codes, _ = together(folder, both)
+    assert codes == [0, 0]
 
 
 def test_uneven_shards_do_not_hang(folder):

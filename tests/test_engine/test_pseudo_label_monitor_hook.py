@@ -137,6 +137,33 @@ def test_students_that_teach_are_those_whose_coupling_is_seen(look):
     assert 'students.0/accuracy_raw' not in found
 
 
+@pytest.mark.parametrize(
+    'cfg', [dict(ensemble_p0=True), dict(p0='stage')], ids=str
+)
+def test_coupling_is_that_of_the_teachers_not_of_their_labels(tmp_path, cfg):
+    """Whatever the labels are made of, it falls as that of online labels."""
+    monitor = PseudoLabelMonitorHook(interval=1)
+    seen = []
+
+    def look(runner, model, record):
+        weak = record['weak']
+        probs = [t._forward(weak).softmax(1) for t in model.teachers]
+        valid = record['valid']
+        gap = (probs[0] - probs[1]).abs().sum(1)[valid].mean() / 2
+        couple = monitor._couple(record)
+        seen.append((float(gap), float(couple['total_variation'])))
+
+    monitor.look = look
+    model = toy_model_cfg(semi_train_cfg=cfg)
+    toy_runner(tmp_path, [monitor], model=model).train()
+    assert len(seen) == 4
+    expected, found = zip(*seen)
+    # Teachers move after the labels were made, and before the look.
+    assert min(found) > 1e-3
+    assert len(set(found)) == 4
+    assert found[1:] == pytest.approx(expected[:-1], abs=0.1)
+
+
 def test_a_class_that_pseudo_labels_lost(look):
     sources = {'teachers.0': source([0] * 19 + [1])}
     made = record(

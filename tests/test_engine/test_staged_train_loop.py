@@ -75,6 +75,18 @@ class TestSchedule:
         )
         assert [rates[1] for rates in seen] == pytest.approx([0.1] * 6)
 
+    def test_momentum_of_adam_starts_again(self, tmp_path):
+        poly = dict(type='PolyMomentum', power=1.0, eta_min=0.5)
+        seen = _seen(
+            tmp_path,
+            lambda runner, _: runner.optim_wrapper.get_momentum(),
+            dict(stages=2),
+            param_scheduler=[dict(poly, by_epoch=False)],
+            optim_wrapper=dict(optimizer=dict(type='AdamW', lr=0.1)),
+        )
+        found = [momentum['momentum'][0] for momentum in seen]
+        assert found == pytest.approx([0.9, 0.7, 0.5] * 2)
+
     def test_without_one_the_rate_stays(self, tmp_path):
         assert _seen(tmp_path, _rates, dict(stages=2)) == [[0.1, 0.1]] * 6
 
@@ -268,6 +280,44 @@ class TestStageLabels:
 
 
 class TestRandomness:
+    @pytest.mark.parametrize(
+        ('seed', 'randomness'),
+        [(5, {}), (None, dict(diff_rank_seed=True))],
+    )
+    def test_a_resumed_run_draws_by_the_samplers_own_seed(
+        self, tmp_path, seed, randomness
+    ):
+        def drawn(resume):
+            watch = Watch(
+                lambda runner, batch: [
+                    sample.img_path
+                    for part in batch['unlabelled']
+                    for sample in part['data_samples']
+                ]
+            )
+            runner = toy_runner(
+                tmp_path,
+                [watch],
+                resume=resume,
+                randomness=dict(seed=0, **randomness),
+                default_hooks=dict(
+                    checkpoint=dict(
+                        type='AtomicCheckpointHook', by_epoch=False, interval=2
+                    )
+                ),
+            )
+            if seed is not None:
+                runner._train_dataloader['sampler']['seed'] = seed
+            runner.train()
+            return watch.seen
+
+        whole = drawn(False)
+        (tmp_path / 'work' / 'iter_4.pth').unlink()
+        last = tmp_path / 'work' / 'last_checkpoint'
+        last.write_text(str(tmp_path / 'work' / 'iter_2.pth'))
+        assert len(whole) == 4
+        assert drawn(True) == whole[2:]
+
     def test_every_iteration_has_a_seed_of_its_own(self, tmp_path):
         seen = _seen(tmp_path, lambda *_: torch.initial_seed())
         assert seen == [derive_seed(0, 0, i) for i in range(3)]

@@ -42,6 +42,18 @@ def _alone(batches, key, **kwargs):
     return metric.evaluate(sum(map(len, batches)))
 
 
+def test_a_test_set_without_masks_is_only_written(tmp_path):
+    metric = LearnersIoUMetric(
+        learners=LEARNERS, format_only=True, output_dir=str(tmp_path)
+    )
+    metric.dataset_meta = METAINFO
+    (sample,) = _samples(0, 1)
+    del sample['gt_sem_seg']
+    metric.process({}, [sample])
+    assert metric.evaluate(1) == {}
+    assert [path.name for path in tmp_path.iterdir()] == ['1.png']
+
+
 def _together(batches, learners=LEARNERS, **kwargs):
     metric = LearnersIoUMetric(learners=learners, **kwargs)
     metric.dataset_meta = METAINFO

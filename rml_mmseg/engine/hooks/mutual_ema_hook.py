@@ -94,6 +94,8 @@ class MutualEMAHook(Hook):
         """Copy students to teachers unless teachers were loaded."""
         model = unwrap(runner.model)
         self._check_classes(runner, model)
+        # Synchronising batch normalisation loses the mode of a layer.
+        model.teachers.eval()
         if not model.teachers_loaded:
             model.sync_teachers()
         # A run that only starts from a checkpoint is at iteration 0.
@@ -116,8 +118,9 @@ class MutualEMAHook(Hook):
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Optional[dict] = None
     ) -> None:
-        """Tell the model which iteration it is, for its ramp-up."""
-        unwrap(runner.model).iteration = runner.iter
+        """Tell the model, for its ramp-up, how long it has had labels."""
+        burn_in = getattr(runner.train_loop, 'burn_in_iters', 0)
+        unwrap(runner.model).iteration = max(runner.iter - burn_in, 0)
 
     def momentum_at(self, step: int) -> float:
         """Momentum of a step, from 0."""

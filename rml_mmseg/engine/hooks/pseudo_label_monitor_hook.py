@@ -24,10 +24,11 @@ class PseudoLabelMonitorHook(RecordingHook):
     student, where students make the labels):
 
     - ``total_variation``, ``agreement``: of the first two teachers'
-      probabilities and of their most probable classes on the weak views
-      (of the students, where only students make labels); a total
-      variation near 0 is the coupling of Figure 2 of RML.
-    - ``T/confidence``: mean largest probability.
+      probabilities and of their most probable classes on the weak views,
+      as they are now, whatever labels are made of (of the students, where
+      only students make labels); a total variation near 0 is the coupling
+      of Figure 2 of RML.
+    - ``T/confidence``: mean largest probability of the soft labels p0.
     - ``T/kept``: pixels that pass ``semi_train_cfg.confidence``, where a
       threshold is set.
     - ``T/changed``: pixels whose label the rectifier changed.
@@ -81,10 +82,8 @@ class PseudoLabelMonitorHook(RecordingHook):
     @staticmethod
     def _couple(record: dict) -> dict[str, Tensor]:
         """How alike the first two teachers, or students, are."""
-        groups: dict[str, list[Tensor]] = dict(teachers=[], students=[])
-        for name, source in record['sources'].items():
-            groups[name.split('.')[0]].append(source['probs'])
-        probs = groups['teachers'] or groups['students']
+        sources = record['sources'].values()
+        probs = record.get('predictions') or [s['probs'] for s in sources]
         if len(probs) < 2:
             return {}
         valid = record['valid']

@@ -46,7 +46,8 @@ class RecordingHook(Hook):
         Args:
             runner (Runner): The run.
             model (MutualSemiSegmentor): Its model.
-            record (dict): ``sources``, ``mixed`` and what
+            record (dict): ``sources``, ``mixed``, where teachers predict
+                ``predictions``, and what
                 ``rml_mmseg.models.utils.monitored`` lists.
         """
 

@@ -10,8 +10,10 @@ from torch import Tensor
 
 from rml_mmseg.datasets import SemiSegDataset
 from rml_mmseg.datasets.soft_labels import SoftLabelStore
+from rml_mmseg.models.utils.pseudo_labels import sample_logits
 from rml_mmseg.models.utils.segmentor_forward import (
     feature_labels,
+    final_head,
     logits_of,
 )
 
@@ -95,6 +97,44 @@ def readable_image(
         return None
 
 
+def without_padding(
+    logits: Tensor, valid: Tensor, align_corners: bool = False
+) -> Tensor:
+    """Logits of the part of an image that is not padding.
+
+    Args:
+        logits (Tensor): Of the padded image, (K, h, w).
+        valid (Tensor): (1, H, W) bool, True in a box.
+        align_corners (bool): As of the head.
+
+    Returns:
+        Tensor: (K, h', w'), as dense as they were.
+    """
+    if valid.all():
+        return logits
+    axes = []
+    for inside, cells in zip(
+        (valid[0].any(0), valid[0].any(1)), (logits.shape[2], logits.shape[1])
+    ):
+        first, length = int(inside.int().argmax()), int(inside.sum())
+        count = max(round(cells * length / len(inside)), 1)
+        steps = torch.arange(count, device=logits.device)
+        if align_corners:
+            fractions = steps / max(count - 1, 1)
+        else:
+            fractions = (steps + 0.5) / count
+        axes.append((first + fractions * length) / len(inside))
+    rows, columns = torch.meshgrid(axes[1], axes[0], indexing='ij')
+    places = torch.stack([columns, rows])
+    return sample_logits(logits, places, align_corners)
+
+
+def _stored(teacher: Any, logits: Tensor, valid: Tensor) -> Tensor:
+    """What is stored of a teacher's logits (1, K, h, w) of one image."""
+    corners = final_head(teacher).align_corners
+    return without_padding(logits[0], valid, corners)
+
+
 @torch.no_grad()
 def run_stage_pass(
     model: Any,
@@ -116,8 +156,9 @@ def run_stage_pass(
     prototypes = len(model.rectifiers) > 0
     if not prototypes and store is None:
         return
-    # Synchronising batch normalisation loses the mode of the teachers.
-    model.teachers.eval()
+    for rectifier in model.rectifiers:
+        # Of a step that the stage's end left unfinished.
+        rectifier.discard()
     paths = image_paths(dataset, labelled=prototypes)
     for path, unlabelled in with_progress(paths, 'Teachers read all images'):
         writes = store is not None and unlabelled and not store.holds(path)
@@ -134,7 +175,7 @@ def run_stage_pass(
                 model.rectifiers[i].accumulate(
                     features, feature_labels(logits, features, valid)
                 )
-            outputs.append(logits[0])
+            outputs.append(_stored(teacher, logits, valid))
         if store is not None and writes:
             store.write(path, outputs)
     for rectifier in model.rectifiers:
@@ -166,11 +207,15 @@ def mend_store(
     ]
     if lacking:
         today = {k: v.clone() for k, v in model.teachers.state_dict().items()}
-        model.teachers.eval().load_state_dict(snapshot)
+        model.teachers.load_state_dict(snapshot)
         for path in with_progress(lacking, 'Making soft pseudo labels again'):
             read = readable_image(model, dataset, path, True)
             if read is not None:
-                logits = [logits_of(t, read[0])[0][0] for t in model.teachers]
+                images, valid = read
+                logits = [
+                    _stored(teacher, logits_of(teacher, images)[0], valid)
+                    for teacher in model.teachers
+                ]
                 store.write(path, logits)
         model.teachers.load_state_dict(today)
     barrier()

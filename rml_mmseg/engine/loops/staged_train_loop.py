@@ -192,11 +192,14 @@ class StagedTrainLoop(IterBasedTrainLoop):
 
     def _resume_within_stage(self) -> None:
         """Go to the data, and the labels, of a resumed iteration."""
+        sampler, hub = self.dataloader.sampler, self.runner.message_hub
         if not self._iter:
+            # A resumed run has to draw what this one would have drawn.
+            seed = getattr(sampler, 'seed', None)
+            hub.update_info('sampler_seed', seed)
             return
         if self.stage_iter > self.burn_in and self._stage_files is not None:
             self._stage_files.mend(self.stage)
-        sampler = self.dataloader.sampler
         if not hasattr(sampler, 'skipped'):
             print_log(
                 f'{type(sampler).__name__} cannot skip: reading '
@@ -207,7 +210,7 @@ class StagedTrainLoop(IterBasedTrainLoop):
             for _ in range(self._iter):
                 next(self.dataloader_iterator)
             return
-        sampler.seed = self.runner.seed
+        sampler.seed = hub.get_info('sampler_seed', self.runner.seed)
         self._restart_data()
 
     def _restart_data(self) -> None:
@@ -232,13 +235,25 @@ class StagedTrainLoop(IterBasedTrainLoop):
         if not hasattr(model, 'rectifiers'):
             return
         if self._stage_files is not None:
-            self._stage_files.begin(self.stage, self.initialise)
-            if self.restart_students and self.stage:
-                self._stage_files.restart_students()
-                for optimizer in all_optimizers(self.runner.optim_wrapper):
-                    optimizer.state.clear()
+            restarts = self.restart_students and self.stage > 0
+            prototypes = self.initialise and not restarts
+            self._stage_files.begin(self.stage, prototypes)
+            if restarts:
+                self._restart_students()
             self._restart_data()
         elif self.initialise:
+            run_stage_pass(model, self.dataloader.dataset)
+
+    def _restart_students(self) -> None:
+        """Let students, and what follows them, begin again."""
+        assert self._stage_files is not None
+        self._stage_files.restart_students()
+        for optimizer in all_optimizers(self.runner.optim_wrapper):
+            optimizer.zero_grad()
+            optimizer.state.clear()
+        if self.initialise:
+            # Prototypes are of the networks in use, not of those before.
+            model = unwrap(self.runner.model)
             run_stage_pass(model, self.dataloader.dataset)
 
     def _restart_schedule(self) -> None:
@@ -249,6 +264,10 @@ class StagedTrainLoop(IterBasedTrainLoop):
         for group in all_param_groups(self.runner.optim_wrapper):
             for name in [key for key in group if key.startswith('initial_')]:
                 group[name[len('initial_') :]] = group[name]
+            if 'initial_momentum' in group and 'betas' in group:
+                # What schedules of the momentum move in Adam.
+                first = group['initial_momentum']
+                group['betas'] = (first, *group['betas'][1:])
         self.runner.param_schedulers = self.runner.build_param_scheduler(
             with_default_end(config, self.iters_per_stage)
         )

@@ -52,6 +52,8 @@ class LearnersIoUMetric(BaseMetric):
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Count a batch for every learner."""
         self.deployed.process(data_batch, data_samples)
+        if self.deployed.format_only:
+            return
         for name, metric in self.others.items():
             key = prediction_key(name)
             own = []
@@ -85,6 +87,8 @@ class LearnersIoUMetric(BaseMetric):
             behind the prefix, if there is one.
         """
         scores = self.deployed.evaluate(size)
+        if self.deployed.format_only:
+            return scores
         for name, metric in self.others.items():
             print_log(f'{name}:', logger='current')
             for key, value in metric.evaluate(size).items():

@@ -94,15 +94,19 @@ class LearnersSegmentor(BaseSegmentor):
         return getattr(self, group)[int(index)]
 
     def train(self, mode: bool = True) -> 'LearnersSegmentor':
-        """Set the students' mode; teachers are in eval mode from the start.
+        """Set the students' mode; teachers are always in eval mode.
 
-        Walking through the modules of the teachers, twice as often as
-        through the students', would cost some milliseconds an iteration.
+        They are put into it where a run begins (``MutualEMAHook``) and where
+        a test does: walking through their modules in every iteration, too,
+        would cost some milliseconds.
         """
         self.training = mode
         for name, child in self.named_children():
             if name != 'teachers':
                 child.train(mode)
+        if not mode:
+            # Synchronising batch normalisation loses the mode of a layer.
+            self.teachers.eval()
         return self
 
     def predict_logits(
@@ -174,7 +178,9 @@ class LearnersSegmentor(BaseSegmentor):
         logits = self.predict_logits(self.predict_on, inputs, metas, known)
         others = {
             name: self._label_maps(
-                self.predict_logits(name, inputs, metas, known), data_samples
+                name,
+                self.predict_logits(name, inputs, metas, known),
+                data_samples,
             )
             for name in self.score
             if name != self.predict_on
@@ -188,13 +194,16 @@ class LearnersSegmentor(BaseSegmentor):
         return results
 
     def _label_maps(
-        self, logits: Tensor, data_samples: Optional[list[SegDataSample]]
+        self,
+        name: str,
+        logits: Tensor,
+        data_samples: Optional[list[SegDataSample]],
     ) -> list[PixelData]:
-        """Label maps at the original size."""
+        """Label maps at the original size, resized as the learner does."""
         blank = data_samples and [
             SegDataSample(metainfo=sample.metainfo) for sample in data_samples
         ]
-        results = self.postprocess_result(logits, blank)
+        results = self.learner(name).postprocess_result(logits, blank)
         return [result.pred_sem_seg for result in results]
 
     def extract_feat(self, inputs: Tensor) -> Any:

@@ -177,12 +177,6 @@ class MutualSemiSegmentor(LearnersSegmentor):
     ) -> tuple[Tensor, list[Target], Tensor]:
         """What student i learns from: mixed views, labels, valid pixels."""
         count = self.semi_train_cfg.strong_views
-        if count > len(inputs['strong']):
-            raise ValueError(
-                f'semi_train_cfg.strong_views={count}, but the pipeline '
-                f'makes {len(inputs["strong"])} strong view(s): set '
-                f'num_strong of WeakStrongViews to {count} or more'
-            )
         return joined_views(
             [
                 mixed_view(inputs, targets, i * count + number, number)
@@ -228,6 +222,14 @@ class MutualSemiSegmentor(LearnersSegmentor):
             raise RuntimeError(
                 'the teachers would never move: add '
                 "dict(type='MutualEMAHook') to custom_hooks"
+            )
+        count = self.semi_train_cfg.strong_views
+        made = len(inputs.get('strong', ()))
+        if 'strong' in inputs and count > made:
+            raise ValueError(
+                f'semi_train_cfg.strong_views={count}, but the pipeline '
+                f'makes {made} strong view(s): set num_strong of '
+                f'WeakStrongViews to {count} or more'
             )
         mixed = any(key.startswith('mix_') for key in inputs)
         if mixed and len(inputs['weak']) < 2:

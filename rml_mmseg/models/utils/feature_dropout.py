@@ -5,7 +5,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from .segmentor_forward import kept_statistics
+from .segmentor_forward import forward_logits, kept_statistics
 
 
 def drop_channels(features: Any, share: float) -> Any:
@@ -44,6 +44,6 @@ def dropped_forward(
     )
     try:
         with kept_statistics(segmentor, not statistics):
-            return segmentor._forward(images)
+            return forward_logits(segmentor, images)
     finally:
         handle.remove()

@@ -8,6 +8,8 @@ from torch import nn
 from .segmentor_forward import classifier_of, final_head
 
 IGNORE_INDEX = 255
+# Their logits need more than features, or are not their first output.
+REFUSED_HEADS = ('PointHead', 'PIDHead')
 
 
 def check_learners(students: Any) -> None:
@@ -18,8 +20,17 @@ def check_learners(students: Any) -> None:
 
     Raises:
         ValueError: If they differ in classes, have not one output a class
-            or more than 255 classes, or ignore another label than 255.
+            or more than 255 classes, ignore another label than 255, or have
+            a head that cannot learn from pseudo labels.
     """
+    for i, student in enumerate(students):
+        head = type(final_head(student)).__name__
+        if head in REFUSED_HEADS:
+            raise ValueError(
+                f'model.segmentors[{i}].decode_head is a {head}, which gives '
+                'no logits of unlabelled images in training; take another '
+                'head'
+            )
     for setting in ('num_classes', 'out_channels'):
         found = [getattr(student, setting) for student in students]
         if len(set(found)) > 1:

@@ -96,6 +96,7 @@ class PseudoLabeller:
     ) -> Iterator[tuple[Tensor, Weight]]:
         """Labels of every teacher, rectified where there are rectifiers."""
         count, valid = len(model.teachers), inputs['valid']
+        size = inputs['weak'].shape[-2:]
         seen = (self._soft_labels(model, i, inputs) for i in range(count))
         if self.cfg.ensemble_p0:
             own = list(seen)
@@ -103,6 +104,10 @@ class PseudoLabeller:
             seen = ((mean, logits, features) for _, logits, features in own)
         for i, (probs, logits, features) in enumerate(seen):
             labels = None
+            if model.record is not None:
+                teacher: nn.Module = model.teachers[i]
+                today = resize_logits(teacher, logits, size).softmax(1)
+                model.record.setdefault('predictions', []).append(today)
             if model.rectifiers and features is not None:
                 rectifier: Any = model.rectifiers[i]
                 labels = rectifier(probs, features)

@@ -33,6 +33,16 @@ def _leading(features: Any, count: int) -> Any:
     return type(features)(_leading(level, count) for level in features)
 
 
+def forward_logits(segmentor: Any, images: Tensor) -> Tensor:
+    """Unscaled logits (N, K, h, w) of a stock segmentor.
+
+    Of heads with several outputs, such as those of DANet and DDRNet, it is
+    the first: the one that they are tested by.
+    """
+    output = segmentor._forward(images)
+    return output if isinstance(output, Tensor) else output[0]
+
+
 def logits_of(
     segmentor: Any, images: Tensor, with_features: bool = False
 ) -> tuple[Tensor, Optional[Tensor]]:
@@ -50,13 +60,13 @@ def logits_of(
         tuple: Logits (N, K, h, w) and features (N, C, h, w) or None.
     """
     if not with_features:
-        return segmentor._forward(images), None
+        return forward_logits(segmentor, images), None
     caught: list[Tensor] = []
     handle = classifier_of(segmentor).register_forward_pre_hook(
         lambda module, args: caught.append(args[0])
     )
     try:
-        logits = segmentor._forward(images)
+        logits = forward_logits(segmentor, images)
     finally:
         handle.remove()
     return logits, caught[-1]
@@ -170,7 +180,7 @@ def student_forward(
     if not (joined and can_join(segmentor, labelled, unlabelled)):
         losses = segmentor.loss(labelled, samples)
         with kept_statistics(segmentor, not statistics):
-            return losses, segmentor._forward(unlabelled)
+            return losses, forward_logits(segmentor, unlabelled)
     count = len(labelled)
     features = segmentor.extract_feat(torch.cat([labelled, unlabelled]))
     logits = segmentor.decode_head.forward(features)

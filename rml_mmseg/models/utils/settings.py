@@ -78,8 +78,9 @@ class SemiTrainCfg:
             its labels (UniMatch), in [0, 1); 0 for no such loss.
         feature_weight: Weight of what is learnt there, beside that of the
             strong views.
-        ramp_up_iters: Iterations in which ``unsup_weight`` rises as
-            ``exp(-5 (1 - t)^2)`` (Tarvainen and Valpola, 2017).
+        ramp_up_iters: Iterations after the burn-in in which
+            ``unsup_weight`` rises as ``exp(-5 (1 - t)^2)`` (Tarvainen and
+            Valpola, 2017).
         joint_forward: Whether labelled and unlabelled images share one
             forward pass and so their batch statistics.
         unlabelled_statistics: Whether strong views move the running
@@ -208,7 +209,7 @@ class SemiTrainCfg:
             )
 
     def weight_at(self, iteration: int) -> float:
-        """Weight of the unlabelled images at an iteration, from 0."""
+        """Weight of the unlabelled images at an iteration after burn-in."""
         if iteration >= self.ramp_up_iters:
             return self.unsup_weight
         rest = 1 - iteration / self.ramp_up_iters

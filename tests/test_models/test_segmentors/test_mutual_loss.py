@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from mmengine.structures import PixelData
+from mmseg.models.decode_heads import FCNHead
 
 from tests.toys import sample_of, total, toy_batch, toy_mutual, toy_segmentor
 
@@ -447,6 +448,37 @@ def test_unlabelled_part_without_weight_may_have_no_labels():
     assert float(total(losses)) == pytest.approx(
         float(losses['students.0.decode.loss_ce'])
     )
+
+
+@pytest.mark.parametrize('rectifier', [None, True])
+def test_of_several_outputs_the_first_is_learnt_and_taught(rectifier):
+    """As of DANet and of DDRNet, whose heads are tested by it."""
+
+    class SeveralHead(FCNHead):
+        def forward(self, inputs):
+            logits = super().forward(inputs)
+            return logits, -logits
+
+        def loss_by_feat(self, seg_logits, batch_data_samples):
+            return super().loss_by_feat(seg_logits[0], batch_data_samples)
+
+    several = toy_segmentor()
+    several['decode_head']['type'] = SeveralHead
+    batch = toy_batch()
+    cfg = dict(feature_dropout=0.5)
+    expected, found = (
+        toy_mutual(
+            2, segmentors=kinds, rectifier=rectifier, semi_train_cfg=cfg
+        )
+        for kinds in ([toy_segmentor()] * 2, [several] * 2)
+    )
+    losses = []
+    for model in (expected, found):
+        torch.manual_seed(0)
+        losses.append(model.loss(*batch))
+    assert losses[0].keys() == losses[1].keys()
+    for name, value in losses[0].items():
+        torch.testing.assert_close(losses[1][name], value, msg=name)
 
 
 def test_auxiliary_heads_learn_from_labelled_images():

@@ -46,6 +46,23 @@ def _ensemble(model, **test_cfg):
     ]
 
 
+@torch.no_grad()
+def test_each_learner_is_resized_by_its_own_head():
+    segmentors = [toy_segmentor(kernel_size=3, stride=2) for _ in range(2)]
+    segmentors[1]['decode_head']['align_corners'] = True
+    names = ['teachers.0', 'teachers.1']
+
+    def predicted(deployed):
+        cfg = dict(predict_on=deployed, score=names)
+        model = toy_mutual(2, segmentors=segmentors, test_cfg=cfg).eval()
+        return model.predict(IMAGES, _samples((40, 60)))
+
+    for other, name in (names, names[::-1]):
+        for beside, alone in zip(predicted(other), predicted(name)):
+            found = beside.get(f'pred_{name.replace(".", "_")}').data
+            assert torch.equal(found, alone.pred_sem_seg.data)
+
+
 @pytest.mark.parametrize('test_cfg', [{}, SLIDE], ids=['whole', 'slide'])
 @pytest.mark.parametrize('name', NAMES[:-1])
 @torch.no_grad()

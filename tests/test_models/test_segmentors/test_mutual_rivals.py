@@ -111,8 +111,11 @@ def test_strong_views_have_masks_of_their_own(learners):
         )
 
 
-def test_two_views_of_one_are_refused():
+@pytest.mark.parametrize('burning_in', [False, True])
+def test_two_views_of_one_are_refused(burning_in):
     model = toy_mutual(1, semi_train_cfg=dict(strong_views=3))
+    # Before anything was learnt.
+    model.burning_in = burning_in
     with pytest.raises(
         ValueError, match='strong_views=3.*makes 2 .*num_strong'
     ):

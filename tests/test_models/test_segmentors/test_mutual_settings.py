@@ -8,6 +8,8 @@ from mmseg.registry import MODELS
 from rml_mmseg.models import MutualSemiSegmentor, PrototypeRectifier
 from tests.toys import total, toy_batch, toy_mutual, toy_segmentor
 
+PLAIN = dict(type='CrossEntropyLoss')
+
 
 def _changed(**head):
     segmentor = toy_segmentor()
@@ -41,6 +43,28 @@ def test_unknown_learner_is_an_error(field, name):
 def test_hint_names_the_learner_that_was_meant():
     with pytest.raises(ValueError, match="did you mean 'teachers.1'"):
         toy_mutual(2, test_cfg=dict(predict_on='teacher.1'))
+
+
+@pytest.mark.parametrize('head', ['PointHead', 'PIDHead'])
+def test_heads_without_logits_in_training_are_refused(head):
+    segmentor = toy_segmentor()
+    own = dict(
+        type=head,
+        in_channels=[4] if head == 'PointHead' else 4,
+        channels=4,
+        num_classes=3,
+    )
+    if head == 'PointHead':
+        own.update(in_index=[0])
+        segmentor.update(
+            type='CascadeEncoderDecoder',
+            num_stages=2,
+            decode_head=[segmentor['decode_head'], own],
+        )
+    else:
+        segmentor['decode_head'] = dict(own, loss_decode=[PLAIN] * 4)
+    with pytest.raises(ValueError, match=rf'segmentors\[0\].* is a {head}'):
+        toy_mutual(segmentors=[segmentor])
 
 
 def test_classes_must_agree():

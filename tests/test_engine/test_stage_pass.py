@@ -1,0 +1,122 @@
+"""What the teachers make of whole images when a stage begins."""
+
+import pytest
+import torch
+from mmengine.hooks import Hook
+
+from rml_mmseg.datasets.soft_labels import SoftLabelStore
+from rml_mmseg.engine.loops.stage_pass import run_stage_pass, without_padding
+from tests.toys import toy_model_cfg, toy_runner
+
+STAGED = dict(p0='stage')
+
+
+def _prototypes(model):
+    return [unit.prototypes.clone() for unit in model.rectifiers]
+
+
+def _computed_anew(runner):
+    """Prototypes that Eq. 10 gives for the teachers as they are."""
+    model = runner.model
+    kept = [
+        {key: value.clone() for key, value in unit.state_dict().items()}
+        for unit in model.rectifiers
+    ]
+    run_stage_pass(model, runner.train_dataloader.dataset)
+    found = _prototypes(model)
+    for unit, state in zip(model.rectifiers, kept):
+        unit.load_state_dict(state)
+    return found
+
+
+def test_labels_of_a_padded_image_lie_where_its_pixels_do(tmp_path):
+    def read(name, **preprocessor):
+        model = toy_model_cfg(semi_train_cfg=STAGED)
+        model['data_preprocessor'].update(preprocessor)
+        runner = toy_runner(tmp_path, model=model)
+        torch.manual_seed(0)
+        for parameter in runner.model.students.parameters():
+            torch.nn.init.normal_(parameter)
+        runner.model.sync_teachers()
+        store = SoftLabelStore(str(tmp_path / name))
+        dataset = runner.train_loop.dataloader.dataset
+        run_stage_pass(runner.model, dataset, store)
+        unlabelled = dataset.unlabelled
+        return [
+            store.read(unlabelled.get_data_info(i)['img_path'])
+            for i in range(len(unlabelled))
+        ]
+
+    # Pixels do not see each other, so padding changes no logit.
+    plain = read('plain')
+    padded = read('padded', test_cfg=dict(size_divisor=16))
+    for own, other in zip(plain, padded):
+        for a, b in zip(own, other):
+            assert a.shape == b.shape
+            torch.testing.assert_close(a, b, rtol=0, atol=0.2)
+
+
+@pytest.mark.parametrize('align_corners', [False, True])
+@pytest.mark.parametrize('top, left', [(0, 0), (2, 4)])
+def test_padding_is_cut_off_the_logits(align_corners, top, left):
+    """A plane over the image stays that plane over what is no padding."""
+    height, width, cells = 12, 16, (6, 8)
+    valid = torch.zeros(1, height, width, dtype=torch.bool)
+    valid[:, top : top + 6, left : left + 8] = True
+
+    def fractions(count):
+        steps = torch.arange(count)
+        if align_corners:
+            return steps / (count - 1)
+        return (steps + 0.5) / count
+
+    rows, columns = fractions(cells[0]), fractions(cells[1])
+    plane = 2 * height * rows[:, None] + width * columns
+    cut = without_padding(plane[None], valid, align_corners)
+    assert cut.shape == (1, 3, 4)
+    rows, columns = top + 6 * fractions(3), left + 8 * fractions(4)
+    expected = 2 * rows[:, None] + columns
+    torch.testing.assert_close(cut[0], expected)
+    whole = torch.ones_like(valid)
+    assert torch.equal(without_padding(plane[None], whole)[0], plane)
+
+
+def test_what_a_step_left_unfinished_is_no_part_of_the_prototypes(tmp_path):
+    runner = toy_runner(tmp_path)
+    runner.train()
+    expected = _computed_anew(runner)
+    labels = torch.zeros(1, 4, 4, dtype=torch.long)
+    for unit in runner.model.rectifiers:
+        unit.accumulate(torch.full((1, 4, 4, 4), 99.0), labels)
+    for ours, other in zip(_computed_anew(runner), expected):
+        assert torch.equal(ours, other)
+
+
+def test_restarted_students_have_prototypes_of_their_own(tmp_path):
+    class Compare(Hook):
+        priority = 'LOWEST'
+        seen = 0
+
+        def before_train_iter(self, runner, batch_idx, data_batch=None):
+            loop = runner.train_loop
+            if loop.stage_iter == 0:
+                self.seen += 1
+                anew = _computed_anew(runner)
+                for ours, other in zip(_prototypes(runner.model), anew):
+                    assert torch.equal(ours, other), loop.stage
+
+    compare = Compare()
+    runner = toy_runner(
+        tmp_path,
+        [compare],
+        model=toy_model_cfg(semi_train_cfg=STAGED),
+        train_cfg=dict(
+            type='StagedTrainLoop',
+            iters_per_stage=3,
+            stages=2,
+            val_interval=100,
+            restart_students=True,
+        ),
+    )
+    runner.train()
+    assert compare.seen == 2
