@@ -104,6 +104,11 @@ methods = dict(
         title='RML, two stages',
         config=f'{ladder}/rml_two-stage_camvid_1-8.py',
     ),
+    rml_four_stage=dict(
+        semi,
+        title='RML, four stages',
+        config=f'{ladder}/rml_four-stage_camvid_1-8.py',
+    ),
     fixmatch=dict(
         semi, title='FixMatch', config=f'{rivals}/fixmatch_camvid_1-8.py'
     ),

@@ -24,6 +24,7 @@ stems = dict(
     iml_noise='iml_noise_deeplabv2_vit',
     rml='rml_deeplabv2_vit',
     rml_two_stage='rml_two-stage_deeplabv2_vit',
+    rml_four_stage='rml_four-stage_deeplabv2_vit',
     fixmatch='fixmatch_deeplabv2',
     cutmix_seg='cutmix_seg_deeplabv2',
     cutmix_seg_hard='cutmix_seg_hard_deeplabv2',
