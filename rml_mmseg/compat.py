@@ -312,6 +312,38 @@ def name_mlflow_images() -> None:
     MLflowVisBackend.add_image = add_image
 
 
+def find_packages() -> None:
+    """Let mmengine find installed packages without `pkg_resources`.
+
+    It asks that part of setuptools, which releases from 82 on lack, where the
+    configs of `_base_ = 'mmseg::...'` are. Can be removed when mmengine asks
+    importlib.
+    """
+    if importlib.util.find_spec('pkg_resources') is not None:
+        return
+    utils: Any = importlib.import_module('mmengine.config.utils')
+    modules = {v: k for k, v in utils.MODULE2PACKAGE.items()}
+
+    def origin_of(package: str) -> str | None:
+        spec = importlib.util.find_spec(modules.get(package, package))
+        return None if spec is None else spec.origin
+
+    def is_installed(package: str) -> bool:
+        return origin_of(package) is not None
+
+    def get_installed_path(package: str) -> str:
+        origin = origin_of(package)
+        if origin is None:
+            raise ModuleNotFoundError(f'{package} is not installed')
+        return os.path.dirname(origin)
+
+    for name in ('utils.package_utils', 'utils', 'config.config', 'hub.hub'):
+        module: Any = importlib.import_module(f'mmengine.{name}')
+        for function in (is_installed, get_installed_path):
+            if hasattr(module, function.__name__):
+                setattr(module, function.__name__, function)
+
+
 def predict_padded_images() -> None:
     """Let mmseg predict images that are padded for the test.
 
@@ -380,6 +412,7 @@ def apply() -> None:
     check_versions()
     define_torchvision_schemas()
     stand_in_for_mmcv_ops()
+    find_packages()
     predict_padded_images()
     allow_checkpoint_types()
     keep_loading_safe()

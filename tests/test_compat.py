@@ -12,6 +12,7 @@ import mmseg
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import checkpoint, load_checkpoint, save_checkpoint
 from mmengine.visualization import MLflowVisBackend
@@ -296,6 +297,31 @@ class TestPredictPaddedImages:
     @pytest.mark.parametrize('version', ['1.2.2', '1.4.2'])
     def test_leaves_a_mended_release_alone(self, predict, version):
         assert predict(version, [self.PADDED]) == [(6, 8)]
+
+
+class TestFindPackages:
+    def test_stock_configs_are_found_without_pkg_resources(
+        self, monkeypatch, tmp_path
+    ):
+        for name in ('utils.package_utils', 'utils', 'config.config'):
+            module = importlib.import_module(f'mmengine.{name}')
+            for function in ('is_installed', 'get_installed_path'):
+                monkeypatch.setattr(module, function, None, raising=False)
+        monkeypatch.setattr(
+            importlib.util,
+            'find_spec',
+            lambda name, find=importlib.util.find_spec: (
+                None if name == 'pkg_resources' else find(name)
+            ),
+        )
+        compat.find_packages()
+        file = tmp_path / 'config.py'
+        stock = 'fcn/fcn_r50-d8_4xb2-40k_cityscapes-512x1024.py'
+        file.write_text(f"_base_ = 'mmseg::{stock}'")
+        assert Config.fromfile(file).model.decode_head.type == 'FCNHead'
+        file.write_text("_base_ = 'mmpose::x/x.py'")
+        with pytest.raises(ModuleNotFoundError, match='mmpose is not'):
+            Config.fromfile(file)
 
 
 class TestNameMlflowImages:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from mmengine.config import Config
 
@@ -12,6 +13,8 @@ from rml_mmseg.engine.command_line import (
     leave_group,
     load_config,
 )
+from rml_mmseg.engine.unwrap import unwrap
+from rml_mmseg.engine.whole_checkpoint import CheckpointError, check_weights
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -74,6 +77,8 @@ def draw_predictions(cfg: Config, args: argparse.Namespace) -> None:
             "config, for instance dict(type='SegVisualizationHook')"
         )
     hook.draw = True
+    # All images: by default it is one of 50.
+    hook.setdefault('interval', 1)
     if args.show:
         hook.show = True
         hook.wait_time = args.wait_time
@@ -126,7 +131,15 @@ def main() -> None:
     args = parse_args()
     cfg = load_config(args)
     apply_args(cfg, args)
-    build_runner(cfg, ('test_dataloader',)).test()
+    runner = build_runner(cfg, ('test_dataloader',))
+    if os.path.isfile(args.checkpoint):
+        try:
+            check_weights(args.checkpoint, unwrap(runner.model).state_dict())
+        except CheckpointError as error:
+            raise SystemExit(
+                f'error: {args.checkpoint} does not fit {args.config}: {error}'
+            ) from error
+    runner.test()
     leave_group()
 
 

@@ -68,11 +68,16 @@ def _check_names(cfg: Mapping[str, Any]) -> None:
         if key in KNOWN:
             continue
         close = difflib.get_close_matches(key, KNOWN, n=1, cutoff=0.85)
-        if close and close[0] not in cfg:
-            raise ValueError(
-                f'the config sets {key!r}, which nothing reads; did you mean '
-                f'{close[0]!r}?'
-            )
+        if not close:
+            continue
+        text = (
+            f'the config sets {key!r}, which nothing reads; did you mean '
+            f'{close[0]!r}?'
+        )
+        if close[0] not in cfg:
+            raise ValueError(text)
+        # It may be a variable of the config.
+        print_log(text, logger='current', level=logging.WARNING)
 
 
 def _check_loop(train_cfg: Mapping[str, Any]) -> None:

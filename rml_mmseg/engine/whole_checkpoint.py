@@ -89,6 +89,26 @@ def check_checkpoint(
     return iteration
 
 
+def check_weights(path: str, state: Mapping[str, torch.Tensor]) -> None:
+    """See to it that weights are not those of another model.
+
+    A test would leave out, with no more than a warning, what does not fit.
+
+    Args:
+        path (str): A checkpoint, or weights alone.
+        state (Mapping): State of the model; what is in one of the two only
+            is not looked at.
+
+    Raises:
+        CheckpointError: If a tensor has another shape, or the file is
+            damaged.
+    """
+    found = read_checkpoint(path)
+    found = found.get('state_dict', found)
+    shared = {name: found[name] for name in state if name in found}
+    _check_shapes(shared, state)
+
+
 def _check_model(
     found: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor]
 ) -> None:
@@ -98,7 +118,14 @@ def _check_model(
             f'it is of another model: {len(names)} tensors are in one of '
             f'the two only, such as {min(names)!r}'
         )
-    for name, tensor in wanted.items():
+    _check_shapes(found, wanted)
+
+
+def _check_shapes(
+    found: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor]
+) -> None:
+    for name in found:
+        tensor = wanted[name]
         if found[name].shape != tensor.shape:
             raise CheckpointError(
                 f'it is of another model: {name!r} has the shape '

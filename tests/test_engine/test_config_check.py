@@ -31,6 +31,18 @@ def test_a_good_config():
         check_config(config(custom_hooks=[dict(type=kind)]))
 
 
+def test_a_misspelt_setting_beside_the_right_one(monkeypatch):
+    """As `--cfg-options train_confg.x=1` makes it, or a config's variable."""
+    told = []
+    monkeypatch.setattr(
+        'rml_mmseg.engine.config_check.print_log',
+        lambda text, **_: told.append(text),
+    )
+    check_config(config(train_confg=dict(x=1)))
+    assert len(told) == 1
+    assert "sets 'train_confg'" in told[0] and "'train_cfg'?" in told[0]
+
+
 def test_a_scope_hides_no_fault():
     model = dict(toy_model_cfg(), type='mmseg.MutualSemiSegmentor')
     with pytest.raises(ValueError, match='MutualEMAHook'):

@@ -12,6 +12,7 @@ from rml_mmseg.engine.whole_checkpoint import (
     CheckpointError,
     candidates,
     check_checkpoint,
+    check_weights,
     newest_whole_checkpoint,
     read_checkpoint,
 )
@@ -42,6 +43,19 @@ class Hostile:
 
     def __reduce__(self):
         return open, (str(self.path), 'w')
+
+
+def test_weights_of_another_model(tmp_path):
+    path = str(write(tmp_path / 'a.pth'))
+    check_weights(path, STATE)
+    # What one has alone is left to the loader, which warns.
+    check_weights(path, dict(bias=torch.ones(3), more=torch.ones(1)))
+    with pytest.raises(CheckpointError, match=r"'bias' has the shape \(3,\)"):
+        check_weights(path, dict(STATE, bias=torch.ones(2)))
+    alone = tmp_path / 'alone.pth'
+    torch.save(STATE, alone)
+    with pytest.raises(CheckpointError, match='another model'):
+        check_weights(str(alone), dict(STATE, bias=torch.ones(2)))
 
 
 def test_whole(tmp_path):

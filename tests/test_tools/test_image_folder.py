@@ -205,6 +205,10 @@ class TestImageFolder:
         assert rml.train_cfg.burn_in_iters == 20
         assert rml.train_cfg.val_interval == 10
         assert rml.default_hooks.checkpoint.interval == 10
+        # Short runs have curves, too.
+        assert rml.default_hooks.logger.interval == 2
+        monitors = [h for h in rml.custom_hooks if 'Monitor' in h.type]
+        assert [hook.interval for hook in monitors] == [2]
         assert 'type' in rml.default_hooks.checkpoint
         assert rml.train_dataloader.batch_size == 3
         assert rml.train_dataloader.dataset.type == 'SemiSegDataset'

@@ -175,6 +175,7 @@ class TestTestArguments:
             'draw': True,
             'show': True,
             'wait_time': 0.5,
+            'interval': 1,
         }
         assert cfg.visualizer.save_dir == 'pictures'
 
@@ -230,6 +231,15 @@ def test_train_then_test(folder_with_data):
         '0.png',
         '1.png',
     ]
+
+    done = run(
+        *(sys.executable, TOOLS / 'test.py', 'config.py', checkpoint),
+        *('--cfg-options', 'model.decode_head.channels=8'),
+        cwd=folder,
+    )
+    assert done.returncode == 1
+    assert f'error: {checkpoint} does not fit config.py: ' in done.stderr
+    assert 'Iter(test)' not in done.stdout
 
 
 def test_missing_data_stops_with_one_error(folder):

@@ -17,12 +17,14 @@ def read_class_names(classes: Optional[str]) -> Optional[tuple[str, ...]]:
             one a line.
 
     Raises:
-        ValueError: If a name stands twice.
+        ValueError: If a name stands twice, or the file is missing.
     """
     if classes is None:
         return None
     path = Path(classes)
     is_file = path.is_file()
+    if not is_file and path.suffix in ('.txt', '.csv'):
+        raise ValueError(f'--classes: there is no file {classes}')
     text = path.read_text('utf-8') if is_file else classes
     parts = text.splitlines() if is_file else text.split(',')
     names = tuple(part.strip() for part in parts if part.strip())

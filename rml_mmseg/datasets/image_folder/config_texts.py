@@ -128,7 +128,7 @@ PARAMWISE = """    # Pretrained backbones and transformers bear no such rate.
 """
 MUTUAL = """custom_hooks = [
     dict(type='MutualEMAHook', momentum=0.99),
-    dict(type='PseudoLabelMonitorHook'),
+    dict(type='PseudoLabelMonitorHook', interval={often}),
     dict(type='SemiSegVisualizationHook', interval={interval}),
 """
 SCORED = """    dict(type='ImageScoresHook'),

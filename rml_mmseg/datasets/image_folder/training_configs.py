@@ -184,7 +184,7 @@ def config_texts(out: Path, plan: TrainingPlan) -> dict[str, str]:
         )
         + SEMI
         + _run_text(plan, mutual=True)
-        + MUTUAL.format(interval=_interval(plan))
+        + MUTUAL.format(interval=_interval(plan), often=_often(plan))
         + (SCORED if plan.has_val else ']\n')
     )
     return texts
@@ -209,6 +209,11 @@ def _interval(plan: TrainingPlan) -> int:
     return max(1, plan.iters // 4)
 
 
+def _often(plan: TrainingPlan) -> int:
+    """Iterations between two points of a curve."""
+    return max(1, min(50, plan.iters // 20))
+
+
 def _run_text(plan: TrainingPlan, mutual: bool) -> str:
     interval = _interval(plan)
     text = OPTIMISER.format(
@@ -222,7 +227,10 @@ def _run_text(plan: TrainingPlan, mutual: bool) -> str:
         *([f'    burn_in_iters={plan.iters // 2},'] if mutual else []),
         f'    val_interval={interval},',
         ')',
-        f'default_hooks = dict(checkpoint=dict(interval={interval}))',
+        'default_hooks = dict(',
+        f'    checkpoint=dict(interval={interval}),',
+        f'    logger=dict(interval={_often(plan)}),',
+        ')',
     )
     if plan.has_val:
         text += _lines(

@@ -89,8 +89,9 @@ class PrototypeRectifier(nn.Module):
             features, self.prototypes, self.temperature, self.initialised
         )
 
+    @torch.no_grad()
     def forward(self, probs: Tensor, features: Tensor) -> Tensor:
-        """Rectified labels (Eq. 6).
+        """Rectified labels (Eq. 6), through which nothing is learnt.
 
         Args:
             probs (Tensor): Soft pseudo labels (N, K, H, W).

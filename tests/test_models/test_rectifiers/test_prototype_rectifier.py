@@ -237,3 +237,15 @@ def test_two_processes_hold_the_prototypes_of_the_union(tmp_path):
         assert torch.equal(states[0][key], states[1][key])
         torch.testing.assert_close(states[0][key], value)
     assert states[0]['counts'].sum() > 60
+
+
+def test_labels_of_a_network_that_learns():
+    """As in any training loop, where probabilities have a gradient."""
+    unit = PrototypeRectifier(num_classes=3, channels=2, momentum=0.5)
+    features = torch.randn(1, 2, 4, 4, requires_grad=True)
+    weight = torch.randn(3, 2, requires_grad=True)
+    logits = torch.einsum('kc,nchw->nkhw', weight, features)
+    labels = unit(logits.softmax(1), features)
+    unit.update(features, logits.argmax(1))
+    assert torch.equal(labels, logits.argmax(1))
+    assert not labels.requires_grad and not unit.prototypes.requires_grad
