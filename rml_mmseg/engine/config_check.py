@@ -190,10 +190,14 @@ def _explain(error: TypeError) -> str | None:
     built = _class_that_was_built(error.__traceback__)
     if match is None or built is None:
         return None
+    owner = re.search(r'(\w+)\.__init__\(\) got', str(error))
+    if owner and owner[1] not in {base.__name__ for base in built.__mro__}:
+        # Of something that the class builds by itself, such as a DataLoader.
+        return None
     known = _settings_of(built)
     return (
         f'{built.__name__} has no setting {match[1]!r}'
-        f'{did_you_mean(match[1], known)} Known: {known}'
+        f'{did_you_mean(match[1], known) or "."} Known: {known}'
     )
 
 

@@ -1,5 +1,7 @@
 """A wrong config fails before a run begins, with the setting's name."""
 
+import sys
+
 import pytest
 from mmengine.config import Config
 from mmengine.registry import Registry
@@ -179,6 +181,29 @@ def test_what_a_class_hands_on_to_its_base_is_known():
         unknown_settings_explained(),
     ):
         registry.build(dict(type='Child', optimizer=None, powers=2))
+
+
+@pytest.mark.skipif(
+    sys.version_info < (3, 10), reason='errors name no class before 3.10'
+)
+def test_another_class_is_not_blamed():
+    """As of a loop that builds a DataLoader from a config."""
+    registry = Registry('loop')
+
+    class Loader:
+        def __init__(self, batch_size=1):
+            """What the loop builds."""
+
+    @registry.register_module()
+    class Loop:
+        def __init__(self, loader):
+            Loader(**loader)
+
+    with (
+        pytest.raises(TypeError, match="Loader.__init__.* 'batchsize'"),
+        unknown_settings_explained(),
+    ):
+        registry.build(dict(type='Loop', loader=dict(batchsize=2)))
 
 
 def test_other_errors_stay_as_they_are():

@@ -123,7 +123,7 @@ class SemiTrainCfg:
             if key not in known:
                 raise ValueError(
                     f'semi_train_cfg has no setting {key!r}'
-                    f'{did_you_mean(key, known)} Known: {known}'
+                    f'{did_you_mean(key, known) or "."} Known: {known}'
                 )
         self = cls(**cfg)
         self._check(learners)
