@@ -205,6 +205,7 @@ class TestImageFolder:
         assert rml.train_cfg.burn_in_iters == 20
         assert rml.train_cfg.val_interval == 10
         assert rml.default_hooks.checkpoint.interval == 10
+        assert rml.work_dir == './work_dirs/out/rml'
         # Short runs have curves, too.
         assert rml.default_hooks.logger.interval == 2
         monitors = [h for h in rml.custom_hooks if 'Monitor' in h.type]

@@ -158,7 +158,7 @@ def config_texts(out: Path, plan: TrainingPlan) -> dict[str, str]:
     texts = {
         'dataset_config.py': _dataset_text(plan),
         'supervised.py': _head(
-            'The supervised baseline', out, plan, networks.single
+            'The supervised baseline', out, 'supervised', networks.single
         )
         + _lines(
             'model = dict(',
@@ -174,7 +174,7 @@ def config_texts(out: Path, plan: TrainingPlan) -> dict[str, str]:
         for name in networks.names
     ]
     texts['rml.py'] = (
-        _head('Robust Mutual Learning', out, plan, networks.pair)
+        _head('Robust Mutual Learning', out, 'rml', networks.pair)
         + _lines(
             *segmentors,
             'model = dict(',
@@ -194,7 +194,7 @@ def _lines(*lines: str) -> str:
     return ''.join(f'{line}\n' for line in lines)
 
 
-def _head(title: str, out: Path, plan: TrainingPlan, model: str) -> str:
+def _head(title: str, out: Path, name: str, model: str) -> str:
     bases = (f'models/{model}.py', 'runtime/default.py')
     return _lines(
         f'# {title} on the data set of this folder.',
@@ -202,6 +202,8 @@ def _head(title: str, out: Path, plan: TrainingPlan, model: str) -> str:
         *(f'    {base_path(out, base)!r},' for base in bases),
         "    './dataset_config.py',",
         ']',
+        '# Of this data set alone: other ones have configs of the same name.',
+        f'work_dir = {f"./work_dirs/{out.resolve().name}/{name}"!r}',
     )
 
 
