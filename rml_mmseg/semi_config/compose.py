@@ -21,7 +21,6 @@ KEPT = (
     'visualizer',
     'log_processor',
     'log_level',
-    'default_hooks',
     'auto_scale_lr',
     'model_wrapper_cfg',
     'find_unused_parameters',
@@ -85,6 +84,7 @@ def compose(
         for key in KEPT
         if first.get(key) is not None
     }
+    config['default_hooks'] = _default_hooks(first)
     config['custom_imports'] = dict(
         imports=_imports(stocks), allow_failed_imports=False
     )
@@ -153,6 +153,15 @@ def _agree(stocks: Sequence[Config]) -> list[str]:
             'the schedules are of each'
         )
     return notes
+
+
+def _default_hooks(stock: Config) -> dict[str, Any]:
+    """A stock config's hooks, with checkpoints that outlive interruptions."""
+    hooks = copy.deepcopy(dict(stock.get('default_hooks') or {}))
+    if type_name(hooks.get('checkpoint')) == 'CheckpointHook':
+        hooks['checkpoint']['type'] = 'AtomicCheckpointHook'
+    hooks.setdefault('interruption', dict(type='InterruptionHook'))
+    return hooks
 
 
 def _imports(stocks: Sequence[Config]) -> list[str]:

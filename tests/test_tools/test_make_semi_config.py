@@ -112,6 +112,10 @@ def test_pspnet_and_segformer_train(cityscapes, tmp_path, call, capsys):
     assert (sgd.optimizer.type, sgd.optimizer.lr) == ('SGD', 0.01)
     assert adamw.paramwise_cfg.custom_keys.head.lr_mult == 10.0
     assert cfg.train_cfg.iters_per_stage == 40000
+    # What is saved survives an interruption, which saves.
+    assert cfg.default_hooks.checkpoint.type == 'AtomicCheckpointHook'
+    assert cfg.default_hooks.checkpoint.interval == 4000
+    assert cfg.default_hooks.interruption.type == 'InterruptionHook'
     # A warm-up of 1,500 in 160,000 iterations.
     assert cfg.param_scheduler['students.1'][0].end == 375
     assert cfg.model.segmentors[1].test_cfg.mode == 'slide'
