@@ -129,10 +129,19 @@ def without_padding(
     return sample_logits(logits, places, align_corners)
 
 
-def _stored(teacher: Any, logits: Tensor, valid: Tensor) -> Tensor:
-    """What is stored of a teacher's logits (1, K, h, w) of one image."""
-    corners = final_head(teacher).align_corners
-    return without_padding(logits[0], valid, corners)
+def _write(
+    store: SoftLabelStore,
+    path: str,
+    model: Any,
+    outputs: list[Tensor],
+    valid: Tensor,
+) -> None:
+    """Store the teachers' logits, each (1, K, h, w), of one image."""
+    labels = [
+        without_padding(logits[0], valid, final_head(teacher).align_corners)
+        for teacher, logits in zip(model.teachers, outputs)
+    ]
+    store.write(path, labels)
 
 
 @torch.no_grad()
@@ -175,9 +184,9 @@ def run_stage_pass(
                 model.rectifiers[i].accumulate(
                     features, feature_labels(logits, features, valid)
                 )
-            outputs.append(_stored(teacher, logits, valid))
+            outputs.append(logits)
         if store is not None and writes:
-            store.write(path, outputs)
+            _write(store, path, model, outputs, valid)
     for rectifier in model.rectifiers:
         rectifier.initialise()
     barrier()
@@ -212,11 +221,8 @@ def mend_store(
             read = readable_image(model, dataset, path, True)
             if read is not None:
                 images, valid = read
-                logits = [
-                    _stored(teacher, logits_of(teacher, images)[0], valid)
-                    for teacher in model.teachers
-                ]
-                store.write(path, logits)
+                outputs = [logits_of(t, images)[0] for t in model.teachers]
+                _write(store, path, model, outputs, valid)
         model.teachers.load_state_dict(today)
     barrier()
     return len(lacking)
