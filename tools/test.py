@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 
 from mmengine.config import Config
 
@@ -13,8 +12,7 @@ from rml_mmseg.engine.command_line import (
     leave_group,
     load_config,
 )
-from rml_mmseg.engine.unwrap import unwrap
-from rml_mmseg.engine.whole_checkpoint import CheckpointError, check_weights
+from rml_mmseg.engine.whole_checkpoint import CheckpointError
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -132,14 +130,12 @@ def main() -> None:
     cfg = load_config(args)
     apply_args(cfg, args)
     runner = build_runner(cfg, ('test_dataloader',))
-    if os.path.isfile(args.checkpoint):
-        try:
-            check_weights(args.checkpoint, unwrap(runner.model).state_dict())
-        except CheckpointError as error:
-            raise SystemExit(
-                f'error: {args.checkpoint} does not fit {args.config}: {error}'
-            ) from error
-    runner.test()
+    try:
+        runner.test()
+    except CheckpointError as error:
+        raise SystemExit(
+            f'error: {args.checkpoint} does not fit {args.config}: {error}'
+        ) from error
     leave_group()
 
 

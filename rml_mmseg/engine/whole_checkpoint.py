@@ -89,24 +89,21 @@ def check_checkpoint(
     return iteration
 
 
-def check_weights(path: str, state: Mapping[str, torch.Tensor]) -> None:
+def check_weights(
+    found: Mapping[str, Any], state: Mapping[str, torch.Tensor]
+) -> None:
     """See to it that weights are not those of another model.
 
-    A test would leave out, with no more than a warning, what does not fit.
-
     Args:
-        path (str): A checkpoint, or weights alone.
+        found (Mapping): A checkpoint, or weights alone.
         state (Mapping): State of the model; what is in one of the two only
             is not looked at.
 
     Raises:
-        CheckpointError: If a tensor has another shape, or the file is
-            damaged.
+        CheckpointError: If a tensor has another shape.
     """
-    found = read_checkpoint(path)
     found = found.get('state_dict', found)
-    shared = {name: found[name] for name in state if name in found}
-    _check_shapes(shared, state)
+    _check_shapes({k: found[k] for k in state if k in found}, state)
 
 
 def _check_model(

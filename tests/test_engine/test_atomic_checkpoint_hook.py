@@ -15,12 +15,13 @@ from rml_mmseg.engine.whole_checkpoint import CheckpointError
 from tests.toys import toy_runner, val_settings
 
 
-def runner_with(folder, resume=False, load_from=None, **checkpoint):
+def runner_with(
+    folder, resume=False, load_from=None, settings=None, **checkpoint
+):
     checkpoint = dict(
         type='AtomicCheckpointHook', by_epoch=False, interval=1, **checkpoint
     )
-    return toy_runner(
-        folder,
+    cfg = dict(
         default_hooks=dict(logger=None, timer=None, checkpoint=checkpoint),
         resume=resume,
         load_from=load_from,
@@ -30,6 +31,7 @@ def runner_with(folder, resume=False, load_from=None, **checkpoint):
             type='StagedTrainLoop', iters_per_stage=4, val_interval=2
         ),
     )
+    return toy_runner(folder, **cfg | (settings or {}))
 
 
 def names(folder):
@@ -186,3 +188,31 @@ def test_full_disk_names_it_and_leaves_the_one_before(tmp_path, monkeypatch):
         runner_with(tmp_path, max_keep_ckpts=1).train()
     assert names(tmp_path) == ['iter_2.pth']
     assert last(tmp_path) == 'iter_2.pth'
+
+
+def logged(folder):
+    return ''.join(p.read_text() for p in (folder / 'work').glob('*/*.log'))
+
+
+def test_a_resumed_run_names_what_was_changed(tmp_path):
+    runner_with(tmp_path).train()
+    runner_with(tmp_path, resume=True).train()
+    assert 'other settings' not in logged(tmp_path)
+    longer = dict(type='StagedTrainLoop', iters_per_stage=6, val_interval=3)
+    runner_with(tmp_path, True, settings=dict(train_cfg=longer)).train()
+    text = logged(tmp_path)
+    assert text.count('goes on with other settings than its checkpoint') == 1
+    assert 'train_cfg.iters_per_stage: 4 -> 6\n' in text
+    assert 'val_interval:' not in text
+
+
+def test_a_run_of_another_optimiser_is_not_resumed(tmp_path):
+    runner_with(tmp_path).train()
+    adam = dict(
+        constructor='MutualOptimWrapperConstructor',
+        optimizer=dict(type='AdamW', lr=0.1),
+    )
+    changed = runner_with(tmp_path, True, settings=dict(optim_wrapper=adam))
+    message = "another optimiser .*optimizer.type: 'SGD' -> 'AdamW'"
+    with pytest.raises(CheckpointError, match=message):
+        changed.train()

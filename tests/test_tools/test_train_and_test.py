@@ -50,7 +50,8 @@ train_cfg = dict(type='IterBasedTrainLoop', max_iters=2)
 test_cfg = dict(type='TestLoop')
 test_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
 default_hooks = dict(
-    checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=2),
+    checkpoint=dict(
+        type='AtomicCheckpointHook', by_epoch=False, interval=2),
     visualization=dict(type='SegVisualizationHook', interval=1))
 visualizer = dict(
     type='SegLocalVisualizer', vis_backends=[dict(type='LocalVisBackend')])

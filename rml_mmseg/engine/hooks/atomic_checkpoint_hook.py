@@ -7,18 +7,23 @@ from typing import Any, Optional
 
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import CheckpointHook
-from mmengine.runner import Runner
+from mmengine.runner import BaseLoop, Runner
 from mmseg.registry import HOOKS
 
 from rml_mmseg.datasets.whole_file import BACKEND, write_whole
 from rml_mmseg.models.utils.settings import check_choice
 
+from ..changed_settings import changed_settings, read_settings
 from ..unwrap import unwrap
 from ..whole_checkpoint import (
     CheckpointError,
     check_checkpoint,
+    check_weights,
     newest_whole_checkpoint,
 )
+
+# Of settings that changed, in a warning.
+MOST_LINES = 20
 
 
 @HOOKS.register_module()
@@ -29,14 +34,17 @@ class AtomicCheckpointHook(CheckpointHook):
     written beside and renamed, and an older one is removed only when the
     newer is in its place: at any instant, and on a full disk, a whole
     checkpoint is there. A run with ``resume=True`` goes on from the newest
-    one that is whole and of its model; others are named and passed over.
+    one that is whole and of its model; others are named and passed over, and
+    settings that are not those it was trained with are named. Weights of
+    another model are not tested.
 
     Args:
         kwargs: Arguments of ``CheckpointHook``.
 
     Raises:
         CheckpointError: If the checkpoint to resume from, or every one of
-            the work folder, is damaged or foreign.
+            the work folder, is damaged or foreign, if it is of another
+            optimiser, or if one to be tested is of another model.
         OSError: If one cannot be written; names the file and its disk.
         ValueError: If a setting is unknown, or ``save_best`` is none of the
             scores.
@@ -73,6 +81,35 @@ class AtomicCheckpointHook(CheckpointHook):
             runner.logger.info(
                 f'{self._folder(runner)!r} holds no checkpoint to resume '
                 'from: the run starts from its beginning'
+            )
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Compare what is loaded with what it is loaded into."""
+        if runner._resume:
+            self._compare_settings(runner, checkpoint['meta'])
+        elif not isinstance(runner._train_loop, BaseLoop):
+            # A test leaves out, with a warning, what does not fit.
+            check_weights(checkpoint, unwrap(runner.model).state_dict())
+
+    @staticmethod
+    def _compare_settings(runner: Runner, meta: dict) -> None:
+        before = read_settings(str(meta.get('cfg', '')))
+        if not before:
+            return
+        changes = changed_settings(before, runner.cfg)
+        lines = [f'{k}: {a!r} -> {b!r}' for k, (a, b) in changes.items()]
+        for name, line in zip(changes, lines):
+            if name.endswith('optimizer.type'):
+                raise CheckpointError(
+                    'the checkpoint to resume from is of another optimiser '
+                    f'({line}); load_from starts a new run with its weights'
+                )
+        if lines:
+            runner.logger.warning(
+                'the run goes on with other settings than its checkpoint was '
+                'trained with:\n'
+                + '\n'.join(lines[:MOST_LINES])
+                + ('\n...' if len(lines) > MOST_LINES else '')
             )
 
     def _choose(self, runner: Runner) -> Optional[str]:

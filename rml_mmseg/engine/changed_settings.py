@@ -1,0 +1,124 @@
+"""How a config differs from the one that a checkpoint was trained with."""
+
+import ast
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+# Parts of a config that say how a network is trained.
+PARTS = (
+    'model',
+    'custom_hooks',
+    'optim_wrapper',
+    'param_scheduler',
+    'randomness',
+    'train_cfg',
+    'train_dataloader',
+)
+# What is in them and changes nothing for a run that goes on.
+WITHOUT_EFFECT = (
+    'init_cfg',
+    'num_workers',
+    'persistent_workers',
+    'pin_memory',
+    'pretrained',
+    'prefetch_factor',
+    'test_cfg',
+    'val_begin',
+    'val_interval',
+)
+ABSENT = 'not set'
+
+
+def read_settings(text: str) -> dict[str, Any]:
+    """Read the text of a config without running it.
+
+    Args:
+        text (str): ``Config.pretty_text``, as a checkpoint holds it.
+
+    Returns:
+        dict: Its settings; those that are more than data are left out.
+    """
+    found = {}
+    try:
+        lines = ast.parse(text).body
+    except (SyntaxError, ValueError):
+        return {}
+    for line in lines:
+        if isinstance(line, ast.Assign) and isinstance(
+            line.targets[0], ast.Name
+        ):
+            try:
+                found[line.targets[0].id] = _value(line.value)
+            except (TypeError, ValueError):
+                continue
+    return found
+
+
+def _value(node: ast.expr) -> Any:
+    """What an expression of data and of ``dict(...)`` stands for."""
+    if isinstance(node, (ast.List, ast.Tuple)):
+        return [_value(item) for item in node.elts]
+    if isinstance(node, ast.Dict):
+        return {
+            ast.literal_eval(key): _value(value)
+            for key, value in zip(node.keys, node.values)
+            if key is not None
+        }
+    if (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == 'dict'
+    ):
+        # One argument where keys are no names: dict({0: 1.0}).
+        found: dict[Any, Any] = {}
+        for item in node.args:
+            found.update(_value(item))
+        return found | {k.arg: _value(k.value) for k in node.keywords}
+    return ast.literal_eval(node)
+
+
+def changed_settings(
+    before: Mapping[str, Any], now: Mapping[str, Any]
+) -> dict[str, tuple[Any, Any]]:
+    """Settings of the training that differ between two configs.
+
+    Args:
+        before (Mapping): Settings that a run began with.
+        now (Mapping): Settings that it goes on with.
+
+    Returns:
+        dict: Both values by the setting's name with dots, ``ABSENT`` for
+        one that is not there. What cannot matter, such as the number of
+        workers or the weights to start from, is left out.
+    """
+    first, second = (
+        dict(_flat({k: v for k, v in cfg.items() if k in PARTS}))
+        for cfg in (before, now)
+    )
+    return {
+        name: (first.get(name, ABSENT), second.get(name, ABSENT))
+        for name in sorted({*first, *second})
+        if first.get(name, ABSENT) != second.get(name, ABSENT)
+    }
+
+
+def _flat(value: Any, name: str = '') -> Iterator[tuple[str, Any]]:
+    items: Any
+    if isinstance(value, Mapping):
+        items = [(k, v) for k, v in value.items() if k not in WITHOUT_EFFECT]
+    elif isinstance(value, (list, tuple)) and any(
+        isinstance(item, Mapping) for item in value
+    ):
+        items = list(enumerate(value))
+    else:
+        yield name, _plain(value)
+        return
+    for key, part in items:
+        yield from _flat(part, f'{name}.{key}' if name else str(key))
+
+
+def _plain(value: Any) -> Any:
+    """Lists for tuples, since the text of a config does not matter."""
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
