@@ -57,6 +57,10 @@ images = {
     'train_cfg.burn_in_iters': burn_in,
 }
 semi = dict(splits=few, options=images)
+# Stages of a rival that takes as long as RML in two: an iteration of CPS takes
+# as long as one of RML, of one learner half of that.
+two_learners = {**images, 'train_cfg.stages': 2}
+one_learner = {**images, 'train_cfg.stages': 4}
 # Over which the gain of the others is given.
 baseline = 'supervised'
 ladder, rivals = 'configs/ablations', 'configs/rivals'
@@ -124,6 +128,18 @@ methods = dict(
         semi, title='ClassMix', config=f'{rivals}/classmix_camvid_1-8.py'
     ),
     cps=dict(semi, title='CPS', config=f'{rivals}/cps_camvid_1-8.py'),
+    classmix_as_long=dict(
+        title='ClassMix, as long in time as RML in two stages',
+        config=f'{rivals}/classmix_camvid_1-8.py',
+        splits=few,
+        options=one_learner,
+    ),
+    cps_as_long=dict(
+        title='CPS, as long in time as RML in two stages',
+        config=f'{rivals}/cps_camvid_1-8.py',
+        splits=few,
+        options=two_learners,
+    ),
     unimatch=dict(
         semi, title='UniMatch', config=f'{rivals}/unimatch_camvid_1-8.py'
     ),
