@@ -38,14 +38,15 @@ def suite(tmp_path):
     )
     folder = tmp_path / 'grid'
     folder.mkdir()
-    (folder / 'results.json').write_text(json.dumps(dict(rows=rows)))
+    results = dict(baseline='plain', rows=rows)
+    (folder / 'results.json').write_text(json.dumps(results))
     return folder
 
 
 def test_all_figures(suite, capsys):
     assert suite_figures.main([str(suite)]) == 0
     printed = capsys.readouterr().out.splitlines()
-    names = ['ladder', 'shares', 'pseudo_labels', 'coupling']
+    names = ['ladder', 'shares', 'gains', 'pseudo_labels', 'coupling']
     assert printed == [str(suite / f'grid_{name}.png') for name in names]
     for path in printed:
         with Image.open(path) as image:
@@ -61,6 +62,7 @@ def test_only_what_there_is_data_for(suite, tmp_path):
     arguments = ['--split', '1-4', '--checkpoint', 'best', '--format', 'svg']
     assert suite_figures.main([str(suite), '--out', str(out), *arguments]) == 0
     assert {path.name for path in out.iterdir()} == {
+        'grid_gains.svg',
         'grid_ladder.svg',
         'grid_shares.svg',
     }

@@ -1,8 +1,9 @@
 """Figures of the results that tools/benchmarks/suite.py wrote.
 
-Scores over the labelled share, scores of the methods on one split, and, for
-runs with PseudoLabelMonitorHook, the pseudo labels' mIoU (where it had the
-masks of the unlabelled images) and the coupling over the iterations::
+Scores over the labelled share, gains over the suite's baseline, scores of the
+methods on one split, and, for runs with PseudoLabelMonitorHook, the pseudo
+labels' mIoU (where it had the masks of the unlabelled images) and the coupling
+over the iterations::
 
     python tools/analysis_tools/suite_figures.py \
         work_dirs/suites/camvid_cpu --split 1-8 --out docs/figures
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from rml_mmseg.evaluation.suites import (
     plot_curves,
+    plot_gains,
     plot_ladder,
     plot_shares,
     save_figure,
@@ -36,7 +38,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--out', type=Path, help="folder of the figures; default: the suite's"
     )
     parser.add_argument(
-        '--split', help='of all figures but the first; default: the first one'
+        '--split',
+        help='of ladder, pseudo labels and coupling; default: the first one',
     )
     parser.add_argument(
         '--methods',
@@ -128,9 +131,8 @@ def draw(args: argparse.Namespace) -> list[Path]:
     Raises:
         ValueError: If there is no such split, method or seed.
     """
-    results = args.suite / 'results.json'
-    rows = json.loads(results.read_text('utf-8'))['rows']
-    rows = choose_seeds(choose_rows(rows, args.methods), args.seeds)
+    results = json.loads((args.suite / 'results.json').read_text('utf-8'))
+    rows = choose_seeds(choose_rows(results['rows'], args.methods), args.seeds)
     splits = list(dict.fromkeys(row['split'] for row in rows))
     split = splits[0] if args.split is None and splits else args.split
     if split not in splits:
@@ -140,6 +142,9 @@ def draw(args: argparse.Namespace) -> list[Path]:
     figures = {'ladder': plot_ladder(chosen, f'{best}scores')}
     if len(splits) > 1:
         figures['shares'] = plot_shares(rows, f'{best}summary')
+    compared = plot_gains(rows, results.get('baseline'), f'{best}scores')
+    if compared is not None:
+        figures['gains'] = compared
     titles = list(dict.fromkeys(row['title'] for row in rows))
     for name, curve, factor, label in (
         ('pseudo_labels', 'labels', 100.0, 'mIoU of the pseudo labels (%)'),

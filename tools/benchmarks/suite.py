@@ -180,7 +180,7 @@ def write_results(args: argparse.Namespace, suite: dict) -> str:
     ]
     baseline = suite['baseline']
     rows = collect_results(runs, baseline)
-    content = dict(suite=str(args.suite), rows=rows)
+    content = dict(suite=str(args.suite), baseline=baseline, rows=rows)
     title = baseline and suite['methods'][baseline]['title']
     table = to_markdown(args.suite.stem, rows, title)
     for name, text in (

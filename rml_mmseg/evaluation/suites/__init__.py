@@ -1,6 +1,12 @@
 """Suites: grids of runs whose scores end in one table."""
 
-from .figures import plot_curves, plot_ladder, plot_shares, save_figure
+from .figures import (
+    plot_curves,
+    plot_gains,
+    plot_ladder,
+    plot_shares,
+    save_figure,
+)
 from .job import Job, shown_command
 from .options import cfg_options
 from .plan import find_targets, load_suite, plan_runs, recorded_seeds
@@ -25,6 +31,7 @@ __all__ = [
     'last_iteration',
     'load_suite',
     'plot_curves',
+    'plot_gains',
     'plot_ladder',
     'plot_shares',
     'plan_runs',

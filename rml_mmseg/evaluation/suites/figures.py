@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .results import gains
 from .suite_run import METRIC
 
 if TYPE_CHECKING:
@@ -118,7 +119,53 @@ def plot_ladder(rows: Sequence[dict], scores: str = 'scores') -> Figure:
         for row in rows
     }
     found = {title: values for title, values in found.items() if values}
+    _dots(axes, found, '{:.1f}')
+    axes.set(xlabel=f'{METRIC} (%)')
+    return figure
+
+
+def plot_gains(
+    rows: Sequence[dict], baseline: str | None, scores: str = 'scores'
+) -> Figure | None:
+    """What each method has more than another one, seed by seed.
+
+    Args:
+        rows (Sequence[dict]): Rows of ``results.json``; a panel a split.
+        baseline (str, optional): Method that others are compared with.
+        scores (str): 'scores', the last checkpoint, or 'best_scores'.
+            Defaults to the last one.
+
+    Returns:
+        Figure | None: None where there is nothing to compare.
+    """
+    bases = {r['split']: r for r in rows if r['method'] == baseline}
+    others = [
+        r for r in rows if r['split'] in bases and r not in bases.values()
+    ]
+    found = {
+        (row['split'], row['title']): gains(row, bases[row['split']], scores)
+        for row in others
+    }
+    found = {key: values for key, values in found.items() if values}
+    splits = list(dict.fromkeys(split for split, _ in found))
+    if not splits:
+        return None
+    titles = list(dict.fromkeys(title for _, title in found))
+    figure, _ = _axes(len(splits))
+    for axes, split in zip(figure.axes, splits):
+        _dots(axes, {t: found.get((split, t), []) for t in titles}, '{:+.1f}')
+        axes.axvline(0, color='0.4', lw=1)
+        axes.set_title(split.replace('-', '/'), fontsize='medium')
+    title = next(iter(bases.values()))['title']
+    figure.supxlabel(f'{METRIC} over {title}, points', fontsize='medium')
+    return figure
+
+
+def _dots(axes: Axes, found: Mapping[str, Sequence[float]], text: str) -> None:
+    """A line a method: a dot a seed, the mean and its deviation."""
     for place, values in enumerate(found.values()):
+        if not values:
+            continue
         mean, std = statistics.fmean(values), 0.0
         if len(values) > 1:
             std = statistics.stdev(values)
@@ -128,7 +175,7 @@ def plot_ladder(rows: Sequence[dict], scores: str = 'scores') -> Figure:
             mean, place, xerr=std, fmt='o', capsize=3, color=_colour(0)
         )
         axes.annotate(
-            f'{mean:.1f}',
+            text.format(round(mean, 1) + 0.0),
             (mean, place),
             xytext=(0, 6),
             textcoords='offset points',
@@ -137,8 +184,6 @@ def plot_ladder(rows: Sequence[dict], scores: str = 'scores') -> Figure:
         )
     axes.set_yticks(range(len(found)), list(found))
     axes.set_ylim(len(found) - 0.5, -0.75)
-    axes.set(xlabel=f'{METRIC} (%)')
-    return figure
 
 
 def plot_curves(
@@ -187,14 +232,15 @@ def save_figure(figure: Figure, path: Path) -> None:
         figure.savefig(path, dpi=150, metadata=metadata.get(path.suffix))
 
 
-def _axes() -> tuple[Figure, Axes]:
+def _axes(panels: int = 1) -> tuple[Figure, Any]:
+    """A figure and its axes, or the row of them that share one scale."""
     # Only where something is drawn: it takes long to import.
     import matplotlib
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(SETTINGS):
         figure = Figure(figsize=SIZE, layout='constrained')
-        return figure, figure.subplots()
+        return figure, figure.subplots(1, panels, sharey=True)
 
 
 def _legend(figure: Figure, axes: Axes) -> None:

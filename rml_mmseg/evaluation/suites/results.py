@@ -111,7 +111,7 @@ def sum_up(row: dict) -> None:
     }
 
 
-def gains(row: dict, baseline: dict) -> list[float]:
+def gains(row: dict, baseline: dict, scores: str = 'scores') -> list[float]:
     """What a method has more than another one, for every seed of both.
 
     The labels follow the seed, so that differences of two runs with the same
@@ -120,16 +120,17 @@ def gains(row: dict, baseline: dict) -> list[float]:
     Args:
         row (dict): Row of :func:`collect_results`.
         baseline (dict): That of the other method on the same split.
+        scores (str): 'scores', of the last checkpoints, or 'best_scores'.
+            Defaults to the last ones.
 
     Returns:
-        list[float]: Differences in the mIoU of the last checkpoints, in the
-        order of the row's runs.
+        list[float]: Differences in mIoU, in the order of the row's runs.
     """
     own, other = (
         {
-            record['seed']: record['scores'][METRIC]
+            record['seed']: record[scores][METRIC]
             for record in each['runs']
-            if record['status'] == 'finished' and 'scores' in record
+            if record['status'] == 'finished' and scores in record
         }
         for each in (row, baseline)
     )

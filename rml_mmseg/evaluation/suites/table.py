@@ -139,7 +139,9 @@ def _mean(
 ) -> str:
     if summary is None:
         return '–'
-    text = f'{summary["mean"] * scale:{sign}.{digits}f}'
+    # Plus nothing, since -0.0 has a sign.
+    mean = round(summary['mean'] * scale, digits) + 0.0
+    text = f'{mean:{sign}.{digits}f}'
     if summary['std'] is not None and not (digits == 0 and not summary['std']):
         text += f' ± {summary["std"] * scale:.{digits}f}'
     return text

@@ -2,6 +2,7 @@ import pytest
 
 from rml_mmseg.evaluation.suites.figures import (
     plot_curves,
+    plot_gains,
     plot_ladder,
     plot_shares,
     save_figure,
@@ -23,13 +24,14 @@ def row(method, split, *scores, best=None):
         best_summary={} if best is None else {'mIoU': best},
         runs=[
             dict(
+                seed=seed,
                 status='finished',
                 scores={'mIoU': score},
                 best_scores={'mIoU': score + 1},
             )
-            for score in scores
+            for seed, score in enumerate(scores)
         ]
-        + [dict(status=None)],
+        + [dict(seed=9, status=None)],
     )
 
 
@@ -121,3 +123,37 @@ def test_the_same_figure_gives_the_same_file(tmp_path, suffix):
         save_figure(plot_ladder([row('$a_b', '', 40.0)]), path)
     assert files[0].read_bytes() == files[1].read_bytes()
     assert len(files[0].read_bytes()) > 1000
+
+
+def test_gains_are_of_the_same_seed():
+    rows = [
+        row('base', '1-8', 40.0, 44.0),
+        row('base', '1-4', 46.0),
+        row('base', 'full'),
+        row('a', '1-8', 42.0, 45.0),
+        row('b', '1-8', 39.0),
+        row('b', '1-4', 47.0, 50.0),
+        row('a', 'full', 50.0),
+    ]
+    figure = plot_gains(rows, 'base')
+    assert [axes.get_title() for axes in figure.axes] == ['1/8', '1/4']
+    names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert names == ['A', 'B']
+    eighth, quarter = (
+        {
+            tuple(line.get_xdata()): set(line.get_ydata())
+            for line in axes.lines
+            if line.get_marker() == 'o' and line.get_mfc() == 'none'
+        }
+        for axes in figure.axes
+    )
+    assert eighth == {(2.0, 1.0): {0}, (-1.0,): {1}}
+    assert quarter == {(1.0,): {1}}
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert texts == ['+1.5', '-1.0']
+
+
+def test_no_gains_without_a_baseline():
+    rows = [row('a', '1-8', 42.0)]
+    assert plot_gains(rows, None) is None
+    assert plot_gains(rows, 'a') is None
