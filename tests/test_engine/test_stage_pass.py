@@ -120,3 +120,56 @@ def test_restarted_students_have_prototypes_of_their_own(tmp_path):
     )
     runner.train()
     assert compare.seen == 2
+
+
+class OfOneSize(torch.nn.Module):
+    """A backbone that reads images of 8 x 10 pixels alone."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x):
+        assert x.shape[-2:] == (8, 10), 'no such size'
+        return self.inner(x)
+
+
+def runner_of_one_size(folder, **test_cfg):
+    model = toy_model_cfg(semi_train_cfg=STAGED)
+    model['test_cfg'] = dict(model.get('test_cfg') or {}, **test_cfg)
+    runner = toy_runner(
+        folder,
+        model=model,
+        train_cfg=dict(
+            type='StagedTrainLoop', iters_per_stage=3, burn_in_iters=2
+        ),
+    )
+    dataset = runner.train_loop.dataloader.dataset
+    # Larger than crops, as whole images are.
+    load = dataset.load_image
+
+    def larger(path):
+        item = load(path)
+        item['inputs'] = item['inputs'].repeat(1, 2, 2)
+        return item
+
+    dataset.load_image = larger
+    for network in (*runner.model.students, *runner.model.teachers):
+        network.backbone = OfOneSize(network.backbone)
+    runner.model.sync_teachers()
+    return runner
+
+
+def test_what_teachers_cannot_read_is_told_before_the_burn_in(tmp_path):
+    runner = runner_of_one_size(tmp_path)
+    with pytest.raises(AssertionError, match='no such size'):
+        runner.train()
+    assert runner.iter == 0
+
+
+def test_teachers_that_are_tested_in_windows_read_in_windows(tmp_path):
+    runner = runner_of_one_size(
+        tmp_path, mode='slide', crop_size=(8, 10), stride=(6, 7)
+    )
+    runner.train()
+    assert runner.iter == 3

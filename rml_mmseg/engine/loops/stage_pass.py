@@ -11,11 +11,8 @@ from torch import Tensor
 from rml_mmseg.datasets import SemiSegDataset
 from rml_mmseg.datasets.soft_labels import SoftLabelStore
 from rml_mmseg.models.utils.pseudo_labels import sample_logits
-from rml_mmseg.models.utils.segmentor_forward import (
-    feature_labels,
-    final_head,
-    logits_of,
-)
+from rml_mmseg.models.utils.segmentor_forward import final_head
+from rml_mmseg.models.utils.window_forward import whole_logits
 
 
 def image_paths(
@@ -154,8 +151,9 @@ def run_stage_pass(
 
     A prototype is the mean feature of all pixels, over all labelled and
     unlabelled images, that the learner's teacher puts into the class
-    (Eq. 10 of RML), added up over all ranks. Soft labels that the store
-    holds already are not written again.
+    (Eq. 10 of RML), added up over all ranks. A teacher that is tested in
+    windows reads images in these; pixels of several count several times.
+    Soft labels that the store holds already are not written again.
 
     Args:
         model (MutualSemiSegmentor): Unwrapped model.
@@ -177,19 +175,37 @@ def run_stage_pass(
         if read is None:
             continue
         images, valid = read
-        outputs = []
-        for i, teacher in enumerate(model.teachers):
-            logits, features = logits_of(teacher, images, prototypes)
-            if features is not None:
-                model.rectifiers[i].accumulate(
-                    features, feature_labels(logits, features, valid)
-                )
-            outputs.append(logits)
+        outputs = [
+            whole_logits(
+                teacher,
+                images,
+                valid,
+                model.rectifiers[i].accumulate if prototypes else None,
+            )
+            for i, teacher in enumerate(model.teachers)
+        ]
         if store is not None and writes:
             _write(store, path, model, outputs, valid)
     for rectifier in model.rectifiers:
         rectifier.initialise()
     barrier()
+
+
+@torch.no_grad()
+def try_stage_pass(model: Any, dataset: SemiSegDataset) -> None:
+    """Let the teachers read one image and forget it.
+
+    What they cannot read then stops a run before its burn-in, not after.
+
+    Args:
+        model (MutualSemiSegmentor): Unwrapped model.
+        dataset (SemiSegDataset): The training set.
+    """
+    for path, unlabelled in image_paths(dataset)[:1]:
+        read = readable_image(model, dataset, path, unlabelled)
+        if read is not None:
+            for teacher in model.teachers:
+                whole_logits(teacher, *read)
 
 
 @torch.no_grad()
@@ -221,7 +237,9 @@ def mend_store(
             read = readable_image(model, dataset, path, True)
             if read is not None:
                 images, valid = read
-                outputs = [logits_of(t, images)[0] for t in model.teachers]
+                outputs = [
+                    whole_logits(t, images, valid) for t in model.teachers
+                ]
                 _write(store, path, model, outputs, valid)
         model.teachers.load_state_dict(today)
     barrier()

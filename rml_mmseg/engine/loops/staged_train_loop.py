@@ -21,7 +21,7 @@ from rml_mmseg.datasets.seeding import derive_seed
 from ..config_check import check_schedules, sharded_message
 from ..unwrap import unwrap
 from .stage_files import StageFiles
-from .stage_pass import run_stage_pass
+from .stage_pass import run_stage_pass, try_stage_pass
 
 
 @LOOPS.register_module()
@@ -228,6 +228,10 @@ class StagedTrainLoop(IterBasedTrainLoop):
             logger='current',
         )
         self._restart_schedule()
+        model = unwrap(self.runner.model)
+        prototypes = self.initialise and len(getattr(model, 'rectifiers', ()))
+        if self.burn_in and (prototypes or self._stage_files is not None):
+            try_stage_pass(model, self.dataloader.dataset)
 
     def _begin_labels(self) -> None:
         """Let the teachers read all images before they teach."""
