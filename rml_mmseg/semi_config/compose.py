@@ -8,10 +8,10 @@ from mmengine.config import Config
 
 from rml_mmseg.models.utils.settings import ENSEMBLE
 
-from .data import SemiData, single_dataset
+from .data import SemiData, pipeline_of
 from .pipelines import image_pipeline, unlabelled_pipeline
 from .schedules import student_optimizer, student_schedule
-from .stock import classes_of, heads_of, normalisation, type_name
+from .stock import classes_of, normalisation, set_classes, type_name
 
 PACKAGE = 'rml_mmseg'
 LONG_RUN = 20000
@@ -84,7 +84,9 @@ def compose(
         for key in KEPT
         if first.get(key) is not None
     }
-    config['default_hooks'] = _default_hooks(first)
+    # A shorter training is saved and scored as often at least.
+    tenth = max(plan.iters // 10, 1)
+    config['default_hooks'] = _default_hooks(first, tenth)
     config['custom_imports'] = dict(
         imports=_imports(stocks), allow_failed_imports=False
     )
@@ -120,7 +122,7 @@ def compose(
         stages=plan.stages,
         iters_per_stage=plan.iters,
         burn_in_iters=plan.burn_in,
-        val_interval=min(interval, plan.iters),
+        val_interval=min(interval, tenth),
     )
     config['custom_hooks'] = [
         *copy.deepcopy(first.get('custom_hooks') or []),
@@ -155,11 +157,13 @@ def _agree(stocks: Sequence[Config]) -> list[str]:
     return notes
 
 
-def _default_hooks(stock: Config) -> dict[str, Any]:
+def _default_hooks(stock: Config, interval: int) -> dict[str, Any]:
     """A stock config's hooks, with checkpoints that outlive interruptions."""
     hooks = copy.deepcopy(dict(stock.get('default_hooks') or {}))
     if type_name(hooks.get('checkpoint')) == 'CheckpointHook':
-        hooks['checkpoint']['type'] = 'AtomicCheckpointHook'
+        saves = hooks['checkpoint']
+        saves['type'] = 'AtomicCheckpointHook'
+        saves['interval'] = min(saves.get('interval', interval), interval)
     hooks.setdefault('interruption', dict(type='InterruptionHook'))
     return hooks
 
@@ -178,13 +182,7 @@ def _segmentor(
 ) -> dict[str, Any]:
     segmentor = copy.deepcopy(dict(stock.model))
     segmentor.pop('data_preprocessor', None)
-    for head in heads_of(segmentor):
-        had = head.get('num_classes', classes)
-        if had != classes:
-            head['num_classes'] = classes
-            note = f'heads predict {classes} classes in place of {had}'
-            if note not in notes:
-                notes.append(note)
+    notes += [n for n in set_classes(segmentor, classes) if n not in notes]
     return segmentor
 
 
@@ -201,11 +199,11 @@ def _loader(
             pipeline=unlabelled_pipeline(train, plan.learners),
         ),
     )
-    tests = data.val
-    if tests is None and stock.get('val_dataloader'):
-        tests = single_dataset(stock, 'val_dataloader')
-    if tests is not None:
-        dataset['image_pipeline'] = image_pipeline(tests['pipeline'])
+    if data.val is not None:
+        dataset['image_pipeline'] = image_pipeline(data.val['pipeline'])
+    elif stock.get('val_dataloader'):
+        tests = pipeline_of(stock, 'val_dataloader')
+        dataset['image_pipeline'] = image_pipeline(tests)
     if loader.get('batch_size', 1) == 1:
         dataset['k'] = 2
         notes.append(

@@ -33,27 +33,37 @@ class SemiData(NamedTuple):
     names: Optional[list[str]] = None
 
 
-def single_dataset(cfg: Config, loader: str) -> dict[str, Any]:
-    """The data set of a loader, out of its repetition.
+def plain_datasets(cfg: Config, loader: str) -> list[dict[str, Any]]:
+    """The data sets of a loader, out of repetition and concatenation.
 
     Args:
         cfg (Config): A stock config.
         loader (str): Such as ``'train_dataloader'``.
 
     Raises:
-        ValueError: If there are several data sets or mixed images.
+        ValueError: If images are mixed.
     """
-    dataset = copy.deepcopy(cfg[loader].dataset)
-    while type_name(dataset) == 'RepeatDataset':
-        dataset = dataset.dataset
-    if type_name(dataset) in ('ConcatDataset', 'MultiImageMixDataset'):
+    return _plain(copy.deepcopy(cfg[loader].dataset), loader)
+
+
+def _plain(dataset: Any, loader: str) -> list[dict[str, Any]]:
+    kind = type_name(dataset)
+    if kind == 'RepeatDataset':
+        return _plain(dataset['dataset'], loader)
+    if kind == 'ConcatDataset':
+        parts = [_plain(part, loader) for part in dataset['datasets']]
+        return [dict(item) for part in parts for item in part]
+    if kind == 'MultiImageMixDataset':
         raise ValueError(
-            f'{loader}.dataset is a {type_name(dataset)}, but one plain data '
-            'set is needed: take a stock config with one (the list of '
-            'labelled images may name images of all folders below '
-            'data_root), or give the data by --dataset'
+            f'{loader}.dataset is a MultiImageMixDataset: give a stock config '
+            'whose data sets load one image at a time'
         )
-    return dict(dataset)
+    return [dict(dataset)]
+
+
+def pipeline_of(cfg: Config, loader: str) -> list[dict[str, Any]]:
+    """The pipeline of a loader's data set, of several the first one's."""
+    return list(plain_datasets(cfg, loader)[0]['pipeline'])
 
 
 def data_of_lists(
@@ -75,7 +85,8 @@ def data_of_lists(
 
     Raises:
         FileNotFoundError: If the list, an image or a mask is missing.
-        ValueError: If no unlabelled image is left.
+        ValueError: If no unlabelled image is left, or the stock config has
+            several sets of labelled images.
     """
     init_default_scope(cfg.get('default_scope') or 'mmseg')
     if not labelled_list.is_file():
@@ -85,7 +96,14 @@ def data_of_lists(
             if cfg.get(f'{loader}_dataloader'):
                 part = cfg[f'{loader}_dataloader'].dataset
                 _set_root(part, str(data_root.resolve()))
-    labelled = single_dataset(cfg, 'train_dataloader')
+    labelled, *others = plain_datasets(cfg, 'train_dataloader')
+    if others:
+        raise ValueError(
+            'train_dataloader.dataset is a ConcatDataset, and --labelled '
+            'lists the images of one: take a stock config with one data set '
+            '(the list may name images of all folders below data_root), or '
+            'give the data by --dataset'
+        )
     labelled['ann_file'] = str(labelled_list.resolve())
     taken = set()
     for info in _listed(labelled):
@@ -124,9 +142,13 @@ def data_of_lists(
 
 
 def _set_root(dataset: Any, root: str) -> None:
-    while 'dataset' in dataset:
-        dataset = dataset['dataset']
-    dataset['data_root'] = root
+    if 'dataset' in dataset:
+        _set_root(dataset['dataset'], root)
+    elif 'datasets' in dataset:
+        for part in dataset['datasets']:
+            _set_root(part, root)
+    else:
+        dataset['data_root'] = root
 
 
 def _listed(dataset: dict[str, Any]) -> list[dict]:
@@ -139,7 +161,11 @@ def _listed(dataset: dict[str, Any]) -> list[dict]:
 def _val_images(cfg: Config) -> set[str]:
     """Images for validation, as far as they are there."""
     try:
-        infos = _listed(single_dataset(cfg, 'val_dataloader'))
+        infos = [
+            info
+            for dataset in plain_datasets(cfg, 'val_dataloader')
+            for info in _listed(dataset)
+        ]
     except (AttributeError, KeyError, OSError, AssertionError):
         return set()
     return {os.path.realpath(info['img_path']) for info in infos}
@@ -165,15 +191,13 @@ def data_of_config(cfg: Config, dataset_config: Path) -> SemiData:
                 f'--dataset: {dataset_config} has no {key}; give the '
                 'dataset_config.py that image_folder.py writes'
             )
-    train = without_zero_label(single_dataset(cfg, 'train_dataloader')[PIPE])
+    train = without_zero_label(pipeline_of(cfg, 'train_dataloader'))
     labelled = dict(own.labelled_dataset, pipeline=train)
-    unlabelled = {k: v for k, v in own.unlabelled_dataset.items() if k != PIPE}
+    unlabelled = dict(own.unlabelled_dataset)
+    unlabelled.pop('pipeline', None)
     labelled.pop(KEY, None)
     val = None
     if 'val_dataloader' in own:
-        test = single_dataset(cfg, 'val_dataloader')[PIPE]
-        val = dict(own.val_dataset, pipeline=without_zero_label(test))
+        test = without_zero_label(pipeline_of(cfg, 'val_dataloader'))
+        val = dict(own.val_dataset, pipeline=test)
     return SemiData(labelled, unlabelled, val, own.num_classes)
-
-
-PIPE = 'pipeline'

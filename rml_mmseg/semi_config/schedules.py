@@ -5,6 +5,9 @@ from typing import Any
 
 from mmengine.config import Config
 
+LENGTHS = ('T_max', 'milestones', 'periods', 'step_size', 'total_steps')
+"""Settings of schedulers in iterations, beside their begin and end."""
+
 
 def student_optimizer(cfg: Config) -> dict[str, Any]:
     """The stock ``optim_wrapper`` as an entry for a student.
@@ -35,5 +38,15 @@ def student_schedule(cfg: Config, iters: int) -> list[dict[str, Any]]:
         end = scheduler.pop('end', length)
         if end < length:
             scheduler['end'] = max(begin + 1, round(end * iters / length))
+        for key in LENGTHS:
+            if scheduler.get(key) is not None:
+                scheduler[key] = _stretched(scheduler[key], iters / length)
         schedulers.append(scheduler)
     return schedulers
+
+
+def _stretched(value: Any, factor: float) -> Any:
+    """Iterations, one number or several, by a factor."""
+    if isinstance(value, (list, tuple)):
+        return [_stretched(item, factor) for item in value]
+    return max(1, round(value * factor))

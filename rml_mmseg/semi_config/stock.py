@@ -29,7 +29,8 @@ def load_stock(name: str) -> Config:
 
     Raises:
         FileNotFoundError: If there is no such config; names near ones.
-        ValueError: If it trains no segmentor by iterations.
+        ValueError: If it trains no segmentor by iterations, or needs a
+            package that is not installed.
     """
     path = Path(name)
     if not path.is_file():
@@ -42,7 +43,12 @@ def load_stock(name: str) -> Config:
                 f'{stock_folder()}; near names there: {near}'
             )
         path = shipped[wanted]
-    cfg = Config.fromfile(path)
+    try:
+        cfg = Config.fromfile(path)
+    except ImportError as error:
+        raise ValueError(
+            f'{path} imports what is not installed: {error.__cause__ or error}'
+        ) from error
     check_stock(cfg, str(path))
     return cfg
 
@@ -65,6 +71,12 @@ def check_stock(cfg: Config, name: str) -> None:
         raise ValueError(
             f'{name}: model.type={model.get("type")!r} is no single '
             'segmentor with a decode_head'
+        )
+    missing = missing_packages(model)
+    if missing:
+        raise ValueError(
+            f'{name}: the model is made of parts of {", ".join(missing)}, '
+            'which is not installed'
         )
     loop = cfg.train_cfg
     if type_name(loop) == 'EpochBasedTrainLoop' or loop.get('by_epoch'):
@@ -91,18 +103,66 @@ def type_name(node: Any) -> str:
     return name.removeprefix('mmseg.')
 
 
-def heads_of(segmentor: Any) -> Iterator[Any]:
-    """Configs of all heads of a segmentor."""
-    for key in HEADS:
-        heads = segmentor.get(key) or ()
-        yield from heads if isinstance(heads, (list, tuple)) else (heads,)
+def missing_packages(model: Any) -> set[str]:
+    """Packages that a model's types name by a scope, and that are not there.
+
+    Args:
+        model (dict): Config of a segmentor.
+    """
+    found: set[str] = set()
+    for node in _dicts(model):
+        kind = node.get('type')
+        scope = kind.split('.')[0] if isinstance(kind, str) else ''
+        if scope != kind and find_spec(scope or 'mmseg') is None:
+            found.add(scope)
+    return found
 
 
 def classes_of(segmentor: Any) -> int:
-    """Number of classes K of a segmentor's last head."""
+    """Number of classes K of a segmentor's last head, 0 where none says."""
     heads = segmentor['decode_head']
     last = heads[-1] if isinstance(heads, (list, tuple)) else heads
-    return int(last.get('num_classes', 0))
+    numbers = (node.get('num_classes') for node in _dicts(last))
+    return next((int(number) for number in numbers if number), 0)
+
+
+def set_classes(segmentor: Any, count: int) -> list[str]:
+    """Let the heads of a segmentor predict other classes, in place.
+
+    Heads of another number than the last one's, such as those of edges,
+    stay as they are. Weights of classes that are no more go.
+
+    Args:
+        segmentor (dict): Config of a segmentor.
+        count (int): Number of classes K.
+
+    Returns:
+        list[str]: What was changed.
+    """
+    had = classes_of(segmentor)
+    if had == count:
+        return []
+    notes = [f'heads predict {count} classes in place of {had}']
+    for node in [n for key in HEADS for n in _dicts(segmentor.get(key))]:
+        if node.get('num_classes') == had:
+            node['num_classes'] = count
+        weights = node.get('class_weight')
+        if isinstance(weights, (list, tuple)) and len(weights) == had:
+            del node['class_weight']
+            note = f'class_weight of {had} classes is left out'
+            notes += [] if note in notes else [note]
+    return notes
+
+
+def _dicts(node: Any) -> Iterator[Any]:
+    """All dicts of a part of a config, the outer ones first."""
+    if isinstance(node, dict):
+        yield node
+        for value in node.values():
+            yield from _dicts(value)
+    elif isinstance(node, (list, tuple)):
+        for value in node:
+            yield from _dicts(value)
 
 
 def normalisation(cfg: Config) -> dict[str, Any]:

@@ -22,6 +22,18 @@ def test_schedule_is_stretched():
     assert cfg.param_scheduler[1].end == 1600
 
 
+def test_lengths_within_a_scheduler_are_stretched():
+    cfg = stock(
+        dict(type='MultiStepLR', milestones=[800, 1200], by_epoch=False),
+        dict(type='CosineAnnealingLR', T_max=1600, by_epoch=False),
+        dict(type='StepLR', step_size=1, by_epoch=False),
+    )
+    steps, cosine, step = student_schedule(cfg, 400)
+    assert steps['milestones'] == [200, 300]
+    assert cosine['T_max'] == 400
+    assert step['step_size'] == 1
+
+
 def test_no_scheduler_is_empty():
     cfg = stock(dict(type='LinearLR', begin=0, end=2, by_epoch=False))
     (scheduler,) = student_schedule(cfg, 8)
