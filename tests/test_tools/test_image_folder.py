@@ -285,6 +285,29 @@ class TestImageFolder:
             save(path, [[0, 255, 255, 0]] * 2)
         with pytest.raises(SystemExit, match='black-and-white.*object,255'):
             call(image_folder, *arguments)
+        with pytest.raises(SystemExit, match='black-and-white.*object,255'):
+            call(image_folder, *arguments, '--classes', 'ground,house')
+
+    def test_what_lies_among_the_images_and_is_none(self, tmp_path, call):
+        arguments = self._source(tmp_path)
+        masks = tmp_path / 'images/masks'
+        (tmp_path / 'masks').rename(masks)
+        for place in ('.ipynb_checkpoints/x.png', 'city/._0.png'):
+            save(tmp_path / 'images' / place, [[0]])
+        call(image_folder, *arguments[:2], '--masks', masks)
+        names = {
+            name
+            for part in ('labelled', 'unlabelled', 'val')
+            for name in self._list(tmp_path, part)
+        }
+        assert all(name.startswith('city/') for name in names)
+        assert 'city/._0' not in names
+
+    def test_a_name_with_two_suffixes_is_refused(self, tmp_path, call):
+        arguments = self._source(tmp_path)
+        save(tmp_path / 'images/city/x.jpg.png', photo(2, 4))
+        with pytest.raises(SystemExit, match='x.jpg.png ends in two suffixes'):
+            call(image_folder, *arguments)
 
     def test_settings_that_cannot_work(self, tmp_path, call):
         arguments = self._source(tmp_path)
@@ -296,7 +319,9 @@ class TestImageFolder:
             with pytest.raises(SystemExit, match=message):
                 call(image_folder, *arguments, *extra)
         (tmp_path / 'empty').mkdir()
-        with pytest.raises(SystemExit, match='no image has an annotation'):
+        with pytest.raises(
+            SystemExit, match='no image has a mask of its name'
+        ):
             call(
                 image_folder, *arguments[:2], '--masks', tmp_path / 'empty'
             )  # fmt: skip

@@ -275,7 +275,8 @@ def run(args: argparse.Namespace) -> None:
         raise FileExistsError(
             f'{args.out} is not empty; choose another folder'
         )
-    images = find_images(args.images, _mask_ending(args))
+    apart = [args.out] if args.masks is None else [args.out, args.masks]
+    images = find_images(args.images, _mask_ending(args), apart)
     classes = read_class_names(args.classes)
     annotations = open_annotations(args, images, classes)
     names = agreed_names(classes, annotations.classes)
@@ -297,9 +298,8 @@ def run(args: argparse.Namespace) -> None:
         items, annotations, names and len(names), args.skip_bad
     )
     splits = divide(args, items, reports)
-    if names is None:
-        found = [r.pixels for r in reports.values() if r.pixels is not None]
-        names = names_of_ids(np.sum(found, axis=0))
+    found = [r.pixels for r in reports.values() if r.pixels is not None]
+    names = names_of_ids(np.sum(found, axis=0), names)
     report = statistics(splits, reports, names)
     print(*statistics_lines(report), sep='\n')
 

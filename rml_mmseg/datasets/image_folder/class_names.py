@@ -56,17 +56,23 @@ def agreed_names(
     )
 
 
-def names_of_ids(pixels: np.ndarray) -> tuple[str, ...]:
+def names_of_ids(
+    pixels: np.ndarray, given: Optional[tuple[str, ...]] = None
+) -> tuple[str, ...]:
     """Names for the ids that the masks hold.
 
     Args:
         pixels (np.ndarray): Pixels of each id, (256,).
+        given (tuple[str], optional): Names of all classes, where they are
+            known. Some may be in no mask.
 
     Raises:
-        ValueError: If there are fewer than two classes, or gaps.
+        ValueError: If there are fewer than two classes, or gaps between
+            ids without names.
     """
     ids = [i for i in np.flatnonzero(pixels).tolist() if i != IGNORED]
-    if len(ids) < 2 or ids != list(range(len(ids))):
+    gaps = given is None and ids != list(range(len(ids)))
+    if len(ids) < 2 or gaps:
         raise ValueError(
             f'the masks hold the ids {ids} beside {IGNORED} for '
             'ignored, but 0, 1, ... without gaps are needed. Name all '
@@ -74,7 +80,7 @@ def names_of_ids(pixels: np.ndarray) -> tuple[str, ...]:
             'masks or other values give a --colour-table, such as '
             'name,r,g,b / background,0,0,0 / object,255,255,255'
         )
-    return tuple(f'class_{index}' for index in ids)
+    return given or tuple(f'class_{index}' for index in ids)
 
 
 def usable_palette(

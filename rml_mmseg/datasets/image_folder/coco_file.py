@@ -44,11 +44,11 @@ class CocoFile:
     ) -> None:
         self.path = path
         self._coco = _load(path)
-        images = {
-            str(PurePosixPath(image['file_name']).with_suffix('')): number
-            for number, image in self._coco.imgs.items()
-            if self._coco.imgToAnns[number]
-        }
+        # Files that were merged may list an image several times.
+        images: dict[str, list[int]] = {}
+        for number, image in self._coco.imgs.items():
+            if self._coco.imgToAnns[number]:
+                images.setdefault(_name(image), []).append(number)
         self._images = {n: i for n, i in images.items() if n in names}
         if not self._images:
             raise ValueError(
@@ -88,12 +88,18 @@ class CocoFile:
             ValueError: If an annotation is wrong; names the file and the
                 annotation.
         """
-        number = self._images[name]
-        image = self._coco.imgs[number]
-        size = (image['height'], image['width'])
+        numbers = self._images[name]
+        images = [self._coco.imgs[number] for number in numbers]
+        size, *others = {(i['height'], i['width']) for i in images}
+        if others:
+            raise ValueError(
+                f'{self.path}: the images {numbers} are all {name!r}, but '
+                'differ in height or width'
+            )
         mask = np.full(size, self._ids['background'], np.uint8)
         drawn = [
             (self._drawn(annotation), annotation['category_id'])
+            for number in numbers
             for annotation in self._coco.imgToAnns[number]
         ]
         drawn.sort(key=lambda pair: -int(pair[0].sum()))
@@ -105,6 +111,9 @@ class CocoFile:
         try:
             if not annotation.get('segmentation'):
                 raise ValueError('no segmentation; a box alone is no mask')
+            parts = annotation['segmentation']
+            if isinstance(parts, list) and min(map(len, parts)) < 6:
+                raise ValueError('a polygon needs 3 points, x and y of each')
             return self._coco.annToMask(annotation).astype(bool)
         except Exception as error:
             # The library raises whatever its C code does.
@@ -116,6 +125,12 @@ class CocoFile:
     def ready(self, name: str) -> Optional[Path]:
         """None: every mask is drawn."""
         return None
+
+
+def _name(image: dict[str, Any]) -> str:
+    """Name of an image, with forward slashes and without suffix."""
+    path = PurePosixPath(image['file_name'].replace('\\', '/'))
+    return str(path.with_suffix(''))
 
 
 def _load(path: Path) -> Any:

@@ -25,12 +25,17 @@ class FolderItem(NamedTuple):
     annotated: bool
 
 
-def files_by_name(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
+def files_by_name(
+    folder: Path, suffixes: Sequence[str], apart: Sequence[Path] = ()
+) -> dict[str, Path]:
     """Files of a folder and its sub-folders, by name without suffix.
+
+    Hidden files and folders, whose names begin with a dot, do not count.
 
     Args:
         folder (Path): Where to look.
         suffixes (Sequence[str]): Suffixes that count, in lower case.
+        apart (Sequence[Path]): Folders inside that hold something else.
 
     Raises:
         FileNotFoundError: If the folder is missing.
@@ -38,11 +43,15 @@ def files_by_name(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
     """
     if not folder.is_dir():
         raise FileNotFoundError(f'{folder} is not a folder')
+    others = {place.resolve() for place in apart} - {folder.resolve()}
     files: dict[str, Path] = {}
     for path in sorted(folder.rglob('*')):
         if path.suffix.lower() not in suffixes or not path.is_file():
             continue
         relative = path.relative_to(folder)
+        hidden = any(part.startswith('.') for part in relative.parts)
+        if hidden or others & set(path.resolve().parents):
+            continue
         name = relative.with_name(path.stem).as_posix()
         if name in files:
             raise ValueError(
@@ -53,20 +62,23 @@ def files_by_name(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
     return files
 
 
-def find_images(folder: Path, mask_ending: str = '') -> dict[str, Path]:
+def find_images(
+    folder: Path, mask_ending: str = '', apart: Sequence[Path] = ()
+) -> dict[str, Path]:
     """Images of a folder by name, sorted.
 
     Args:
         folder (Path): Folder of images; sub-folders count.
         mask_ending (str): Names with this ending are masks beside their
             images. Defaults to '': all are images.
+        apart (Sequence[Path]): Sub-folders of something else, as of masks.
 
     Raises:
         FileNotFoundError: If the folder or all images are missing.
         ValueError: If names cannot be listed, or two files differ in their
             suffix only.
     """
-    found = files_by_name(folder, IMAGE_SUFFIXES)
+    found = files_by_name(folder, IMAGE_SUFFIXES, apart)
     if mask_ending:
         found = {
             name: path
@@ -82,6 +94,11 @@ def find_images(folder: Path, mask_ending: str = '') -> dict[str, Path]:
             raise ValueError(
                 f'{path}: a list file cannot hold a name that begins or ends '
                 'with a blank, or has a line break; rename the image'
+            )
+        if name.lower().endswith(IMAGE_SUFFIXES):
+            raise ValueError(
+                f'{path} ends in two suffixes, so that lists, which have '
+                'none, would name another file; rename the image'
             )
     return found
 

@@ -75,7 +75,7 @@ class LabelMeFolder:
         """
         path = self.files[name]
         data = _load(path)
-        size = (data['imageHeight'], data['imageWidth'])
+        size = (int(data['imageHeight']), int(data['imageWidth']))
         mask = np.full(size, self._ids['background'], np.uint8)
         for number, shape in enumerate(data['shapes'], start=1):
             try:
@@ -104,7 +104,8 @@ def _load(path: Path) -> dict[str, Any]:
             if int(data[side]) < 1:
                 raise ValueError(f'{side} is {data[side]}')
         for shape in data['shapes']:
-            shape['label']
+            if shape['label'] in (None, ''):
+                raise ValueError(f'a label is {shape["label"]!r}')
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f'{path} is not a file of LabelMe ({type(error).__name__}: '

@@ -50,6 +50,15 @@ class MaskFolder:
         }
         self.files = {n: path for n, path in found.items() if n in names}
         self.orphans = [str(p) for n, p in found.items() if n not in names]
+        if not self.files:
+            others = sum(path.is_file() for path in folder.rglob('*'))
+            raise ValueError(
+                f'{folder}: no image has a mask of its name'
+                f'{f" and {ending!r}" if ending else ""}, such as '
+                f'{min(names)}{ending}.png; of {others} files there '
+                f'{len(found)} could be masks ({", ".join(MASK_SUFFIXES)}). '
+                'Look at --masks and --mask-ending'
+            )
         self.classes: Optional[tuple[str, ...]] = None
         if table is not None:
             self.classes = table.class_names(ignore_index)

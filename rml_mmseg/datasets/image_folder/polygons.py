@@ -51,7 +51,10 @@ def polygon_classes(
             f'the annotations name the classes {names}, but two or more are '
             'needed; with --outside background what no polygon covers is one'
         )
-    unknown = [x for x in named if x not in names]
+    strange = [x for x in named if x not in names]
+    # However a label writes it, it is the background.
+    spellings = [x for x in strange if outside and x.lower() in BACKGROUND]
+    unknown = [x for x in strange if x not in spellings]
     if unknown:
         label = unknown[0]
         raise ValueError(
@@ -61,6 +64,7 @@ def polygon_classes(
         )
     ids = {label: IGNORED for label in labels if label not in named}
     ids.update((name, index) for index, name in enumerate(names))
+    ids.update((label, ids[str(outside)]) for label in spellings)
     ids[BACKGROUND[0]] = ids[outside] if outside and background else IGNORED
     return tuple(names), ids
 

@@ -94,3 +94,38 @@ def test_other_json_is_refused(tmp_path, text):
     path.write_text(text)
     with pytest.raises(ValueError, match=r'coco.json is not a file of COCO'):
         CocoFile(path, ['a'])
+
+
+def test_an_image_that_is_listed_twice(tmp_path):
+    images = [
+        dict(id=number, file_name=name, height=3, width=4)
+        for number, name in ((5, 'cam/1.jpg'), (7, 'cam\\1.jpg'))
+    ]
+    path = write(
+        tmp_path / 'coco.json',
+        dict(category_id=4, segmentation=polygon(0, 0, 1, 3)),
+        dict(category_id=2, segmentation=polygon(2, 0, 3, 3), image_id=7),
+        images=images,
+    )
+    found = CocoFile(path, ['cam/1'])
+    assert found.read('cam/1').tolist() == [[2, 0, 1, 0]] * 3
+    images[1]['height'] = 5
+    write(
+        path,
+        dict(category_id=4, segmentation=polygon(0, 0, 1, 3)),
+        dict(category_id=2, segmentation=polygon(2, 0, 3, 3), image_id=7),
+        images=images,
+    )
+    with pytest.raises(
+        ValueError, match=r'\[5, 7\] are all .*differ in height'
+    ):
+        CocoFile(path, ['cam/1']).read('cam/1')
+
+
+def test_a_polygon_of_two_points(tmp_path):
+    path = write(
+        tmp_path / 'coco.json',
+        dict(category_id=4, segmentation=[[0, 0, 1, 3]]),
+    )
+    with pytest.raises(ValueError, match='annotation 1 .*needs 3 points'):
+        CocoFile(path, ['cam/1']).read('cam/1')

@@ -116,3 +116,27 @@ def test_other_json_is_refused(tmp_path):
     (tmp_path / 'a.json').write_text('{"images": []}')
     with pytest.raises(ValueError, match=r'a.json is not a file of LabelMe'):
         LabelMeFolder(tmp_path, ['a'])
+
+
+def test_sizes_as_other_tools_write_them(tmp_path):
+    write(tmp_path, 'a', box('wall', [0, 0], [1, 1]), size=('4', 6.0))
+    assert LabelMeFolder(tmp_path, ['a']).read('a').shape == (4, 6)
+
+
+def test_a_shape_without_a_label(tmp_path):
+    write(tmp_path, 'a', box(None, [0, 0], [1, 1]))
+    with pytest.raises(ValueError, match='a label is None'):
+        LabelMeFolder(tmp_path, ['a'])
+
+
+def test_background_however_it_is_written(tmp_path):
+    ground, wall = (
+        box('Background', [0, 0], [5, 3]),
+        box('wall', [0, 0], [0, 0]),
+    )
+    write(tmp_path, 'a', wall, ground)
+    found = LabelMeFolder(tmp_path, ['a'], ('roof', 'wall'))
+    assert found.classes == ('background', 'roof', 'wall')
+    assert (found.read('a') == 0).all()
+    own = LabelMeFolder(tmp_path, ['a'])
+    assert own.classes == ('Background', 'wall')

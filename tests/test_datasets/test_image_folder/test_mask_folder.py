@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from PIL import Image
 
 from rml_mmseg.datasets.image_folder import MaskFolder
@@ -31,4 +32,21 @@ def test_grey_mask_is_ready(tmp_path):
     other = MaskFolder(tmp_path, ['a'], '_mask', ignore_index=5)
     assert other.ready('a') is None
     assert other.read('a').tolist() == [[0, 1, 255]]
-    assert MaskFolder(tmp_path, ['b'], '_mask').orphans == [str(path)]
+    assert MaskFolder(tmp_path, ['a_mask'], '').orphans == []
+
+
+def test_no_mask_of_an_image(tmp_path):
+    Image.new('L', (2, 2)).save(tmp_path / 'b.png')
+    Image.new('L', (2, 2)).save(tmp_path / 'a.jpg')
+    with pytest.raises(
+        ValueError, match=r'such as a_m\.png; of 2 files'
+    ) as no:
+        MaskFolder(tmp_path, ['a'], '_m')
+    assert "and '_m'" in str(no.value)
+    assert '0 could be masks (.png, .bmp' in str(no.value)
+
+
+def test_orphans(tmp_path):
+    for name in 'ab':
+        Image.new('L', (2, 2)).save(tmp_path / f'{name}.png')
+    assert MaskFolder(tmp_path, ['a']).orphans == [str(tmp_path / 'b.png')]
