@@ -15,7 +15,7 @@ from mmengine.dataset import BaseDataset
 from mmseg.datasets.transforms import LoadAnnotations
 from PIL import Image
 
-from .transforms.check_image import check_image_file
+from .transforms.check_image import check_image_file, lost_bits
 from .transforms.check_labels import CheckLabels
 
 ORIENTATION = 0x0112
@@ -126,6 +126,9 @@ class SetChecker:
         low, high = int(image.min()), int(image.max())
         if low == high:
             report.warnings.append(f'{path!r} is one colour, {low}')
+        lost = lost_bits(path, image)
+        if lost is not None:
+            report.warnings.append(lost)
         report.low, report.high = min(report.low, low), max(report.high, high)
         report.sizes.append(image.shape[:2])
         digest = hashlib.sha256(str(image.shape).encode() + image.tobytes())

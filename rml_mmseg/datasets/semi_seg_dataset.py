@@ -108,6 +108,7 @@ class SemiSegDataset:
             if self.labelled.data_list:
                 raise
             self._refuse_empty()
+        self._share_label_rules()
         self.unlabelled.full_init()
         self._check_sets()
         self._check_pipelines()
@@ -115,6 +116,14 @@ class SemiSegDataset:
             len(self.unlabelled), self.max_unreadable
         )
         self._fully_initialized = True
+
+    def _share_label_rules(self) -> None:
+        """Read masks for monitoring as the labelled set's are read."""
+        for key in ('label_map', 'reduce_zero_label'):
+            own = getattr(self.unlabelled, key, None)
+            setattr(
+                self.unlabelled, key, own or getattr(self.labelled, key, own)
+            )
 
     def _refuse_empty(self) -> NoReturn:
         raise ValueError(

@@ -132,6 +132,29 @@ def test_unlabelled_masks_are_loaded_only_where_asked_for(roots):
     assert _same(plain['inputs'], watched['inputs'])
 
 
+def test_monitoring_masks_are_read_as_those_of_the_labelled_set(roots):
+    labelled = dict(
+        labelled_cfg(roots[0]),
+        metainfo=dict(classes=('b', 'a'), palette=[[0] * 3, [9] * 3]),
+    )
+
+    @DATASETS.register_module(name='Three', force=True)
+    class Three(DATASETS.get('BaseSegDataset')):
+        METAINFO = dict(classes=('a', 'b', 'c'))
+
+    labelled['type'] = 'Three'
+    unlabelled = unlabelled_cfg(roots[1], masks=True)
+    found = SemiSegDataset(labelled, unlabelled)[Draw(0, (2,), 0)]
+    mask = found['unlabelled'][0]['data_samples'].gt_sem_seg.data[0]
+    classes = _pixels(roots[1], 2)[0] % 3
+    assert torch.equal(mask, torch.tensor([1, 0, 255])[classes.long()])
+
+    labelled = dict(labelled_cfg(roots[0]), reduce_zero_label=True)
+    found = SemiSegDataset(labelled, unlabelled)[Draw(0, (2,), 0)]
+    mask = found['unlabelled'][0]['data_samples'].gt_sem_seg.data[0]
+    assert torch.equal(mask, torch.tensor([255, 0, 1])[classes.long()])
+
+
 def test_monitoring_masks_change_no_random_number(roots):
     for seed in range(4):
         draw = Draw(1, (3,), seed)

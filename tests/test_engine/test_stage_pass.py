@@ -5,7 +5,11 @@ import torch
 from mmengine.hooks import Hook
 
 from rml_mmseg.datasets.soft_labels import SoftLabelStore
-from rml_mmseg.engine.loops.stage_pass import run_stage_pass, without_padding
+from rml_mmseg.engine.loops.stage_pass import (
+    image_paths,
+    run_stage_pass,
+    without_padding,
+)
 from tests.toys import toy_model_cfg, toy_runner
 
 STAGED = dict(p0='stage')
@@ -120,6 +124,17 @@ def test_restarted_students_have_prototypes_of_their_own(tmp_path):
     )
     runner.train()
     assert compare.seen == 2
+
+
+def test_an_image_of_both_sets_is_read_once(tmp_path):
+    runner = toy_runner(tmp_path)
+    dataset = runner.train_loop.dataloader.dataset
+    plain = image_paths(dataset)
+    assert len(plain) == len(dataset.labelled) + len(dataset.unlabelled)
+    dataset.labelled = dataset.unlabelled
+    dataset.allow_overlap = True
+    paths = image_paths(dataset)
+    assert paths == [(path, True) for path, alone in plain if alone]
 
 
 class OfOneSize(torch.nn.Module):

@@ -118,6 +118,9 @@ def test_what_should_be_looked_at(config, capsys, tiny_data):
     folder = tiny_data / 'img_dir/train'
     shutil.copy(folder / '04.png', folder / '05.png')
     cv2.imwrite(str(folder / '06.png'), np.full((48, 64, 3), 9, np.uint8))
+    dark = np.arange(48 * 64, dtype=np.uint16).reshape(48, 64)
+    dark[0, 0] = 4000
+    cv2.imwrite(str(folder / '07.png'), dark)
     turned = Image.open(folder / '02.png')
     exif = turned.getexif()
     exif[0x0112] = 3
@@ -133,6 +136,7 @@ def test_what_should_be_looked_at(config, capsys, tiny_data):
     for text in (
         '2 files are the same image',
         "06.png' is one colour, 9",
+        "07.png' holds values to 4000 (uint16), of which loading keeps eight",
         "02.png' is turned by its EXIF data",
         'class 3 tree is in no image',
     ):
@@ -152,3 +156,19 @@ def test_data_that_is_not_there(config, capsys, tiny_data):
     code, printed = run(config, capsys)
     assert code == 2
     assert str(tiny_data) in printed.err
+
+
+def test_sets_that_are_joined_or_repeated(config, tiny_data):
+    cfg = tool.Config.fromfile(config)
+    val = cfg.val_dataloader.dataset
+    cfg.val_dataloader.dataset = dict(
+        type='ConcatDataset',
+        datasets=[val, dict(type='RepeatDataset', times=3, dataset=val)],
+    )
+    cfg.test_dataloader.dataset = dict(
+        type='RepeatDataset', times=2, dataset=val
+    )
+    tool.init_default_scope('mmseg')
+    sizes = {name: len(part) for name, part, _ in tool.all_sets(cfg)}
+    assert list(sizes) == ['labelled', 'unlabelled', 'val 1', 'val 2', 'test']
+    assert sizes['val 1'] == sizes['val 2'] == sizes['test']

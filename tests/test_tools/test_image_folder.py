@@ -303,6 +303,17 @@ class TestImageFolder:
         assert all(name.startswith('city/') for name in names)
         assert 'city/._0' not in names
 
+    def test_images_of_which_loading_leaves_nothing(
+        self, tmp_path, call, capsys
+    ):
+        arguments = self._source(tmp_path)
+        dark = np.arange(8, dtype=np.uint16).reshape(2, 4) * 500
+        cv2.imwrite(str(tmp_path / 'images/city/0.png'), dark)
+        with pytest.raises(SystemExit, match='nothing was written'):
+            call(image_folder, *arguments)
+        told = capsys.readouterr().out
+        assert 'holds values to 3500 (uint16), of which' in told
+
     def test_a_name_with_two_suffixes_is_refused(self, tmp_path, call):
         arguments = self._source(tmp_path)
         save(tmp_path / 'images/city/x.jpg.png', photo(2, 4))

@@ -1,5 +1,7 @@
 """The table that the command prints."""
 
+import pytest
+
 from tests.versions import needs_flop_counter
 from tools.analysis_tools import learners_summary
 
@@ -28,3 +30,10 @@ def test_shape_and_options(call, capsys, tiny_config, tmp_path):
     told = capsys.readouterr().out
     assert 'One image of 64x96' in told
     assert 'trained by gradients, deployed' in told
+
+
+def test_what_is_no_model(call, tmp_path):
+    (tmp_path / 'data.py').write_text('num_classes = 2')
+    for name in ('data.py', 'gone.py'):
+        with pytest.raises(SystemExit, match=f'error: .*{name}: '):
+            call(learners_summary, tmp_path / name)

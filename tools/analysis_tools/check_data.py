@@ -13,6 +13,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config, DictAction
 from mmengine.dataset import BaseDataset
@@ -74,11 +75,21 @@ def all_sets(cfg: Config) -> Iterator[tuple[str, BaseDataset, bool]]:
             yield 'labelled', dataset.labelled, True
             yield 'unlabelled', dataset.unlabelled, False
             continue
-        while not isinstance(dataset, BaseDataset):
-            # Stock data sets that repeat or mix another one.
-            dataset = dataset.dataset
-        dataset.full_init()
-        yield loader, dataset, True
+        parts = list(plain_sets(dataset))
+        for number, part in enumerate(parts, start=1):
+            part.full_init()
+            several = f' {number}' if len(parts) > 1 else ''
+            yield loader + several, part, True
+
+
+def plain_sets(dataset: Any) -> Iterator[BaseDataset]:
+    """The data sets inside of one that repeats, mixes or joins them."""
+    if isinstance(dataset, BaseDataset):
+        yield dataset
+        return
+    parts = getattr(dataset, 'datasets', None) or [dataset.dataset]
+    for part in parts:
+        yield from plain_sets(part)
 
 
 def check(name: str, dataset: BaseDataset, masks: bool) -> SetReport:

@@ -80,12 +80,17 @@ def table(networks: list[NetworkSummary]) -> str:
 def main() -> None:
     """Run the tool."""
     args = parse_args()
-    cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(args.cfg_options or {})
-    init_default_scope(cfg.get('default_scope', 'mmseg'))
-    model = MODELS.build(cfg.model)
-    size = image_size(cfg, args.shape)
-    print(table(summarise_networks(model, size)))
+    try:
+        cfg = Config.fromfile(args.config)
+        cfg.merge_from_dict(args.cfg_options or {})
+        init_default_scope(cfg.get('default_scope', 'mmseg'))
+        model = MODELS.build(cfg.model)
+        size = image_size(cfg, args.shape)
+        networks = summarise_networks(model, size)
+    except Exception as error:
+        # Configs and networks fail in any way.
+        raise SystemExit(f'error: {args.config}: {error}') from error
+    print(table(networks))
     print(
         f'One image of {size[0]}x{size[1]}, without resizing of the logits. '
         'A multiplication and an addition are two operations.'

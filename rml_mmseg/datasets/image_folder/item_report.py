@@ -7,6 +7,7 @@ from typing import Optional
 import cv2
 import numpy as np
 
+from ..transforms.check_image import lost_bits
 from .annotations import IGNORED, Annotations
 from .folder_item import FolderItem
 
@@ -62,6 +63,9 @@ def inspect_item(
             f'{item.image} cannot be read as an image; replace it or take '
             'it out'
         )
+    lost = lost_bits(str(item.image), image)
+    if lost is not None:
+        return wrong(lost)
     size = image.shape[:2]
     digest = hashlib.sha256(data).hexdigest()
     if not item.annotated or annotations is None:

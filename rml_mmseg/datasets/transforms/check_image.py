@@ -1,13 +1,18 @@
 """A check of image files before they are decoded."""
 
 import os
+from typing import Optional
 
+import cv2
+import numpy as np
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 from PIL import Image, UnidentifiedImageError
 
 # 0.4 GB as an 8-bit colour image.
 MAX_PIXELS = 2**27
+# Values up to here have lost three bits of eight.
+DARK = 31
 END_OF_JPEG = b'\xff\xd9'
 
 
@@ -49,6 +54,31 @@ def _ends_as_jpeg(path: str) -> bool:
     with open(path, 'rb') as file:
         file.seek(-2, os.SEEK_END)
         return file.read() == END_OF_JPEG
+
+
+def lost_bits(path: str, image: np.ndarray) -> Optional[str]:
+    """What is lost of a nearly black image of more than eight bits.
+
+    Loading keeps the upper eight bits of each value, which of 12 bits in a
+    file of 16 are nearly nothing.
+
+    Args:
+        path (str): Local file.
+        image (np.ndarray): What was loaded of it, uint8.
+
+    Returns:
+        str | None: A message; None where nothing is amiss.
+    """
+    if image.max() > DARK:
+        return None
+    stored = cv2.imread(path, cv2.IMREAD_UNCHANGED)
+    if stored is None or stored.dtype == np.uint8:
+        return None
+    return (
+        f'{path!r} holds values to {stored.max()} ({stored.dtype}), of which '
+        f'loading keeps eight bits, 0 to {image.max()}: convert it to 8 bits '
+        'by the range of its values'
+    )
 
 
 @TRANSFORMS.register_module()

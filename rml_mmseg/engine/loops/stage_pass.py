@@ -1,5 +1,6 @@
 """What the teachers make of all images when a stage begins."""
 
+import os.path as osp
 from collections.abc import Iterator
 from typing import Any, Optional
 
@@ -25,15 +26,23 @@ def image_paths(
         labelled (bool): Whether the labelled ones are among them.
     """
     rank, world_size = get_dist_info()
-    parts = [(dataset.unlabelled, True)]
+    paths = [(path, True) for path in _paths(dataset.unlabelled)]
     if labelled:
-        parts.insert(0, (dataset.labelled, False))
-    paths = [
-        (part.get_data_info(i)['img_path'], unlabelled)
-        for part, unlabelled in parts
-        for i in range(len(part))
-    ]
+        # An image of both sets counts once.
+        both = {osp.realpath(p) for p, _ in paths if dataset.allow_overlap}
+        paths = [
+            *(
+                (path, False)
+                for path in _paths(dataset.labelled)
+                if osp.realpath(path) not in both
+            ),
+            *paths,
+        ]
     return paths[rank::world_size]
+
+
+def _paths(part: Any) -> list[str]:
+    return [part.get_data_info(i)['img_path'] for i in range(len(part))]
 
 
 def with_progress(paths: list, title: str) -> Iterator[Any]:

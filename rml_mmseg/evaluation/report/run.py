@@ -128,7 +128,11 @@ def read_run(folder: Path, name: Optional[str] = None) -> Run:
             run.test = _numbers(path) or run.test
     run.panels = _panels(folder)
     for path in sorted(folder.glob('*/image_scores.json')):
-        run.images = json.loads(path.read_text('utf-8'))
+        try:
+            run.images = json.loads(path.read_text('utf-8'))
+        except json.JSONDecodeError:
+            # Of a run that was stopped while it wrote.
+            continue
         run.images_folder = path.parent
     return run
 

@@ -129,6 +129,10 @@ def test_pictures_of_a_run(tmp_path):
     assert (image['name'], image['score']) == ('image.png', 25.0)
     assert image['worst'] == [('sky', 0.0), ('road', 50.0)]
     assert len(image['uris']) == 3
+    cut = folder / '20991231_000000/image_scores.json'
+    cut.parent.mkdir()
+    cut.write_text('[{"name"')
+    assert hard_images(read_run(folder))[0]['name'] == 'image.png'
     (tmp_path / 'image.png').unlink()
     assert len(hard_images(read_run(folder))[0]['uris']) == 2
 
