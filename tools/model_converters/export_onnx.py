@@ -69,8 +69,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--tolerance',
         type=float,
         default=1e-3,
-        help='largest difference of the logits to accept; default: '
-        '%(default)s',
+        help='largest difference of the logits to accept, as a share of the '
+        'largest logit where that is above 1; default: %(default)s',
     )
     parser.add_argument(
         '--cfg-options',
@@ -162,8 +162,8 @@ def write_graph(
 
 def compare(
     network: DeployedSegmentor, images: torch.Tensor, path: Path
-) -> tuple[float, float]:
-    """Largest difference of the logits, and share of other labels."""
+) -> tuple[float, float, float]:
+    """Largest difference of the logits, largest logit, other labels' share."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(
@@ -177,8 +177,9 @@ def compare(
             f'ONNX Runtime gives the shape {found.shape}, PyTorch '
             f'{expected.shape}'
         )
+    others = float((found.argmax(1) != expected.argmax(1)).mean())
     difference = float(np.abs(found - expected).max())
-    return difference, float((found.argmax(1) != expected.argmax(1)).mean())
+    return difference, float(np.abs(expected).max()), others
 
 
 def export(args: argparse.Namespace) -> list[str]:
@@ -198,13 +199,14 @@ def export(args: argparse.Namespace) -> list[str]:
         path = Path(folder) / 'model.onnx'
         with torch.no_grad():
             write_graph(network, images, path, origin)
-        difference, others = compare(network, images, path)
+        difference, largest, others = compare(network, images, path)
         # Also true where the difference is not a number.
-        if not difference <= args.tolerance:
+        if not difference <= args.tolerance * max(1.0, largest):
             raise ExportError(
                 f'logits of ONNX Runtime differ by {difference:.1e} from '
                 f'those of PyTorch, and {others:.2%} of the labels do; '
-                f'--tolerance is {args.tolerance:.1e}. Nothing was written'
+                f'the largest is {largest:.1e}, and --tolerance '
+                f'{args.tolerance:.1e} of that. Nothing was written'
             )
         os.replace(path, args.out)
     lines = [
