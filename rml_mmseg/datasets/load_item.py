@@ -5,6 +5,7 @@ from typing import Optional
 
 from mmengine.dataset import BaseDataset
 
+from .members import member_at
 from .soft_labels import SoftLabelStore
 
 
@@ -21,23 +22,50 @@ def is_inside(path: str, folder: str) -> bool:
     return osp.commonpath([base, path]) == base
 
 
+def check_files(dataset: BaseDataset, info: dict) -> None:
+    """Make sure that a labelled image and its mask are there.
+
+    Args:
+        dataset (BaseDataset): A stock data set.
+        info (dict): One of its entries.
+
+    Raises:
+        FileNotFoundError: If one is missing.
+        ValueError: If a list file leads out of the data set's folder.
+    """
+    for kind, key in (('image', 'img_path'), ('mask', 'seg_map_path')):
+        path, folder = info.get(key), dataset.data_prefix.get(key)
+        outside = path and folder and not is_inside(path, folder)
+        if dataset.ann_file and outside:
+            raise ValueError(
+                f'labelled.ann_file {dataset.ann_file!r}: {path!r} leaves '
+                f'the folder {folder!r}; give names inside of it'
+            )
+        if path is None or not is_file(path):
+            raise FileNotFoundError(
+                f'labelled image {info["img_path"]!r}: no {kind} {path!r}; '
+                'look at labelled.data_prefix, img_suffix and seg_map_suffix'
+            )
+
+
 def load_item(
     dataset: BaseDataset, index: int, soft_labels: Optional[str] = None
 ) -> dict:
     """One item of a stock dataset, or an error that names its file.
 
     Args:
-        dataset (BaseDataset): The dataset.
+        dataset (BaseDataset | ConcatDataset): The dataset.
         index (int): Which item.
         soft_labels (str, optional): Folder of soft pseudo labels to add.
 
     Raises:
         RuntimeError: If the pipeline fails or gives nothing.
     """
-    info = dataset.get_data_info(index)
+    member, number = member_at(dataset, index)
+    info = member.get_data_info(number)
     info['keep_places'] = soft_labels is not None
     try:
-        item = dataset.pipeline(info)
+        item = member.pipeline(info)
     except Exception as error:
         raise RuntimeError(
             f'cannot load {info.get("img_path")!r}: {error}'

@@ -2,14 +2,14 @@
 
 import os.path as osp
 from collections.abc import Sequence
-from typing import Any, NoReturn, Optional, Union
+from typing import Any, Optional, Union
 
 from mmcv.transforms import Compose, LoadImageFromFile
-from mmengine.dataset import BaseDataset
 from mmseg.datasets.transforms import LoadAnnotations, RandomCrop
 from mmseg.registry import DATASETS, TRANSFORMS
 
-from .load_item import is_file, is_inside, load_item
+from .load_item import check_files, load_item
+from .members import build_lazily, members
 from .one_buffer_dict import OneBufferDict
 from .samplers import Draw
 from .seeding import seeded
@@ -33,8 +33,10 @@ class SemiSegDataset:
     of the same number, counted around, without seeding.
 
     Args:
-        labelled (dict): Config of a stock mmseg dataset with masks.
-        unlabelled (dict): Config of an ``UnlabelledSegDataset``.
+        labelled (dict): Config of a stock mmseg dataset with masks, or of
+            a ``ConcatDataset`` of several.
+        unlabelled (dict): Config of an ``UnlabelledSegDataset``, or of a
+            ``ConcatDataset`` of several.
         k (int): Unlabelled images to a labelled one. Defaults to 1.
         image_pipeline (list[dict], optional): Loads an image as teachers
             see it when a stage begins: whole, at the scale of training.
@@ -75,19 +77,13 @@ class SemiSegDataset:
         self.image_pipeline = Compose(
             [TRANSFORMS.build(dict(step)) for step in image_pipeline]
         )
-        self.labelled: BaseDataset = DATASETS.build(
-            dict(labelled, lazy_init=True)
-        )
-        self.unlabelled: BaseDataset = DATASETS.build(
-            dict(unlabelled, lazy_init=True)
-        )
+        self.labelled = build_lazily(labelled)
+        self.unlabelled = build_lazily(unlabelled)
         for name in ('labelled', 'unlabelled'):
-            if not isinstance(getattr(self, name), BaseDataset):
-                raise TypeError(
-                    f'dataset.{name} must be a single data set, got '
-                    f'{type(getattr(self, name)).__name__}; put several '
-                    'folders into one list file, or under one folder'
-                )
+            try:
+                members(getattr(self, name))
+            except TypeError as error:
+                raise TypeError(f'dataset.{name} {error}') from error
         self._fully_initialized = False
         if not lazy_init:
             self.full_init()
@@ -101,13 +97,22 @@ class SemiSegDataset:
         """Find the images of both sets and check them."""
         if self._fully_initialized:
             return
-        try:
-            self.labelled.full_init()
-        except ValueError:
-            # Stock data sets cannot store an empty list.
-            if self.labelled.data_list:
-                raise
-            self._refuse_empty()
+        for part in members(self.labelled):
+            try:
+                part.full_init()
+                empty = not len(part)
+            except ValueError:
+                # Stock data sets cannot store an empty list.
+                if part.data_list:
+                    raise
+                empty = True
+            if empty:
+                raise ValueError(
+                    'the labelled set is empty: look at labelled.ann_file='
+                    f'{part.ann_file!r} and labelled.data_prefix='
+                    f'{part.data_prefix}'
+                )
+        self.labelled.full_init()
         self._share_label_rules()
         self.unlabelled.full_init()
         self._check_sets()
@@ -119,35 +124,18 @@ class SemiSegDataset:
 
     def _share_label_rules(self) -> None:
         """Read masks for monitoring as the labelled set's are read."""
-        for key in ('label_map', 'reduce_zero_label'):
-            own = getattr(self.unlabelled, key, None)
-            setattr(
-                self.unlabelled, key, own or getattr(self.labelled, key, own)
-            )
-
-    def _refuse_empty(self) -> NoReturn:
-        raise ValueError(
-            'the labelled set is empty: look at labelled.ann_file='
-            f'{self.labelled.ann_file!r} and labelled.data_prefix='
-            f'{self.labelled.data_prefix}'
-        )
+        labelled = members(self.labelled)[0]
+        for part in members(self.unlabelled):
+            for key in ('label_map', 'reduce_zero_label'):
+                own = getattr(part, key, None)
+                setattr(part, key, own or getattr(labelled, key, own))
 
     def _check_sets(self) -> None:
-        if not len(self.labelled):
-            self._refuse_empty()
-        paths = {}
-        for i in range(len(self.labelled)):
-            info = self.labelled.get_data_info(i)
-            paths[osp.realpath(info['img_path'])] = info
-            for kind, key in (('image', 'img_path'), ('mask', 'seg_map_path')):
-                path = info.get(key)
-                self._check_inside(path, key)
-                if path is None or not is_file(path):
-                    raise FileNotFoundError(
-                        f'labelled image {info["img_path"]!r}: no {kind} '
-                        f'{path!r}; look at labelled.data_prefix, '
-                        'img_suffix and seg_map_suffix'
-                    )
+        paths = set()
+        for part in members(self.labelled):
+            for info in map(part.get_data_info, range(len(part))):
+                check_files(part, info)
+                paths.add(osp.realpath(info['img_path']))
         both = [
             info['img_path']
             for info in map(
@@ -162,35 +150,23 @@ class SemiSegDataset:
                 'set dataset.allow_overlap=True if that is meant'
             )
 
-    def _check_inside(self, path: Optional[str], key: str) -> None:
-        """Refuse a path that a list file leads out of its folder."""
-        folder = self.labelled.data_prefix.get(key)
-        if not (path and folder and self.labelled.ann_file):
-            return
-        if not is_inside(path, folder):
-            raise ValueError(
-                f'labelled.ann_file {self.labelled.ann_file!r}: {path!r} '
-                f'leaves the folder {folder!r}; give names inside of it'
-            )
-
     def _check_pipelines(self) -> None:
-        for pipeline in (
-            self.labelled.pipeline,
-            self.unlabelled.pipeline,
-            self.image_pipeline,
-        ):
-            steps = pipeline.transforms
+        labelled, unlabelled = (
+            [part.pipeline.transforms for part in members(dataset)]
+            for dataset in (self.labelled, self.unlabelled)
+        )
+        for steps in (*labelled, *unlabelled, self.image_pipeline.transforms):
             for i, transform in enumerate(steps):
                 if isinstance(transform, LoadImageFromFile):
                     steps.insert(i, CheckImage())
                     break
         classes = self.metainfo.get('classes')
-        transforms = self.labelled.pipeline.transforms
-        for i, transform in enumerate(transforms):
-            if isinstance(transform, LoadAnnotations) and classes:
-                transforms.insert(i + 1, CheckLabels(len(classes)))
-                break
-        for transform in self.unlabelled.pipeline.transforms:
+        for steps in labelled:
+            for i, transform in enumerate(steps):
+                if isinstance(transform, LoadAnnotations) and classes:
+                    steps.insert(i + 1, CheckLabels(len(classes)))
+                    break
+        for transform in (step for steps in unlabelled for step in steps):
             if (
                 isinstance(transform, RandomCrop)
                 and transform.cat_max_ratio < 1
@@ -263,7 +239,7 @@ class SemiSegDataset:
             error (Exception): How loading it failed; raised again if the
                 image can be read, or if too many cannot.
         """
-        for transform in self.unlabelled.pipeline.transforms:
+        for transform in members(self.unlabelled)[0].pipeline.transforms:
             try:
                 transform(dict(img_path=path))
             except Exception as reason:

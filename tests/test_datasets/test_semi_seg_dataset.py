@@ -260,3 +260,46 @@ def test_pipeline_that_drops_an_item_is_an_error(roots, monkeypatch):
     monkeypatch.setattr(dataset.labelled, 'pipeline', lambda info: None)
     with pytest.raises(RuntimeError, match=r'gave nothing for .*0\.png'):
         dataset[Draw(0, (0,), 0)]
+
+
+def joined(*parts):
+    return dict(type='ConcatDataset', datasets=list(parts))
+
+
+def test_sets_of_several_folders(roots, tmp_path):
+    write_images(tmp_path / 'm', 2, seed=3)
+    write_images(tmp_path / 'v', 4, seed=4)
+    zero = dict(labelled_cfg(tmp_path / 'm'), data_root=str(tmp_path / 'm'))
+    dataset = SemiSegDataset(
+        labelled=joined(labelled_cfg(roots[0]), zero),
+        unlabelled=joined(
+            unlabelled_cfg(roots[1], masks=True),
+            unlabelled_cfg(tmp_path / 'v', RANDOM, masks=True),
+        ),
+    )
+    assert len(dataset) == 9
+    assert dataset.metainfo['classes'] == ('road', 'tree', 'sky')
+    item = dataset[Draw(3, (2,), 0)]
+    assert torch.equal(item['labelled']['inputs'], _pixels(tmp_path / 'm', 0))
+    weak = item['unlabelled'][0]['inputs']['weak']
+    assert torch.equal(weak, _pixels(roots[1], 2))
+    # Each part has a pipeline of its own.
+    (cropped,) = dataset[Draw(0, (5,), 0)]['unlabelled']
+    assert cropped['inputs']['weak'].shape == (3, 5, 5)
+    assert cropped['data_samples'].img_path == str(tmp_path / 'v/img/0.png')
+    both = dict(unlabelled=joined(unlabelled_cfg(roots[1])))
+    with pytest.raises(ValueError, match='5 images are labelled and unlab'):
+        SemiSegDataset(joined(zero, labelled_cfg(roots[1])), **both)
+    cv2.imwrite(str(tmp_path / 'm/ann/1.png'), np.full((8, 10), 9, np.uint8))
+    with pytest.raises(RuntimeError, match=r'm/ann/1.png. holds \[9\]'):
+        dataset[Draw(4, (0,), 0)]
+
+
+@pytest.mark.parametrize('name', ['labelled', 'unlabelled'])
+def test_repeated_sets_are_refused(roots, name):
+    sets = dict(
+        labelled=labelled_cfg(roots[0]), unlabelled=unlabelled_cfg(roots[1])
+    )
+    sets[name] = dict(type='RepeatDataset', times=2, dataset=sets[name])
+    with pytest.raises(TypeError, match=f'dataset.{name} must be .*RepeatD'):
+        SemiSegDataset(**sets)

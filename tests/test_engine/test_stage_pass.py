@@ -188,3 +188,29 @@ def test_teachers_that_are_tested_in_windows_read_in_windows(tmp_path):
     )
     runner.train()
     assert runner.iter == 3
+
+
+def test_stages_over_joined_sets(tmp_path):
+    def joined(cfg):
+        return dict(type='ConcatDataset', datasets=[cfg])
+
+    def train(wrap):
+        folder = tmp_path / wrap.__name__
+        model = toy_model_cfg(semi_train_cfg=STAGED)
+        plain = toy_runner(folder, model=model).cfg
+        data = plain.train_dataloader.dataset
+        loader = dict(
+            plain.train_dataloader,
+            dataset=dict(
+                data,
+                labelled=wrap(data.labelled),
+                unlabelled=wrap(data.unlabelled),
+            ),
+        )
+        runner = toy_runner(folder, model=model, train_dataloader=loader)
+        runner.train()
+        return runner.model.state_dict()
+
+    expected, found = train(dict), train(joined)
+    for name in expected:
+        assert torch.equal(expected[name], found[name]), name

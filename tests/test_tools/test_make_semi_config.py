@@ -103,6 +103,8 @@ def test_pspnet_and_segformer_train(cityscapes, tmp_path, call, capsys):
     )  # fmt: skip
     text = capsys.readouterr().out
     assert '3 labelled and 3 unlabelled images, 2 learners' in text
+    # Of 40,000 iterations with 2 images.
+    assert 'a stage 26666.7 times over the unlabelled images' in text
     listed = tmp_path / 'semi_unlabelled.txt'
     assert listed.read_text().split() == [
         f'a/a_{i}_leftImg8bit.png' for i in (3, 4, 5)

@@ -321,6 +321,9 @@ def run(args: argparse.Namespace) -> None:
     if not splits['unlabelled']:
         print('warning: every image is annotated, so there is no rml.py')
         del texts['rml.py']
+    else:
+        drawn = args.iters * args.batch_size / len(splits['unlabelled'])
+        print(f'training goes {drawn:.1f} times over the unlabelled images')
     texts['classes.txt'] = ''.join(f'{name}\n' for name in names)
     texts['statistics.json'] = json.dumps(report, indent=2) + '\n'
     for split, members in splits.items():

@@ -158,6 +158,13 @@ def check(config: Path) -> tuple[int, int]:
     return len(dataset.labelled), len(dataset.unlabelled)
 
 
+def passes(cfg: Config, images: int) -> float:
+    """How often a stage of one process goes over the unlabelled images."""
+    loader = cfg.train_dataloader
+    drawn = cfg.train_cfg.iters_per_stage * loader.get('batch_size', 1)
+    return float(drawn * loader.dataset.get('k', 1) / images)
+
+
 def run(args: argparse.Namespace) -> list[str]:
     """Write the config, once it has been checked.
 
@@ -202,7 +209,9 @@ def run(args: argparse.Namespace) -> list[str]:
     return [
         *notes,
         f'{labelled} labelled and {unlabelled} unlabelled images, '
-        f'{plan.learners} learners, {plan.stages} x {plan.iters} iterations',
+        f'{plan.learners} learners, {plan.stages} x {plan.iters} iterations, '
+        f'a stage {passes(cfg, unlabelled):.1f} times over the unlabelled '
+        'images',
         f'written: {args.out}; python tools/train.py {args.out}',
     ]
 
