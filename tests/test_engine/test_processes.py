@@ -177,6 +177,23 @@ def test_synchronised_statistics_leave_the_teachers_in_eval_mode(folder):
     assert codes == [0, 0]
 
 
+def test_a_resumed_run_of_several_keeps_their_running_statistics(folder):
+    """Each process has batches, and so statistics, of its own."""
+
+    def both(resume=False):
+        segmentors = [toy_segmentor(norm=True) for _ in range(2)]
+        train(folder, resume=resume, segmentors=segmentors)
+
+    assert together(folder, both)[0] == [0, 0]
+    whole = saved(folder)
+    for iteration in (3, 4):
+        (folder / 'work' / f'iter_{iteration}.pth').unlink()
+    assert together(folder, both, True)[0] == [0, 0]
+    resumed = saved(folder)
+    different = [k for k in whole if not torch.equal(whole[k], resumed[k])]
+    assert different == []
+
+
 def test_uneven_shards_do_not_hang(folder):
     codes, _ = together(folder, train, folder, (), 2, 'stage')
     assert codes == [0, 0]

@@ -36,10 +36,11 @@ class MutualEMAHook(Hook):
 
     The teachers start as copies of the students, once, unless a checkpoint
     brought teachers. They move only when the optimisers stepped, so not in
-    the middle of an accumulated gradient, and are equal in all processes,
-    running statistics included. Where an optimiser left its step out they
-    stay as they are. A student that is not finite stops the run before it
-    reaches its teacher.
+    the middle of an accumulated gradient. Running statistics of the
+    students become their mean over all processes first, so that students
+    and teachers are equal in all of them. Where an optimiser left its step
+    out teachers stay as they are. A student that is not finite stops the
+    run before it reaches its teacher.
 
     Args:
         momentum (float): Share of the teacher that stays, in [0, 1].
@@ -140,6 +141,8 @@ class MutualEMAHook(Hook):
         if not wrapper.should_update():
             return
         model = unwrap(runner.model)
+        # Of the students, since a checkpoint holds those of one process.
+        average_statistics(model.students)
         if getattr(wrapper, 'last_skipped', ()):
             for rectifier in model.rectifiers:
                 rectifier.discard()
@@ -156,7 +159,6 @@ class MutualEMAHook(Hook):
         done = getattr(runner.train_loop, 'steps_since_restart', runner.iter)
         step = done // self._accumulated(wrapper)
         model.update_teachers(self.momentum_at(step), self.buffers)
-        average_statistics(model.teachers)
         for rectifier in model.rectifiers:
             rectifier.update()
 
