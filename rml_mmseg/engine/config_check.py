@@ -136,9 +136,14 @@ def check_schedules(config: Any, length: int) -> None:
         length (int): Iterations of a stage.
 
     Raises:
-        ValueError: If a scheduler counts epochs.
+        ValueError: If a scheduler counts epochs, or is built already.
     """
     for item in _schedulers(config):
+        if not isinstance(item, Mapping):
+            raise ValueError(
+                f'param_scheduler has a built {type(item).__name__}, which '
+                'cannot start again with a stage: give its config'
+            )
         kind = item.get('type')
         if item.get('by_epoch', True):
             raise ValueError(
@@ -157,7 +162,7 @@ def check_schedules(config: Any, length: int) -> None:
             )
 
 
-def _schedulers(config: Any) -> Iterator[Mapping[str, Any]]:
+def _schedulers(config: Any) -> Iterator[Any]:
     if isinstance(config, Mapping):
         if 'type' in config:
             yield config
@@ -167,6 +172,8 @@ def _schedulers(config: Any) -> Iterator[Mapping[str, Any]]:
     elif isinstance(config, (list, tuple)):
         for part in config:
             yield from _schedulers(part)
+    elif config is not None:
+        yield config
 
 
 @contextmanager

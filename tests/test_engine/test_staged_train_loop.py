@@ -4,9 +4,12 @@ import cv2
 import pytest
 import torch
 from mmengine.hooks import Hook
+from mmengine.optim import PolyLR
+from mmengine.runner import Runner
 
 from rml_mmseg.datasets.seeding import derive_seed
 from rml_mmseg.datasets.soft_labels import STEP, decode, encode
+from rml_mmseg.engine.config_check import check_schedules
 from rml_mmseg.engine.loops.staged_train_loop import with_default_end
 from tests.toys import toy_model_cfg, toy_runner, toy_segmentor, val_settings
 
@@ -100,6 +103,30 @@ class TestSchedule:
         assert [rate for rate, _ in seen] == pytest.approx(
             [0.1, 0.05, 0.0] * 2
         )
+
+    def test_of_a_runner_of_keywords(self, tmp_path):
+        """Which has an empty config."""
+        cfg = toy_runner(tmp_path).cfg
+        watch = Watch(_rates)
+        cfg.update(
+            train_cfg=dict(
+                type='StagedTrainLoop', iters_per_stage=3, stages=2
+            ),
+            param_scheduler=[POLY],
+            experiment_name='keywords',
+        )
+        runner = Runner(**cfg)
+        runner.register_hook(watch)
+        runner.train()
+        assert [rate for rate, _ in watch.seen] == pytest.approx(
+            [0.1, 0.05, 0.0] * 2
+        )
+
+    def test_a_built_one_is_refused(self):
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], 0.1)
+        built = PolyLR(optimizer, by_epoch=False)
+        with pytest.raises(ValueError, match='built PolyLR.*give its config'):
+            check_schedules([built], 3)
 
     def test_end_of_a_stage_is_the_default_end(self):
         config = {

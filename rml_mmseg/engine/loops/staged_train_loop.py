@@ -57,8 +57,8 @@ class StagedTrainLoop(IterBasedTrainLoop):
             False: they go on.
 
     Raises:
-        ValueError: If a length is below 1, a schedule counts epochs, or the
-            runner shards models.
+        ValueError: If a length is below 1, a schedule counts epochs or is
+            no config, or the runner shards models.
     """
 
     dataloader_iterator: Any
@@ -91,7 +91,9 @@ class StagedTrainLoop(IterBasedTrainLoop):
             )
         if not isinstance(runner, Runner):
             raise ValueError(sharded_message())
-        check_schedules(runner.cfg.get('param_scheduler'), iters_per_stage)
+        # Not of `runner.cfg`, which is empty for a runner of keywords.
+        check_schedules(runner.param_schedulers, iters_per_stage)
+        self._schedules = copy.deepcopy(runner.param_schedulers)
         self.stages = stages
         self.burn_in_iters = burn_in_iters
         self.iters_per_stage = iters_per_stage
@@ -262,8 +264,7 @@ class StagedTrainLoop(IterBasedTrainLoop):
 
     def _restart_schedule(self) -> None:
         """Put the schedulers back to their start, a stage long."""
-        config = self.runner.cfg.get('param_scheduler')
-        if config is None:
+        if self._schedules is None:
             return
         for group in all_param_groups(self.runner.optim_wrapper):
             for name in [key for key in group if key.startswith('initial_')]:
@@ -273,7 +274,7 @@ class StagedTrainLoop(IterBasedTrainLoop):
                 first = group['initial_momentum']
                 group['betas'] = (first, *group['betas'][1:])
         self.runner.param_schedulers = self.runner.build_param_scheduler(
-            with_default_end(config, self.iters_per_stage)
+            with_default_end(self._schedules, self.iters_per_stage)
         )
 
 
