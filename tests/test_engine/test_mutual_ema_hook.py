@@ -310,6 +310,37 @@ class TestNonFinite:
         assert counts[4] - counts[3] == 160
         assert recorder.runner.optim_wrapper.skipped_steps == 1
 
+    def test_skip_mends_running_statistics(self, tmp_path):
+        """Which a batch moves though its step is left out."""
+
+        class Overflow(Hook):
+            priority = 'VERY_HIGH'
+
+            def before_train_iter(self, runner, batch_idx, data_batch=None):
+                first = runner.model.students[1].backbone.first
+                if runner.iter == 2:
+                    self.handle = first.register_forward_hook(
+                        lambda module, args, output: output * float('inf')
+                    )
+
+            def after_train_iter(self, runner, *args, **kwargs):
+                if runner.iter == 2:
+                    self.handle.remove()
+
+        recorder = _run(
+            tmp_path,
+            hooks=[Overflow()],
+            model=toy_model_cfg(segmentors=[toy_segmentor(norm=True)] * 2),
+            optim_wrapper=self._wrapper('skip'),
+        )
+        assert len(recorder.students) == 5
+        assert recorder.runner.optim_wrapper.skipped_steps >= 1
+        for name in ('running_mean', 'running_var'):
+            key = f'backbone.norm.{name}'
+            before = recorder.teachers[2][1][key]
+            assert torch.equal(recorder.students[3][1][key], before)
+            assert not torch.equal(recorder.students[4][1][key], before)
+
     @pytest.mark.parametrize('target', ['weight', 'buffer'])
     def test_student_that_is_not_finite_never_reaches_its_teacher(
         self, tmp_path, target

@@ -3,7 +3,6 @@
 import logging
 from typing import Optional
 
-import torch
 from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
@@ -13,21 +12,12 @@ from mmseg.registry import HOOKS
 from torch import nn
 
 from rml_mmseg.models.utils.ema import BUFFER_POLICIES
-from rml_mmseg.models.utils.network_state import network_state
 
 from ..average_statistics import average_statistics
 from ..config_check import check_config
+from ..finite import is_finite, mend_buffers
 from ..unfinished_step import collect, restore
 from ..unwrap import unwrap
-
-
-@torch.no_grad()
-def is_finite(module: nn.Module) -> bool:
-    """Whether parameters and running statistics of a network are finite."""
-    parameters, buffers = network_state(module)
-    floating = [b for b in buffers if b.is_floating_point()]
-    norms = torch._foreach_norm([*parameters, *floating])
-    return bool(torch.stack(norms).sum().isfinite())
 
 
 @HOOKS.register_module()
@@ -39,8 +29,9 @@ class MutualEMAHook(Hook):
     the middle of an accumulated gradient. Running statistics of the
     students become their mean over all processes first, so that students
     and teachers are equal in all of them. Where an optimiser left its step
-    out teachers stay as they are. A student that is not finite stops the
-    run before it reaches its teacher.
+    out teachers stay as they are, and running statistics of a student that
+    the batch spoilt become its teacher's. A student that is not finite stops
+    the run before it reaches its teacher.
 
     Args:
         momentum (float): Share of the teacher that stays, in [0, 1].
@@ -141,9 +132,13 @@ class MutualEMAHook(Hook):
         if not wrapper.should_update():
             return
         model = unwrap(runner.model)
+        skipped = getattr(wrapper, 'last_skipped', ())
+        if skipped:
+            for student, teacher in zip(model.students, model.teachers):
+                mend_buffers(student, teacher)
         # Of the students, since a checkpoint holds those of one process.
         average_statistics(model.students)
-        if getattr(wrapper, 'last_skipped', ()):
+        if skipped:
             for rectifier in model.rectifiers:
                 rectifier.discard()
             return
