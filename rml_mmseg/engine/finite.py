@@ -1,29 +1,48 @@
 """Networks with values that are not finite."""
 
+from collections.abc import Collection
+
 import torch
 from torch import nn
 
 from rml_mmseg.models.utils.network_state import network_state
 
 
+def infinite_buffers(network: nn.Module) -> set[str]:
+    """Names of buffers that hold infinity, such as the mask of attention."""
+    return {
+        name
+        for name, buffer in network.named_buffers()
+        if buffer.isinf().any() and not buffer.isnan().any()
+    }
+
+
 @torch.no_grad()
-def is_finite(network: nn.Module) -> bool:
-    """Whether parameters and floating-point buffers of a network are."""
+def is_finite(network: nn.Module, leave_out: Collection[str] = ()) -> bool:
+    """Whether parameters and floating-point buffers of a network are.
+
+    Args:
+        network (nn.Module): Any network.
+        leave_out (Collection[str]): Names of buffers not to look at.
+    """
     parameters, buffers = network_state(network)
+    if leave_out:
+        named = network.named_buffers()
+        buffers = [b for name, b in named if name not in leave_out]
     floating = [b for b in buffers if b.is_floating_point()]
     norms = torch._foreach_norm([*parameters, *floating])
     return bool(torch.stack(norms).sum().isfinite())
 
 
 @torch.no_grad()
-def mend_buffers(student: nn.Module, teacher: nn.Module) -> None:
-    """Give a student its teacher's buffers where its own are not finite.
+def mend_buffers(network: nn.Module, source: nn.Module) -> None:
+    """Take another network's buffers where the own ones are not finite.
 
     Args:
-        student (nn.Module): Network that a batch may have spoilt.
-        teacher (nn.Module): Network of the same structure.
+        network (nn.Module): Network that is mended.
+        source (nn.Module): Network of the same structure.
     """
-    buffers = [network_state(network)[1] for network in (student, teacher)]
+    buffers = [network_state(each)[1] for each in (network, source)]
     for own, other in zip(*buffers):
         if not own.isfinite().all():
             own.copy_(other)

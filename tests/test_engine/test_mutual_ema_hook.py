@@ -5,9 +5,16 @@ import copy
 import pytest
 import torch
 from mmengine.hooks import Hook
+from mmseg.registry import MODELS
 
 from rml_mmseg.engine import MutualEMAHook
-from tests.toys import METAINFO, toy_model_cfg, toy_runner, toy_segmentor
+from tests.toys import (
+    METAINFO,
+    ToyBackbone,
+    toy_model_cfg,
+    toy_runner,
+    toy_segmentor,
+)
 
 MOMENTUM = 0.6
 
@@ -364,6 +371,27 @@ class TestNonFinite:
             runner.train()
         for value in runner.model.teachers.state_dict().values():
             assert value.float().isfinite().all()
+
+    @pytest.mark.parametrize(
+        ('value', 'fine'), [(float('-inf'), True), (float('nan'), False)]
+    )
+    def test_a_constant_mask_may_be_infinite(self, tmp_path, value, fine):
+        class Masked(ToyBackbone):
+            def __init__(self, **kwargs):
+                super().__init__(**kwargs)
+                self.register_buffer('mask', torch.full((2, 2), value).triu(1))
+
+        MODELS.register_module('MaskedBackbone', module=Masked, force=True)
+        segmentor = toy_segmentor(norm=True)
+        segmentor['backbone']['type'] = 'MaskedBackbone'
+        settings = dict(model=toy_model_cfg(segmentors=[segmentor] * 2))
+        if fine:
+            recorder = _run(tmp_path, buffers='average', **settings)
+            mask = recorder.teachers[4][1]['backbone.mask']
+            assert torch.equal(mask, torch.full((2, 2), value).triu(1))
+            settings['hooks'] = [Poison(1, 'buffer')]
+        with pytest.raises(FloatingPointError, match=r'students\.'):
+            _run(tmp_path, **settings)
 
 
 class TestSettings:

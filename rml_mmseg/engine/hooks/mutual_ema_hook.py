@@ -15,7 +15,7 @@ from rml_mmseg.models.utils.ema import BUFFER_POLICIES
 
 from ..average_statistics import average_statistics
 from ..config_check import check_config
-from ..finite import is_finite, mend_buffers
+from ..finite import infinite_buffers, is_finite, mend_buffers
 from ..unfinished_step import collect, restore
 from ..unwrap import unwrap
 
@@ -31,7 +31,8 @@ class MutualEMAHook(Hook):
     and teachers are equal in all of them. Where an optimiser left its step
     out teachers stay as they are, and running statistics of a student that
     the batch spoilt become its teacher's. A student that is not finite stops
-    the run before it reaches its teacher.
+    the run before it reaches its teacher; buffers that were infinite when
+    the run began, such as masks, are not looked at.
 
     Args:
         momentum (float): Share of the teacher that stays, in [0, 1].
@@ -69,6 +70,7 @@ class MutualEMAHook(Hook):
         self.warm_up = warm_up
         self.buffers = buffers
         self._unfinished: Optional[dict] = None
+        self._infinite: dict[int, set[str]] = {}
 
     def before_run(self, runner: Runner) -> None:
         """Check the model and tell it that its teachers will move."""
@@ -90,6 +92,8 @@ class MutualEMAHook(Hook):
         model.teachers.eval()
         if not model.teachers_loaded:
             model.sync_teachers()
+        for i, student in enumerate(model.students):
+            self._infinite[i] = infinite_buffers(student)
         # A run that only starts from a checkpoint is at iteration 0.
         if self._unfinished is not None and runner.iter:
             restore(model, self._unfinished)
@@ -143,7 +147,7 @@ class MutualEMAHook(Hook):
                 rectifier.discard()
             return
         for i, student in enumerate(model.students):
-            if not is_finite(student):
+            if not is_finite(student, self._infinite.get(i, ())):
                 raise FloatingPointError(
                     f'students.{i} is not finite after iteration '
                     f'{runner.iter + 1}; its teacher was left alone. Lower '
@@ -154,6 +158,10 @@ class MutualEMAHook(Hook):
         done = getattr(runner.train_loop, 'steps_since_restart', runner.iter)
         step = done // self._accumulated(wrapper)
         model.update_teachers(self.momentum_at(step), self.buffers)
+        for i, names in self._infinite.items():
+            if names:
+                # The mean of two infinite values is none.
+                mend_buffers(model.teachers[i], model.students[i])
         for rectifier in model.rectifiers:
             rectifier.update()
 
