@@ -242,6 +242,38 @@ def test_loaded_teachers_are_not_overwritten(tmp_path):
     _close(recorder.students[0], _states(source.students), exact=True)
 
 
+def test_loaded_teachers_are_not_thrown_away_by_a_warm_up(tmp_path):
+    checkpoint = dict(type='AtomicCheckpointHook', by_epoch=False, interval=2)
+    settings = dict(
+        momentum=0.9,
+        warm_up=True,
+        default_hooks=dict(checkpoint=checkpoint, logger=None),
+    )
+    source = toy_runner(tmp_path).model
+    for parameter in source.teachers.parameters():
+        parameter.fill_(0.25)
+    path = tmp_path / 'wrapper.pth'
+    torch.save(dict(state_dict=source.state_dict()), path)
+    whole = _run(tmp_path, load_from=str(path), **settings)
+    expected = [
+        {key: 0.9 * t[key] + 0.1 * s[key] for key in t}
+        for t, s in zip(whole.teachers[0], whole.students[1])
+    ]
+    _close(whole.teachers[1], expected)
+    (tmp_path / 'work' / 'iter_4.pth').unlink()
+    resumed = _run(tmp_path, resume=True, **settings)
+    assert len(resumed.teachers) == 3
+    _close(resumed.teachers[2], whole.teachers[4], exact=True)
+
+
+def test_teachers_of_a_plain_checkpoint_warm_up(tmp_path):
+    path = tmp_path / 'plain.pth'
+    source = toy_runner(tmp_path).model.students[0]
+    torch.save(dict(state_dict=source.state_dict()), path)
+    recorder = _run(tmp_path, warm_up=True, load_from=str(path))
+    _close(recorder.teachers[1], recorder.students[1])
+
+
 def test_plain_checkpoint_makes_equal_students_and_teachers(tmp_path):
     source = toy_runner(tmp_path).model.students[0]
     path = tmp_path / 'plain.pth'

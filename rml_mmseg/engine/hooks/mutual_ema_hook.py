@@ -39,7 +39,8 @@ class MutualEMAHook(Hook):
             Defaults to 0.999 (ProDA's; the paper gives none).
         warm_up (bool): Whether step i, from 0, uses at most
             ``1 - 1 / (i + 1)``, so that an early teacher is the mean of
-            its student. Defaults to True.
+            its student. A run that ``load_from`` gave teachers of their
+            own has none. Defaults to True.
         buffers (str): ``'copy'`` or ``'average'`` for running statistics.
             Defaults to ``'copy'``.
 
@@ -71,6 +72,7 @@ class MutualEMAHook(Hook):
         self.buffers = buffers
         self._unfinished: Optional[dict] = None
         self._infinite: dict[int, set[str]] = {}
+        self._warms_up = warm_up
 
     def before_run(self, runner: Runner) -> None:
         """Check the model and tell it that its teachers will move."""
@@ -94,6 +96,13 @@ class MutualEMAHook(Hook):
             model.sync_teachers()
         for i, student in enumerate(model.students):
             self._infinite[i] = infinite_buffers(student)
+        # The hub is saved with a checkpoint.
+        hub = runner.message_hub
+        if not runner.iter:
+            hub.update_info('teachers_warm_up', not model.teachers_trained)
+        self._warms_up = self.warm_up and hub.get_info(
+            'teachers_warm_up', True
+        )
         # A run that only starts from a checkpoint is at iteration 0.
         if self._unfinished is not None and runner.iter:
             restore(model, self._unfinished)
@@ -120,7 +129,7 @@ class MutualEMAHook(Hook):
 
     def momentum_at(self, step: int) -> float:
         """Momentum of a step, from 0."""
-        if not self.warm_up:
+        if not self._warms_up:
             return self.momentum
         return min(self.momentum, 1 - 1 / (step + 1))
 

@@ -97,6 +97,7 @@ class MutualSemiSegmentor(LearnersSegmentor):
         self.burning_in = False
         self.ema_attached = False
         self.teachers_loaded = False
+        self.teachers_trained = False
         self.record: Optional[dict[str, Any]] = None
 
     def init_weights(self) -> None:
@@ -118,10 +119,11 @@ class MutualSemiSegmentor(LearnersSegmentor):
     def _load_from_state_dict(
         self, state_dict: dict, prefix: str, *args: Any
     ) -> None:
+        mark = f'{prefix}teachers.'
+        # Those made of a plain checkpoint are no more than its student.
+        self.teachers_trained = any(key.startswith(mark) for key in state_dict)
         fan_out(state_dict, prefix, list(self.students))
-        self.teachers_loaded = any(
-            key.startswith(f'{prefix}teachers.') for key in state_dict
-        )
+        self.teachers_loaded = any(key.startswith(mark) for key in state_dict)
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     def loss(self, inputs: dict, data_samples: dict) -> dict[str, Tensor]:
