@@ -36,11 +36,14 @@ def _leading(features: Any, count: int) -> Any:
 def forward_logits(segmentor: Any, images: Tensor) -> Tensor:
     """Unscaled logits (N, K, h, w) of a stock segmentor.
 
-    Of heads with several outputs, such as those of DANet and DDRNet, it is
-    the first: the one that they are tested by.
+    Of heads with several outputs it is the one that they are tested by: the
+    first of a tuple, such as that of DANet and DDRNet, and the last of a
+    list, which holds the stages of K-Net.
     """
     output = segmentor._forward(images)
-    return output if isinstance(output, Tensor) else output[0]
+    if isinstance(output, Tensor):
+        return output
+    return output[-1] if isinstance(output, list) else output[0]
 
 
 def logits_of(
@@ -145,9 +148,12 @@ def can_join(segmentor: Any, labelled: Tensor, unlabelled: Tensor) -> bool:
     classes, which need nothing but the logits.
     """
     head = type(final_head(segmentor))
+    kind, stock = type(segmentor), EncoderDecoder
+    head_loss = stock._decode_head_forward_train
     return (
         labelled.shape[1:] == unlabelled.shape[1:]
-        and type(segmentor).loss is EncoderDecoder.loss
+        and kind.loss is stock.loss
+        and kind._decode_head_forward_train is head_loss
         and getattr(head, 'loss', None) is BaseDecodeHead.loss
         and head.loss_by_feat is BaseDecodeHead.loss_by_feat
     )

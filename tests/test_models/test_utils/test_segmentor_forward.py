@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -7,6 +9,7 @@ from rml_mmseg.models.utils.segmentor_forward import (
     can_join,
     classifier_of,
     final_head,
+    forward_logits,
     logits_of,
     resize_logits,
     student_forward,
@@ -89,6 +92,58 @@ class TestLogitsOf:
         assert logits.shape == (2, 3, 6, 8)
 
 
+class TestSeveralOutputs:
+    """Students learn from the output that they are tested by."""
+
+    def _knet(self, cfg):
+        update = dict(
+            type='KernelUpdateHead',
+            num_classes=3,
+            num_ffn_fcs=2,
+            num_heads=2,
+            num_mask_fcs=1,
+            feedforward_channels=8,
+            in_channels=4,
+            out_channels=4,
+            conv_kernel_size=1,
+            ffn_act_cfg=dict(type='ReLU'),
+            feat_transform_cfg=dict(
+                conv_cfg=dict(type='Conv2d'), act_cfg=None
+            ),
+            kernel_updator_cfg=dict(
+                type='KernelUpdator',
+                in_channels=4,
+                feat_channels=4,
+                out_channels=4,
+                norm_cfg=dict(type='LN'),
+            ),
+        )
+        cfg['decode_head'] = dict(
+            type='IterativeDecodeHead',
+            num_stages=2,
+            kernel_update_head=[copy.deepcopy(update) for _ in range(2)],
+            kernel_generate_head=cfg['decode_head'],
+        )
+
+    def _danet(self, cfg):
+        cfg['decode_head'] = dict(
+            cfg['decode_head'], type='DAHead', pam_channels=2
+        )
+        del cfg['decode_head']['num_convs']
+        del cfg['decode_head']['concat_input']
+
+    @pytest.mark.parametrize('change', ['_knet', '_danet'])
+    def test_tested_one_of(self, change):
+        network = _build(getattr(self, change))
+        raw = network.train()._forward(IMAGES)
+        assert not isinstance(raw, torch.Tensor)
+        logits = forward_logits(network, IMAGES)
+        tested = forward_logits(network.eval(), IMAGES)
+        torch.testing.assert_close(logits, tested)
+        other = raw[0] if change == '_knet' else raw[-1]
+        assert not torch.allclose(other, tested)
+
+
 class TestResizeLogits:
     @pytest.mark.parametrize('align_corners', [True, False])
     def test_as_the_head_does_in_float32(self, align_corners):
@@ -112,6 +167,13 @@ class TestCanJoin:
 
     def test_images_of_two_sizes(self):
         assert not can_join(_build(), IMAGES, IMAGES[..., :4])
+
+    def test_segmentor_with_a_loss_of_its_head(self):
+        network = _build()
+        method = '_decode_head_forward_train'
+        own = type('Own', (type(network),), {method: lambda *_: {}})
+        network.__class__ = own
+        assert not can_join(network, IMAGES, IMAGES)
 
     def test_segmentor_or_head_with_a_loss_of_its_own(self):
         assert not can_join(_build(_cascade), IMAGES, IMAGES)
