@@ -13,6 +13,7 @@ from typing import Any
 
 from mmengine.logging import print_log
 from mmengine.runner import Runner
+from mmseg.registry import HOOKS
 
 from rml_mmseg.models.utils.settings import (
     check_choice,
@@ -49,7 +50,7 @@ def check_config(cfg: Mapping[str, Any]) -> None:
     if cfg.get('runner_type') == SHARDED:
         raise ValueError(sharded_message())
     _check_loop(cfg['train_cfg'])
-    _check_hooks(cfg.get('custom_hooks') or [])
+    _check_hooks(cfg)
     _check_learners(cfg, model)
 
 
@@ -91,13 +92,36 @@ def _check_loop(train_cfg: Mapping[str, Any]) -> None:
         )
 
 
-def _check_hooks(hooks: Any) -> None:
-    kinds = [type_name(hook) for hook in hooks if isinstance(hook, Mapping)]
-    if 'MutualEMAHook' not in kinds and len(kinds) == len(hooks):
+def _check_hooks(cfg: Mapping[str, Any]) -> None:
+    """Exactly one hook must move the teachers."""
+    hooks = [
+        *(cfg.get('custom_hooks') or []),
+        *(h for h in (cfg.get('default_hooks') or {}).values() if h),
+    ]
+    # The hook's own module needs this one.
+    moving = HOOKS.get('MutualEMAHook')
+    kinds = [_class_of(hook) for hook in hooks]
+    found = [k for k in kinds if inspect.isclass(k) and issubclass(k, moving)]
+    if not found:
+        names = [type_name(hook) for hook in cfg.get('custom_hooks') or []]
         raise ValueError(
-            f'custom_hooks has {kinds}, so that the teachers would never '
+            f'custom_hooks has {names}, so that the teachers would never '
             "move: add dict(type='MutualEMAHook')"
         )
+    if len(found) > 1:
+        names = [kind.__name__ for kind in found]
+        raise ValueError(
+            f'custom_hooks and default_hooks have {names}, so that the '
+            'teachers would move more than once in a step: keep one'
+        )
+
+
+def _class_of(hook: Any) -> Any:
+    """Class of a hook or of its config, None where it is not registered."""
+    if not isinstance(hook, Mapping):
+        return type(hook)
+    kind = hook.get('type')
+    return HOOKS.get(kind) if isinstance(kind, str) else kind
 
 
 def _check_learners(cfg: Mapping[str, Any], model: Mapping[str, Any]) -> None:

@@ -5,6 +5,7 @@ import sys
 import pytest
 from mmengine.config import Config
 from mmengine.registry import Registry
+from mmseg.registry import HOOKS
 
 from rml_mmseg.engine.config_check import (
     check_config,
@@ -31,6 +32,24 @@ def test_a_good_config():
     check_config(config())
     for kind in ('mmseg.MutualEMAHook', MutualEMAHook):
         check_config(config(custom_hooks=[dict(type=kind)]))
+
+
+def test_hooks_that_move_teachers():
+    class Own(MutualEMAHook):
+        """One of the user's."""
+
+    HOOKS.register_module('OwnEMAHook', module=Own, force=True)
+    hook = dict(type='MutualEMAHook')
+    for hooks in ([dict(type='OwnEMAHook')], [Own()]):
+        check_config(config(custom_hooks=hooks))
+    default = dict(ema=hook, timer=None)
+    check_config(config(custom_hooks=[], default_hooks=default))
+    for changes in (
+        dict(custom_hooks=[hook, hook]),
+        dict(custom_hooks=[dict(type='OwnEMAHook')], default_hooks=default),
+    ):
+        with pytest.raises(ValueError, match='more than once.*keep one'):
+            check_config(config(**changes))
 
 
 def test_a_misspelt_setting_beside_the_right_one(monkeypatch):
