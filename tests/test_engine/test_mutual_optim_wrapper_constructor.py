@@ -90,6 +90,32 @@ def test_parameter_rules_of_all_and_of_one():
         assert group['lr'] == pytest.approx(0.01 if ids <= stem else 0.1)
 
 
+def test_parameter_rules_by_the_whole_name():
+    model = _model()
+    keys = {
+        'backbone': dict(lr_mult=0.5),
+        'students.1.backbone': dict(lr_mult=0.1),
+        'students.0': dict(lr_mult=2.0),
+    }
+    wrapper = _build(
+        model, optimizer=SGD, paramwise_cfg=dict(custom_keys=keys)
+    )
+    expected = [(0.05, 0.2), (0.01, 0.1)]
+    for student, part, (stem, rest) in zip(
+        model.students, wrapper.values(), expected
+    ):
+        stems = {id(p) for p in student.backbone.parameters()}
+        for group in part.optimizer.param_groups:
+            inside = {id(p) for p in group['params']} <= stems
+            assert group['lr'] == pytest.approx(stem if inside else rest)
+
+
+def test_parameter_rules_of_no_student():
+    keys = {'students.2.backbone': dict(lr_mult=0.1)}
+    with pytest.raises(ValueError, match=r"'students.2.backbone'.* 2 stud"):
+        _build(_model(), optimizer=SGD, paramwise_cfg=dict(custom_keys=keys))
+
+
 def test_config_is_left_alone():
     cfg = dict(
         CONSTRUCTOR, optimizer=SGD, students=[dict(), dict(optimizer=SGD)]

@@ -1,7 +1,8 @@
 """Building an optimiser for every student."""
 
 import copy
-from typing import Optional
+import re
+from typing import Any, Optional
 
 from mmengine.optim import OptimWrapper
 from mmseg.registry import (
@@ -11,6 +12,35 @@ from torch import nn
 
 from ..unwrap import unwrap
 from .mutual_optim_wrapper import MutualOptimWrapper
+
+
+def keys_of_student(
+    custom_keys: dict[str, Any], index: int, count: int
+) -> dict[str, Any]:
+    """Rules by name for one student, whose names begin below it.
+
+    Args:
+        custom_keys (dict): ``paramwise_cfg.custom_keys``; a key such as
+            ``students.1.backbone`` is for that student alone.
+        index (int): The student.
+        count (int): Number of students.
+
+    Raises:
+        ValueError: If a key names a student that there is not.
+    """
+    common, own = {}, {}
+    for key, rule in custom_keys.items():
+        match = re.match(r'students\.(\d+)(?:\.|$)', key)
+        if match is None:
+            common[key] = rule
+        elif int(match[1]) >= count:
+            raise ValueError(
+                f'paramwise_cfg.custom_keys has {key!r}, and there are '
+                f'{count} students, from students.0'
+            )
+        elif int(match[1]) == index:
+            own[key[match.end() :]] = rule
+    return {**common, **own}
 
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
@@ -39,6 +69,9 @@ class MutualOptimWrapperConstructor:
                      clip_grad=dict(max_norm=1.0),
                      paramwise_cfg=dict(norm_decay_mult=0.0))])
 
+    ``custom_keys`` of ``paramwise_cfg`` are names as below a student, for
+    all, or whole ones such as ``students.1.backbone``, for that student.
+
     An entry may name a ``constructor`` of its own, such as mmseg's
     ``LearningRateDecayOptimizerConstructor``.
 
@@ -50,8 +83,8 @@ class MutualOptimWrapperConstructor:
         paramwise_cfg (dict, optional): Rules for every student.
 
     Raises:
-        ValueError: If there is not one entry for each student, or a
-            student has no optimiser.
+        ValueError: If there is not one entry for each student, a student
+            has no optimiser, or a rule is for a student that there is not.
     """
 
     def __init__(
@@ -82,16 +115,20 @@ class MutualOptimWrapperConstructor:
                 f'{len(students)} model.segmentors'
             )
         wrappers = {
-            f'students.{i}': self._build(i, student, own[i])
+            f'students.{i}': self._build(i, student, own)
             for i, student in enumerate(students)
         }
         return MutualOptimWrapper(self.on_nonfinite, **wrappers)
 
     def _build(
-        self, index: int, student: nn.Module, own: dict
+        self, index: int, student: nn.Module, entries: list[dict]
     ) -> OptimWrapper:
-        cfg = {**copy.deepcopy(self.common), **copy.deepcopy(dict(own))}
+        cfg = copy.deepcopy({**self.common, **entries[index]})
         paramwise = cfg.pop('paramwise_cfg', self.paramwise_cfg)
+        if paramwise and 'custom_keys' in paramwise:
+            keys = paramwise['custom_keys']
+            own = keys_of_student(keys, index, len(entries))
+            paramwise = {**paramwise, 'custom_keys': own}
         kind = cfg.pop('constructor', 'DefaultOptimWrapperConstructor')
         if 'optimizer' not in cfg:
             raise ValueError(
