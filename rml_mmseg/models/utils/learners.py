@@ -19,9 +19,9 @@ def check_learners(students: Any) -> None:
         students (nn.ModuleList): Stock segmentors.
 
     Raises:
-        ValueError: If they differ in classes, have not one output a class
-            or more than 255 classes, ignore another label than 255, or have
-            a head that cannot learn from pseudo labels.
+        ValueError: If they differ in classes, have not one output a class,
+            fewer than 2 or more than 255 classes, ignore another label than
+            255, or have a head that cannot learn from pseudo labels.
     """
     for i, student in enumerate(students):
         head = type(final_head(student)).__name__
@@ -39,6 +39,12 @@ def check_learners(students: Any) -> None:
                 f'found {found}'
             )
     classes, outputs = students[0].num_classes, students[0].out_channels
+    if classes < 2:
+        raise ValueError(
+            f'decode_head.num_classes must be 2 or more, found {classes}: a '
+            'softmax over one output is 1 everywhere and teaches nothing. '
+            'For one class and background set num_classes=2, out_channels=2'
+        )
     if outputs != classes:
         raise ValueError(
             f'decode_head.out_channels must equal num_classes={classes}, '

@@ -83,6 +83,21 @@ def test_one_output_for_two_classes_is_an_error():
         toy_mutual(segmentors=[binary])
 
 
+def test_one_class_is_an_error():
+    with pytest.raises(ValueError, match='found 1.*num_classes=2, out_chan'):
+        toy_mutual(
+            segmentors=[
+                _changed(
+                    num_classes=1,
+                    threshold=0.3,
+                    loss_decode=dict(
+                        type='CrossEntropyLoss', use_sigmoid=True
+                    ),
+                )
+            ]
+        )
+
+
 def test_ignore_index_must_be_255():
     with pytest.raises(ValueError, match=r'ignore_index.*\[255, 0\]'):
         toy_mutual(segmentors=[toy_segmentor(), _changed(ignore_index=0)])
