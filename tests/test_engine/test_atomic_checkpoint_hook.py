@@ -127,6 +127,14 @@ def test_no_checkpoint_starts_from_the_beginning(tmp_path):
     assert runner.iter == 4
 
 
+def test_a_note_of_a_checkpoint_that_is_gone(tmp_path):
+    work = tmp_path / 'work'
+    work.mkdir()
+    (work / 'last_checkpoint').write_text(str(work / 'iter_9.pth'))
+    runner_with(tmp_path, resume=True).train()
+    assert last(tmp_path) == 'iter_4.pth'
+
+
 def test_a_named_checkpoint_must_be_whole(tmp_path):
     path = tmp_path / 'mine.pth'
     path.write_bytes(b'no checkpoint')

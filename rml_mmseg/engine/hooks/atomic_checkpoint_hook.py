@@ -78,6 +78,8 @@ class AtomicCheckpointHook(CheckpointHook):
             raise CheckpointError(problem)
         runner._load_from = path
         if path is None:
+            # The Runner would follow `last_checkpoint` to a file that is gone.
+            runner._resume = False
             runner.logger.info(
                 f'{self._folder(runner)!r} holds no checkpoint to resume '
                 'from: the run starts from its beginning'
