@@ -45,15 +45,9 @@ def pseudo_label_loss(
 class PseudoLabelLoss(nn.Module):
     """Losses of one prediction against several sets of pseudo labels.
 
-    The log-softmax is taken once, in float32, for all of them.
-
-    Args:
-        ignore_index (int): Label without cost. Defaults to 255.
+    The log-softmax is taken once, in float32, for all of them. The label
+    255 costs nothing.
     """
-
-    def __init__(self, ignore_index: int = 255) -> None:
-        super().__init__()
-        self.ignore_index = ignore_index
 
     def forward(
         self,
@@ -72,11 +66,4 @@ class PseudoLabelLoss(nn.Module):
             list[Tensor]: One scalar for each set.
         """
         log_probs = F.log_softmax(logits.float(), dim=1)
-        return [
-            pseudo_label_loss(log_probs, ids, valid, self.ignore_index)
-            for ids in labels
-        ]
-
-    def extra_repr(self) -> str:
-        """Settings to print."""
-        return f'ignore_index={self.ignore_index}'
+        return [pseudo_label_loss(log_probs, ids, valid) for ids in labels]

@@ -83,6 +83,11 @@ class MutualSemiSegmentor(LearnersSegmentor):
         cfg = SemiTrainCfg.build(semi_train_cfg, len(self.students))
         self.semi_train_cfg = cfg
         self.pseudo_label_loss = MODELS.build(dict(cfg.loss))
+        if hasattr(self.pseudo_label_loss, 'loss_name'):
+            raise ValueError(
+                f'semi_train_cfg.loss={dict(cfg.loss)} is a loss of a head, '
+                'on one label map: take PseudoLabelLoss or ConsistencyLoss'
+            )
         soft = getattr(self.pseudo_label_loss, 'takes_probabilities', False)
         if soft and (rectifier is not None or cfg.confidence is not None):
             raise ValueError(

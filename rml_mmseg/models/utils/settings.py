@@ -139,7 +139,7 @@ class SemiTrainCfg:
             elif item.name == 'loss':
                 right, wanted = isinstance(value, Mapping), 'a config'
             elif item.name in ('ramp_up_iters', 'strong_views'):
-                right = _is_number(value) and value == int(value)
+                right = _is_number(value) and isinstance(value, int)
                 wanted = 'a whole number'
             elif _is_number(default):
                 right, wanted = _is_number(value), 'a number'

@@ -199,8 +199,10 @@ def test_module_takes_logits_of_any_precision():
     assert value.dtype == torch.float32
 
 
-def test_module_uses_its_ignore_index():
-    loss = PseudoLabelLoss(ignore_index=1)
+def test_module_ignores_what_all_ignore():
+    """Everything writes 255, so that there is nothing to set."""
     logits = torch.zeros(1, 2, 1, 2)
-    (value,) = loss(logits, [torch.tensor([[[0, 1]]])])
+    (value,) = PseudoLabelLoss()(logits, [torch.tensor([[[0, 255]]])])
     assert value.item() == pytest.approx(math.log(2) / 2)
+    with pytest.raises(TypeError, match='ignore_index'):
+        PseudoLabelLoss(ignore_index=254)

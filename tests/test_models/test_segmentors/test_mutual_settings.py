@@ -123,6 +123,13 @@ def test_unknown_semi_setting_is_an_error():
         toy_mutual(2, semi_train_cfg=dict(unsup=1))
 
 
+@pytest.mark.parametrize('kind', ['CrossEntropyLoss', 'DiceLoss'])
+def test_loss_of_a_head_is_an_error(kind):
+    message = f'semi_train_cfg.loss=.*{kind}.*PseudoLabelLoss or Consist'
+    with pytest.raises(ValueError, match=message):
+        toy_mutual(2, semi_train_cfg=dict(loss=dict(type=kind)))
+
+
 def test_head_without_classifier_needs_no_rectifier():
     with pytest.raises(ValueError, match='SegmenterMask.*rectifier=None'):
         toy_mutual(segmentors=[_no_classifier()])
