@@ -42,7 +42,8 @@ class SemiSegDataPreProcessor(BaseDataPreprocessor):
 
     def __init__(self, non_blocking: bool = False, **kwargs: Any) -> None:
         super().__init__(non_blocking)
-        kwargs.setdefault('size_divisor', None if 'size' in kwargs else 1)
+        if kwargs.get('size') is None and kwargs.get('size_divisor') is None:
+            kwargs['size_divisor'] = 1
         self.base = MODELS.build(dict(type='SegDataPreProcessor', **kwargs))
 
     def forward(self, data: dict, training: bool = False) -> dict[str, Any]:

@@ -139,12 +139,15 @@ def test_padding_of_the_pipeline_stays_invalid():
     assert inputs['valid'].tolist() == [[[True, True, False]] * 2]
 
 
-def test_without_a_size_views_are_padded_to_the_largest():
+@pytest.mark.parametrize(
+    'settings', [{}, dict(size=None), dict(size=None, size_divisor=None)]
+)
+def test_without_a_size_views_are_padded_to_the_largest(settings):
     items = [
         dict(labelled=_labelled(1), unlabelled=[_unlabelled(1, (2, 5))]),
         dict(labelled=_labelled(1), unlabelled=[_unlabelled(1, (4, 3))]),
     ]
-    inputs = _process(items)['inputs']
+    inputs = _process(items, **settings)['inputs']
     assert inputs['weak'].shape == (2, 3, 4, 5)
     assert inputs['labelled'].shape == (2, 3, 2, 3)
 
