@@ -6,7 +6,7 @@ from typing import Optional
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule, ModuleList
-from mmengine.model.weight_init import trunc_normal_
+from mmengine.model.weight_init import PretrainedInit, trunc_normal_
 from mmseg.models.backbones.vit import TransformerEncoderLayer
 from mmseg.registry import MODELS
 from torch import Tensor, nn
@@ -32,7 +32,8 @@ class TransformerNeck(BaseModule):
             Defaults to 4.
         drop_path_rate (float): Stochastic depth of the last layer, rising
             linearly from 0. Defaults to 0.0.
-        init_cfg (dict, optional): Initialisation.
+        init_cfg (dict, optional): Initialisation; a ``Pretrained`` one
+            takes the place of ViT's.
     """
 
     def __init__(
@@ -64,12 +65,21 @@ class TransformerNeck(BaseModule):
     def init_weights(self) -> None:
         """Initialise as ViT does: truncated normal, deviation 0.02."""
         super().init_weights()
+        if self._is_pretrained():
+            return
         trunc_normal_(self.position, std=0.02)
         for module in self.layers.modules():
             if isinstance(module, nn.Linear):
                 trunc_normal_(module.weight, std=0.02)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
+
+    def _is_pretrained(self) -> bool:
+        cfgs = self.init_cfg or []
+        cfgs = [cfgs] if isinstance(cfgs, dict) else cfgs
+        return any(
+            cfg['type'] in ('Pretrained', PretrainedInit) for cfg in cfgs
+        )
 
     def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Encode the last level.

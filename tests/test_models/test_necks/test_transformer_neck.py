@@ -95,6 +95,16 @@ def test_initialisation():
     assert not neck.layers[0].ffn.layers[1].bias.any()
 
 
+@pytest.mark.parametrize('several', [False, True])
+def test_pretrained_weights_stay(tmp_path, several):
+    expected = _neck().state_dict()
+    path = str(tmp_path / 'neck.pth')
+    torch.save({key: value + 1 for key, value in expected.items()}, path)
+    cfg = dict(type='Pretrained', checkpoint=path)
+    found = _neck(init_cfg=[cfg] if several else cfg).state_dict()
+    assert all(torch.equal(found[k], expected[k] + 1) for k in expected)
+
+
 def test_every_parameter_takes_part():
     neck = _neck()
     neck([torch.randn(1, 3, 3, 4)])[0].square().sum().backward()
