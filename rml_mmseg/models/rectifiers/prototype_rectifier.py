@@ -22,8 +22,10 @@ class PrototypeRectifier(nn.Module):
     Holds one prototype a class, weighs soft pseudo labels by the distance
     of each pixel's feature to them (Eq. 6 and 9 of RML) and follows the
     features by a moving average (Eq. 11). It needs nothing else of this
-    package: ``labels = rectifier(probs, features)``, then
-    ``rectifier.update(features, labels)``.
+    package: ``rectifier(probs, features)`` gives labels, and
+    ``rectifier.update(features, classes)`` follows, where ``classes`` are
+    those that the network itself gives each feature (Eq. 10), such as
+    ``logits.argmax(1)``, of the features' size.
 
     Until a class was first seen it has no prototype and its weight is
     neutral; what is first seen of it becomes its prototype. The default
