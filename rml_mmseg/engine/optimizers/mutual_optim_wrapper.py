@@ -195,17 +195,14 @@ class MutualOptimWrapper(OptimWrapperDict):
         all_reduce(finite, op='min')
         return bool(finite)
 
-    def _refuse(
-        self, what: str, names: Optional[list[str]] = None
-    ) -> list[str]:
-        """Stop, or leave out the steps of some students, or of all."""
+    def _refuse(self, what: str, names: list[str]) -> list[str]:
+        """Stop, or leave out the steps of some students."""
         if self.on_nonfinite == 'stop':
             raise FloatingPointError(
                 f'{what} not finite; nothing was updated. Look at the '
                 'learning rate and clip_grad, or set '
                 'optim_wrapper.on_nonfinite="skip" to leave such steps out'
             )
-        names = names or list(self.optim_wrappers)
         self._report('skipped_steps', f'{what} not finite', len(names))
         return names
 
