@@ -1,6 +1,7 @@
 """The hook on a real Runner that trains small networks."""
 
 import copy
+import functools
 
 import pytest
 import torch
@@ -348,6 +349,32 @@ class TestNonFinite:
         counts = [int(kept[0]['counts'].sum()) for kept in recorder.rectifiers]
         assert counts[4] - counts[3] == 160
         assert recorder.runner.optim_wrapper.skipped_steps == 1
+
+    def test_step_that_one_gradient_scaler_leaves_out(
+        self, tmp_path, monkeypatch
+    ):
+        if not hasattr(torch.amp, 'GradScaler'):
+            pytest.skip('this PyTorch has no gradient scaler for the CPU')
+        module = 'mmengine.optim.optimizer.amp_optimizer_wrapper'
+        monkeypatch.setattr(f'{module}.is_cuda_available', lambda: True)
+        scaler = functools.partial(torch.amp.GradScaler, 'cpu')
+        monkeypatch.setattr(f'{module}.GradScaler', scaler)
+        recorder = _run(
+            tmp_path,
+            hooks=[Poison(0, None)],
+            optim_wrapper=dict(
+                type='AmpOptimWrapper',
+                dtype='bfloat16',
+                optimizer=dict(type='SGD', lr=0.1),
+            ),
+        )
+        for kept in (
+            recorder.students,
+            recorder.teachers,
+            recorder.rectifiers,
+        ):
+            assert not _differ(kept[1], kept[0])
+            assert _differ(kept[2], kept[1])
 
     def test_skip_mends_running_statistics(self, tmp_path):
         """Which a batch moves though its step is left out."""

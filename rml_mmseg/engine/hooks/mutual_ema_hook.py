@@ -20,6 +20,12 @@ from ..unfinished_step import collect, restore
 from ..unwrap import unwrap
 
 
+def scale_of(wrapper: OptimWrapper) -> float:
+    """Scale of the loss under mixed precision, 1 without a scaler."""
+    scaler = getattr(wrapper, 'loss_scaler', None)
+    return 1.0 if scaler is None else scaler.get_scale()
+
+
 @HOOKS.register_module()
 class MutualEMAHook(Hook):
     """Moves teachers and prototypes after every step of the optimisers.
@@ -32,7 +38,9 @@ class MutualEMAHook(Hook):
     out teachers stay as they are, and running statistics of a student that
     the batch spoilt become its teacher's. A student that is not finite stops
     the run before it reaches its teacher; buffers that were infinite when
-    the run began, such as masks, are not looked at.
+    the run began, such as masks, are not looked at. Of a single
+    ``AmpOptimWrapper`` a step that was left out is known by its falling
+    scale, so not where ``loss_scale`` is a fixed number.
 
     Args:
         momentum (float): Share of the teacher that stays, in [0, 1].
@@ -73,6 +81,7 @@ class MutualEMAHook(Hook):
         self._unfinished: Optional[dict] = None
         self._infinite: dict[int, set[str]] = {}
         self._warms_up = warm_up
+        self._scale = 1.0
 
     def before_run(self, runner: Runner) -> None:
         """Check the model and tell it that its teachers will move."""
@@ -96,6 +105,7 @@ class MutualEMAHook(Hook):
             model.sync_teachers()
         for i, student in enumerate(model.students):
             self._infinite[i] = infinite_buffers(student)
+        self._scale = scale_of(runner.optim_wrapper)
         # The hub is saved with a checkpoint.
         hub = runner.message_hub
         if not runner.iter:
@@ -145,7 +155,7 @@ class MutualEMAHook(Hook):
         if not wrapper.should_update():
             return
         model = unwrap(runner.model)
-        skipped = getattr(wrapper, 'last_skipped', ())
+        skipped = self._left_out(wrapper)
         if skipped:
             for student, teacher in zip(model.students, model.teachers):
                 mend_buffers(student, teacher)
@@ -173,6 +183,13 @@ class MutualEMAHook(Hook):
                 mend_buffers(model.teachers[i], model.students[i])
         for rectifier in model.rectifiers:
             rectifier.update()
+
+    def _left_out(self, wrapper: OptimWrapper) -> bool:
+        """Whether the step, or that of a student, was not made."""
+        before, self._scale = self._scale, scale_of(wrapper)
+        # A gradient scaler that leaves a step out lowers its scale.
+        fell = self._scale < before
+        return fell or bool(getattr(wrapper, 'last_skipped', ()))
 
     @staticmethod
     def _accumulated(wrapper: OptimWrapper) -> int:
