@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from .utils.segmentor_forward import final_head
+
 
 @dataclass(frozen=True)
 class NetworkSummary:
@@ -97,8 +99,7 @@ def _summarise(
     network: Any, name: str, size: tuple[int, int], role: str
 ) -> NetworkSummary:
     parameters: list[nn.Parameter] = list(network.parameters())
-    head: Any = network.decode_head
-    head = head[-1] if isinstance(head, nn.ModuleList) else head
+    head = final_head(network)
     return NetworkSummary(
         name=name,
         kind=f'{type(network.backbone).__name__}, {type(head).__name__}',

@@ -10,7 +10,6 @@ from .cutmix import (
 from .ema import ema_update
 from .prototypes import (
     class_sums,
-    prototype_distances,
     prototype_weights,
     update_prototypes,
 )
@@ -23,7 +22,6 @@ __all__ = [
     'boxes_to_masks',
     'class_sums',
     'ema_update',
-    'prototype_distances',
     'prototype_weights',
     'rectify',
     'sample_cutmix_box',

@@ -118,12 +118,13 @@ def update_prototypes(
 def _distance_pieces(
     features: Tensor, prototypes: Tensor, initialised: Optional[Tensor]
 ) -> Iterator[tuple[int, slice, Tensor]]:
-    """Distances (K, p) of a few positions at a time.
+    """Euclidean distances (K, p) to the prototypes, some positions at a time.
 
     Args:
         features (Tensor): (N, C, h, w).
         prototypes (Tensor): (K, C).
-        initialised (Tensor, optional): As of ``prototype_distances``.
+        initialised (Tensor, optional): (K,) bool, which prototypes mean
+            something. Defaults to None: all.
 
     Yields:
         tuple: Item, place among its h * w positions, and distances.
@@ -142,34 +143,6 @@ def _distance_pieces(
         # on a CPU.
         square += piece.square_().sum(0)
         yield i, place, square.clamp_(min=0).sqrt_()
-
-
-def prototype_distances(
-    features: Tensor,
-    prototypes: Tensor,
-    initialised: Optional[Tensor] = None,
-) -> Tensor:
-    """Euclidean distance of every feature to every prototype.
-
-    Args:
-        features (Tensor): (N, C, h, w).
-        prototypes (Tensor): (K, C).
-        initialised (Tensor, optional): (K,) bool, which prototypes mean
-            something. Defaults to None: all.
-
-    Returns:
-        Tensor: (N, K, h, w), float32.
-    """
-    n, _, h, w = features.shape
-    distances = features.new_empty(
-        n, len(prototypes), h * w, dtype=torch.float32
-    )
-    with _no_autocast(features):
-        for i, place, piece in _distance_pieces(
-            features, prototypes, initialised
-        ):
-            distances[i, :, place] = piece
-    return distances.view(n, -1, h, w)
 
 
 def prototype_weights(
