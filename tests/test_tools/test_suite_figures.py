@@ -68,6 +68,13 @@ def test_only_what_there_is_data_for(suite, tmp_path):
     }
 
 
+def test_some_figures(suite, capsys):
+    chosen = ['coupling', 'gains']
+    assert suite_figures.main([str(suite), '--figures', *chosen]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed == [str(suite / f'grid_{name}.png') for name in chosen]
+
+
 def test_curves(suite):
     rows = json.loads((suite / 'results.json').read_text())['rows']
     read = suite_figures.read_curves

@@ -27,6 +27,9 @@ from rml_mmseg.evaluation.suites import (
 )
 
 
+FIGURES = ('ladder', 'shares', 'gains', 'pseudo_labels', 'coupling')
+
+
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(
@@ -52,6 +55,13 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         nargs='+',
         help='only these, so that means are over the same seeds while some '
         'runs are still missing; default: all of the results',
+    )
+    parser.add_argument(
+        '--figures',
+        nargs='+',
+        choices=FIGURES,
+        default=FIGURES,
+        help='only these; default: all that there is data for',
     )
     parser.add_argument(
         '--checkpoint',
@@ -154,9 +164,11 @@ def draw(args: argparse.Namespace) -> list[Path]:
         if curves:
             figures[name] = plot_curves(curves, label, titles)
     files = []
-    for name, figure in figures.items():
+    for name in args.figures:
+        if name not in figures:
+            continue
         files.append(args.out / f'{args.suite.name}_{name}.{args.format}')
-        save_figure(figure, files[-1])
+        save_figure(figures[name], files[-1])
     return files
 
 
