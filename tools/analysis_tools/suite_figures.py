@@ -26,7 +26,6 @@ from rml_mmseg.evaluation.suites import (
     sum_up,
 )
 
-
 FIGURES = ('ladder', 'shares', 'gains', 'pseudo_labels', 'coupling')
 
 
