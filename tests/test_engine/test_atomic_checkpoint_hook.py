@@ -214,6 +214,17 @@ def test_a_resumed_run_names_what_was_changed(tmp_path):
     assert 'val_interval:' not in text
 
 
+def test_classes_in_the_place_of_names_are_no_change(tmp_path):
+    sgd = dict(
+        constructor='MutualOptimWrapperConstructor',
+        optimizer=dict(type=torch.optim.SGD, lr=0.1),
+    )
+    for resume in (False, True):
+        settings = dict(optim_wrapper=sgd)
+        runner_with(tmp_path, resume, settings=settings).train()
+    assert 'other settings' not in logged(tmp_path)
+
+
 def test_a_run_of_another_optimiser_is_not_resumed(tmp_path):
     runner_with(tmp_path).train()
     adam = dict(

@@ -98,7 +98,9 @@ class AtomicCheckpointHook(CheckpointHook):
         before = read_settings(str(meta.get('cfg', '')))
         if not before:
             return
-        changes = changed_settings(before, runner.cfg)
+        # By its text as well, which names classes of lazy configs alike.
+        now = read_settings(runner.cfg.pretty_text)
+        changes = changed_settings(before, now)
         lines = [f'{k}: {a!r} -> {b!r}' for k, (a, b) in changes.items()]
         for name, line in zip(changes, lines):
             if name.endswith('optimizer.type'):
