@@ -111,6 +111,9 @@ def _flat(value: Any, name: str = '') -> Iterator[tuple[str, Any]]:
     ):
         items = list(enumerate(value))
     else:
+        if name.endswith('type') and isinstance(value, str):
+            # Whatever module or scope it is named with.
+            value = value.rsplit('.', 1)[-1]
         yield name, _plain(value)
         return
     for key, part in items:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.fileio.backends.registry_utils import backends
 from mmengine.hooks import Hook
 
@@ -215,12 +216,15 @@ def test_a_resumed_run_names_what_was_changed(tmp_path):
 
 
 def test_classes_in_the_place_of_names_are_no_change(tmp_path):
-    sgd = dict(
-        constructor='MutualOptimWrapperConstructor',
-        optimizer=dict(type=torch.optim.SGD, lr=0.1),
-    )
+    path = tmp_path / 'lazy.py'
+    path.write_text("""
+from torch.optim import SGD
+optim_wrapper = dict(
+    constructor='MutualOptimWrapperConstructor',
+    optimizer=dict(type=SGD, lr=0.1))
+""")
     for resume in (False, True):
-        settings = dict(optim_wrapper=sgd)
+        settings = Config.fromfile(path, lazy_import=True)._to_lazy_dict()
         runner_with(tmp_path, resume, settings=settings).train()
     assert 'other settings' not in logged(tmp_path)
 

@@ -43,6 +43,7 @@ def test_what_is_more_than_data_is_left_out():
     [
         (dict(work_dir='there'), {}),
         (dict(train_cfg=dict(stages=2, val_interval=5)), {}),
+        (dict(model=CONFIG['model'] | dict(type='a.MutualSemiSegmentor')), {}),
         (dict(train_cfg=dict(stages=4)), {'train_cfg.stages': (2, 4)}),
         (dict(train_cfg={}), {'train_cfg.stages': (2, ABSENT)}),
         (
