@@ -129,13 +129,13 @@ methods = dict(
     ),
     cps=dict(semi, title='CPS', config=f'{rivals}/cps_camvid_1-8.py'),
     classmix_as_long=dict(
-        title='ClassMix, as long in time as RML in two stages',
+        title='ClassMix, four stages',
         config=f'{rivals}/classmix_camvid_1-8.py',
         splits=few,
         options=one_learner,
     ),
     cps_as_long=dict(
-        title='CPS, as long in time as RML in two stages',
+        title='CPS, two stages',
         config=f'{rivals}/cps_camvid_1-8.py',
         splits=few,
         options=two_learners,
