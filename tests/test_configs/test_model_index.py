@@ -53,6 +53,9 @@ def test_scores_of_the_camvid_grid_are_those_of_its_runs():
     found = {}
     for path in (ROOT / 'docs/results/camvid_cpu').glob('*/1-8/*/run.json'):
         run = json.loads(path.read_text())
+        if run['method'].endswith('_as_long'):
+            # A config's other runs, of other lengths.
+            continue
         seeds = found.setdefault(run['config'], {})
         seeds[run['seed']] = run['scores']['mIoU']
     assert len(found) > 5
