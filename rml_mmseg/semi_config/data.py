@@ -9,6 +9,8 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
+from rml_mmseg.datasets.data_root import LOADERS
+
 from .pipelines import KEY, without_zero_label
 from .stock import type_name
 
@@ -43,22 +45,24 @@ def plain_datasets(cfg: Config, loader: str) -> list[dict[str, Any]]:
     Raises:
         ValueError: If images are mixed.
     """
-    return _plain(copy.deepcopy(cfg[loader].dataset), loader)
+    parts = _plain(copy.deepcopy(cfg[loader].dataset), loader)
+    return [dict(part) for part in parts]
 
 
-def _plain(dataset: Any, loader: str) -> list[dict[str, Any]]:
+def _plain(dataset: Any, loader: str) -> list[Any]:
+    """The configs themselves, so that they can be changed in place."""
     kind = type_name(dataset)
     if kind == 'RepeatDataset':
         return _plain(dataset['dataset'], loader)
     if kind == 'ConcatDataset':
         parts = [_plain(part, loader) for part in dataset['datasets']]
-        return [dict(item) for part in parts for item in part]
+        return [item for part in parts for item in part]
     if kind == 'MultiImageMixDataset':
         raise ValueError(
             f'{loader}.dataset is a MultiImageMixDataset: give a stock config '
             'whose data sets load one image at a time'
         )
-    return [dict(dataset)]
+    return [dataset]
 
 
 def pipeline_of(cfg: Config, loader: str) -> list[dict[str, Any]]:
@@ -92,10 +96,10 @@ def data_of_lists(
     if not labelled_list.is_file():
         raise FileNotFoundError(f'--labelled: no list file {labelled_list}')
     if data_root is not None:
-        for loader in ('train', 'val', 'test'):
-            if cfg.get(f'{loader}_dataloader'):
-                part = cfg[f'{loader}_dataloader'].dataset
-                _set_root(part, str(data_root.resolve()))
+        for loader in LOADERS:
+            if cfg.get(loader):
+                for part in _plain(cfg[loader].dataset, loader):
+                    part['data_root'] = str(data_root.resolve())
     labelled, *others = plain_datasets(cfg, 'train_dataloader')
     if others:
         raise ValueError(
@@ -139,16 +143,6 @@ def data_of_lists(
     return SemiData(
         labelled, unlabelled, names=names if len(names) < len(found) else None
     )
-
-
-def _set_root(dataset: Any, root: str) -> None:
-    if 'dataset' in dataset:
-        _set_root(dataset['dataset'], root)
-    elif 'datasets' in dataset:
-        for part in dataset['datasets']:
-            _set_root(part, root)
-    else:
-        dataset['data_root'] = root
 
 
 def _listed(dataset: dict[str, Any]) -> list[dict]:

@@ -112,9 +112,10 @@ def missing_packages(model: Any) -> set[str]:
     found: set[str] = set()
     for node in _dicts(model):
         kind = node.get('type')
-        scope = kind.split('.')[0] if isinstance(kind, str) else ''
-        if scope != kind and find_spec(scope or 'mmseg') is None:
-            found.add(scope)
+        if isinstance(kind, str) and '.' in kind:
+            scope = kind.split('.')[0]
+            if find_spec(scope) is None:
+                found.add(scope)
     return found
 
 
@@ -143,14 +144,16 @@ def set_classes(segmentor: Any, count: int) -> list[str]:
     if had == count:
         return []
     notes = [f'heads predict {count} classes in place of {had}']
+    weighed = False
     for node in [n for key in HEADS for n in _dicts(segmentor.get(key))]:
         if node.get('num_classes') == had:
             node['num_classes'] = count
         weights = node.get('class_weight')
         if isinstance(weights, (list, tuple)) and len(weights) == had:
             del node['class_weight']
-            note = f'class_weight of {had} classes is left out'
-            notes += [] if note in notes else [note]
+            weighed = True
+    if weighed:
+        notes.append(f'class_weight of {had} classes is left out')
     return notes
 
 

@@ -43,14 +43,15 @@ def files_by_name(
     """
     if not folder.is_dir():
         raise FileNotFoundError(f'{folder} is not a folder')
-    others = {place.resolve() for place in apart} - {folder.resolve()}
+    root = folder.resolve()
+    others = {place.resolve() for place in apart} - {root}
     files: dict[str, Path] = {}
     for path in sorted(folder.rglob('*')):
         if path.suffix.lower() not in suffixes or not path.is_file():
             continue
         relative = path.relative_to(folder)
         hidden = any(part.startswith('.') for part in relative.parts)
-        if hidden or others & set(path.resolve().parents):
+        if hidden or others & set((root / relative).parents):
             continue
         name = relative.with_name(path.stem).as_posix()
         if name in files:

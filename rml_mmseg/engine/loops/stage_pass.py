@@ -210,11 +210,10 @@ def try_stage_pass(model: Any, dataset: SemiSegDataset) -> None:
         model (MutualSemiSegmentor): Unwrapped model.
         dataset (SemiSegDataset): The training set.
     """
-    for path, unlabelled in image_paths(dataset)[:1]:
-        read = readable_image(model, dataset, path, unlabelled)
-        if read is not None:
-            for teacher in model.teachers:
-                whole_logits(teacher, *read)
+    path = dataset.labelled.get_data_info(0)['img_path']
+    images, valid = whole_image(model, dataset, path)
+    for teacher in model.teachers:
+        whole_logits(teacher, images, valid)
 
 
 @torch.no_grad()
