@@ -26,7 +26,12 @@ from rml_mmseg.evaluation.suites import (
     sum_up,
 )
 
-FIGURES = ('ladder', 'shares', 'gains', 'pseudo_labels', 'coupling')
+# Name of the curve in the records of the runs, factor, and label.
+CURVES = {
+    'pseudo_labels': ('labels', 100.0, 'mIoU of the pseudo labels (%)'),
+    'coupling': ('coupling', 1.0, 'Total variation of two learners'),
+}
+FIGURES = ('ladder', 'shares', 'gains', *CURVES)
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -148,26 +153,24 @@ def draw(args: argparse.Namespace) -> list[Path]:
         raise ValueError(f'--split {split} is none of {splits}')
     chosen = [row for row in rows if row['split'] == split]
     best = 'best_' if args.checkpoint == 'best' else ''
-    figures = {'ladder': plot_ladder(chosen, f'{best}scores')}
-    if len(splits) > 1:
-        figures['shares'] = plot_shares(rows, f'{best}summary')
-    compared = plot_gains(rows, results.get('baseline'), f'{best}scores')
-    if compared is not None:
-        figures['gains'] = compared
     titles = list(dict.fromkeys(row['title'] for row in rows))
-    for name, curve, factor, label in (
-        ('pseudo_labels', 'labels', 100.0, 'mIoU of the pseudo labels (%)'),
-        ('coupling', 'coupling', 1.0, 'Total variation of two learners'),
-    ):
-        curves = read_curves(chosen, curve, factor)
-        if curves:
-            figures[name] = plot_curves(curves, label, titles)
     files = []
     for name in args.figures:
-        if name not in figures:
-            continue
-        files.append(args.out / f'{args.suite.name}_{name}.{args.format}')
-        save_figure(figures[name], files[-1])
+        if name in CURVES:
+            curve, factor, label = CURVES[name]
+            curves = read_curves(chosen, curve, factor)
+            figure = plot_curves(curves, label, titles) if curves else None
+        elif name == 'ladder':
+            figure = plot_ladder(chosen, f'{best}scores')
+        elif name == 'gains':
+            baseline = results.get('baseline')
+            figure = plot_gains(rows, baseline, f'{best}scores')
+        else:
+            several = len(splits) > 1
+            figure = plot_shares(rows, f'{best}summary') if several else None
+        if figure is not None:
+            files.append(args.out / f'{args.suite.name}_{name}.{args.format}')
+            save_figure(figure, files[-1])
     return files
 
 

@@ -177,9 +177,9 @@ class MutualEMAHook(Hook):
         done = getattr(runner.train_loop, 'steps_since_restart', runner.iter)
         step = done // self._accumulated(wrapper)
         model.update_teachers(self.momentum_at(step), self.buffers)
-        for i, names in self._infinite.items():
-            if names:
-                # The mean of two infinite values is none.
+        if self.buffers == 'average':
+            # The mean of two infinite values is none.
+            for i in [i for i, names in self._infinite.items() if names]:
                 mend_buffers(model.teachers[i], model.students[i])
         for rectifier in model.rectifiers:
             rectifier.update()
