@@ -8,12 +8,10 @@ from typing import Any, Optional, Union
 import torch
 from mmengine.dist import get_rank
 from mmengine.logging import print_log
-from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import IterBasedTrainLoop, Runner
 from mmengine.runner.loops import _InfiniteDataloaderIterator
 from mmseg.registry import LOOPS
 from torch import nn
-from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
 from rml_mmseg.datasets.seeding import derive_seed
@@ -22,6 +20,7 @@ from ..config_check import check_schedules, sharded_message
 from ..unwrap import unwrap
 from .stage_files import StageFiles
 from .stage_pass import run_stage_pass, try_stage_pass
+from .stage_schedules import all_optimizers, restart_schedules
 
 
 @LOOPS.register_module()
@@ -229,7 +228,10 @@ class StagedTrainLoop(IterBasedTrainLoop):
             f'{self._iter} to {self._iter + self.iters_per_stage}',
             logger='current',
         )
-        self._restart_schedule()
+        if self._schedules is not None:
+            restart_schedules(
+                self.runner, self._schedules, self.iters_per_stage
+            )
         model = unwrap(self.runner.model)
         prototypes = self.initialise and len(getattr(model, 'rectifiers', ()))
         if self.burn_in and (prototypes or self._stage_files is not None):
@@ -261,52 +263,3 @@ class StagedTrainLoop(IterBasedTrainLoop):
             # Prototypes are of the networks in use, not of those before.
             model = unwrap(self.runner.model)
             run_stage_pass(model, self.dataloader.dataset)
-
-    def _restart_schedule(self) -> None:
-        """Put the schedulers back to their start, a stage long."""
-        if self._schedules is None:
-            return
-        for group in all_param_groups(self.runner.optim_wrapper):
-            for name in [key for key in group if key.startswith('initial_')]:
-                group[name[len('initial_') :]] = group[name]
-            if 'initial_momentum' in group and 'betas' in group:
-                # What schedules of the momentum move in Adam.
-                first = group['initial_momentum']
-                group['betas'] = (first, *group['betas'][1:])
-        self.runner.param_schedulers = self.runner.build_param_scheduler(
-            with_default_end(self._schedules, self.iters_per_stage)
-        )
-
-
-def all_optimizers(optim_wrapper: OptimWrapper) -> list[Optimizer]:
-    """The optimisers inside of one wrapper or of several."""
-    if isinstance(optim_wrapper, OptimWrapperDict):
-        return [wrapper.optimizer for wrapper in optim_wrapper.values()]
-    return [optim_wrapper.optimizer]
-
-
-def all_param_groups(optim_wrapper: OptimWrapper) -> list[dict]:
-    """Parameter groups of one optimiser or of several."""
-    return [
-        group
-        for optimizer in all_optimizers(optim_wrapper)
-        for group in optimizer.param_groups
-    ]
-
-
-def with_default_end(config: Any, end: int) -> Any:
-    """A scheduler config whose schedulers end with the stage.
-
-    Args:
-        config (dict | list): ``param_scheduler`` of a config: one
-            scheduler, a list, or a dict of these by optimiser.
-        end (int): Iterations of a stage.
-    """
-    if isinstance(config, (list, tuple)):
-        return [with_default_end(item, end) for item in config]
-    config = copy.deepcopy(dict(config))
-    if 'type' not in config:
-        return {key: with_default_end(v, end) for key, v in config.items()}
-    if not config.get('by_epoch', True):
-        config.setdefault('end', end)
-    return config
