@@ -7,6 +7,7 @@ from mmengine.dist import all_reduce, get_world_size
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from ..utils.alignment import alignment_bias, class_shares
 from ..utils.prototypes import (
     class_sums,
     prototype_weights,
@@ -41,6 +42,12 @@ class PrototypeRectifier(nn.Module):
             Defaults to 1.0, the paper's.
         min_pixels (int): Feature pixels of a class a batch must hold to
             move its prototype. Defaults to 1.
+        alignment (float): How far the share of each class among rectified
+            labels is brought back to that among soft labels, by a factor
+            (before / after) ** alignment of its weights; the shares are
+            moving averages with ``momentum``, noted in training. Weighing
+            by distance alone raises classes whose prototypes lie near the
+            centre. Not in the paper; 3 has been of use. Defaults to 0.
         ignore_index (int): Label of no class. Defaults to 255.
 
     Raises:
@@ -49,6 +56,7 @@ class PrototypeRectifier(nn.Module):
 
     prototypes: Tensor
     counts: Tensor
+    shares: Tensor
 
     def __init__(
         self,
@@ -57,6 +65,7 @@ class PrototypeRectifier(nn.Module):
         momentum: float = 0.9999,
         temperature: float = 1.0,
         min_pixels: int = 1,
+        alignment: float = 0.0,
         ignore_index: int = 255,
     ) -> None:
         super().__init__()
@@ -68,16 +77,26 @@ class PrototypeRectifier(nn.Module):
             raise ValueError(
                 f'rectifier.temperature must be positive, got {temperature}'
             )
+        if not alignment >= 0:
+            raise ValueError(
+                'rectifier.alignment must be 0 (off) or positive, '
+                f'got {alignment}'
+            )
         self.num_classes = num_classes
         self.channels = channels
         self.momentum = momentum
         self.temperature = temperature
         self.min_pixels = min_pixels
+        self.alignment = alignment
         self.ignore_index = ignore_index
         self.register_buffer('prototypes', torch.zeros(num_classes, channels))
         self.register_buffer(
             'counts', torch.zeros(num_classes, dtype=torch.float64)
         )
+        self.register_buffer(
+            'shares', torch.zeros(num_classes, 2), persistent=alignment > 0
+        )
+        # Columns: sums (C), counts, and shares (2) since the last update.
         self._pending: Optional[Tensor] = None
 
     @property
@@ -87,13 +106,19 @@ class PrototypeRectifier(nn.Module):
 
     def weights(self, features: Tensor) -> Tensor:
         """Class-wise confidence (N, K, h, w) of features (N, C, h, w)."""
+        bias = None
+        if self.alignment:
+            bias = alignment_bias(self.shares, self.alignment)
         return prototype_weights(
-            features, self.prototypes, self.temperature, self.initialised
+            features, self.prototypes, self.temperature, self.initialised, bias
         )
 
     @torch.no_grad()
     def forward(self, probs: Tensor, features: Tensor) -> Tensor:
         """Rectified labels (Eq. 6), through which nothing is learnt.
+
+        In training mode the shares of the classes are noted for the next
+        ``update``, if there is an ``alignment``.
 
         Args:
             probs (Tensor): Soft pseudo labels (N, K, H, W).
@@ -102,7 +127,12 @@ class PrototypeRectifier(nn.Module):
         Returns:
             Tensor: Class ids (N, H, W).
         """
-        return rectify(probs, self.weights(features))
+        weights = self.weights(features)
+        if self.alignment and self.training:
+            bias = alignment_bias(self.shares, self.alignment)
+            plain = weights / bias.exp().view(-1, 1, 1)
+            self._pend(slice(-2, None), class_shares(probs, plain))
+        return rectify(probs, weights)
 
     @torch.no_grad()
     def accumulate(self, features: Tensor, labels: Tensor) -> None:
@@ -117,28 +147,35 @@ class PrototypeRectifier(nn.Module):
             features, labels, self.num_classes, self.ignore_index
         )
         packed = torch.cat([sums, counts.unsqueeze(1)], dim=1)
-        if self._pending is not None:
-            packed += self._pending
-        self._pending = packed
+        self._pend(slice(None, -2), packed)
+
+    def _pend(self, columns: slice, values: Tensor) -> None:
+        """Add to what the next ``update`` uses."""
+        if self._pending is None:
+            self._pending = values.new_zeros(
+                self.num_classes, self.channels + 3
+            )
+        self._pending[:, columns] += values
 
     def discard(self) -> None:
         """Forget what was accumulated since the last ``update``."""
         self._pending = None
 
-    def _reduced(self) -> Optional[tuple[Tensor, Tensor]]:
-        """Sums (K, C) and counts (K,) over all processes."""
+    def _reduced(self) -> Optional[tuple[Tensor, Tensor, Tensor]]:
+        """Sums (K, C), counts (K,) and shares (K, 2) over all processes."""
         packed, self._pending = self._pending, None
         if packed is None:
             if get_world_size() == 1:
                 return None
             # The others wait for this process in the collective.
             packed = self.prototypes.new_zeros(
-                self.num_classes, self.channels + 1
+                self.num_classes, self.channels + 3
             )
         all_reduce(packed)
-        sums, counts = packed[:, :-1], packed[:, -1]
+        sums, counts, shares = packed.split([self.channels, 1, 2], dim=1)
         # A class with a feature that is not finite counts as absent.
-        return sums, torch.where(sums.isfinite().all(1), counts, 0.0)
+        counts = torch.where(sums.isfinite().all(1), counts.squeeze(1), 0.0)
+        return sums, counts, torch.where(shares.isfinite().all(), shares, 0.0)
 
     @torch.no_grad()
     def update(
@@ -160,7 +197,9 @@ class PrototypeRectifier(nn.Module):
         reduced = self._reduced()
         if reduced is None:
             return
-        sums, counts = reduced
+        sums, counts, shares = reduced
+        # The quotient is all that is used, so nothing need be normalised.
+        self.shares.mul_(self.momentum).add_(shares)
         counts = torch.where(counts >= self.min_pixels, counts, 0.0)
         new = update_prototypes(self.prototypes, sums, counts, self.momentum)
         first = (counts > 0) & ~self.initialised
@@ -177,7 +216,7 @@ class PrototypeRectifier(nn.Module):
         reduced = self._reduced()
         if reduced is None:
             return
-        sums, counts = reduced
+        sums, counts, _ = reduced
         means = sums / counts.clamp(min=1).unsqueeze(1)
         seen = counts > 0
         self.prototypes.copy_(
@@ -189,5 +228,6 @@ class PrototypeRectifier(nn.Module):
         """Settings to print."""
         return (
             f'num_classes={self.num_classes}, channels={self.channels}, '
-            f'momentum={self.momentum}, temperature={self.temperature}'
+            f'momentum={self.momentum}, temperature={self.temperature}, '
+            f'alignment={self.alignment}'
         )

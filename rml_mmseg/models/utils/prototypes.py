@@ -150,6 +150,7 @@ def prototype_weights(
     prototypes: Tensor,
     temperature: float = 1.0,
     initialised: Optional[Tensor] = None,
+    bias: Optional[Tensor] = None,
 ) -> Tensor:
     """Class-wise confidence of Eq. 9, softmax of minus the distances.
 
@@ -162,6 +163,8 @@ def prototype_weights(
             prototype gets the mean of the others' weights before they are
             normalised, so it is neither favoured nor ruled out. Defaults
             to None: all have one.
+        bias (Tensor, optional): (K,), added before the softmax. Not in
+            the paper. Defaults to None.
 
     Returns:
         Tensor: Weights (N, K, h, w), float32, summing to 1 over K.
@@ -185,6 +188,8 @@ def prototype_weights(
             if unknown is not None:
                 logits[unknown] = -torch.inf
                 logits[unknown] = logits.logsumexp(0) - math.log(known)
+            if bias is not None:
+                logits += bias.unsqueeze(1)
             # What is still in a processor's cache.
             weights[i, :, place] = logits.softmax(0)
     return weights.view(n, -1, h, w)
