@@ -156,7 +156,7 @@ class PseudoLabelMonitorHook(RecordingHook):
         scored = masks < k
         pairs = masks[scored] * k + labels[scored]
         matrix = torch.bincount(pairs, minlength=k * k).view(k, k)
-        total = self._sum_of_window(key, matrix).double()
+        total = self._sum_of_window(key, matrix).float()
         if not total.any():
             return {}
         hits = total.diagonal()

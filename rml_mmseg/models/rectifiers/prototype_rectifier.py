@@ -91,7 +91,7 @@ class PrototypeRectifier(nn.Module):
         self.ignore_index = ignore_index
         self.register_buffer('prototypes', torch.zeros(num_classes, channels))
         self.register_buffer(
-            'counts', torch.zeros(num_classes, dtype=torch.float64)
+            'counts', torch.zeros(num_classes, dtype=torch.int64)
         )
         self.register_buffer(
             'shares', torch.zeros(num_classes, 2), persistent=alignment > 0
@@ -205,7 +205,7 @@ class PrototypeRectifier(nn.Module):
         first = (counts > 0) & ~self.initialised
         means = sums / counts.clamp(min=1).unsqueeze(1)
         self.prototypes.copy_(torch.where(first.unsqueeze(1), means, new))
-        self.counts += counts
+        self.counts += counts.long()
 
     @torch.no_grad()
     def initialise(self) -> None:
@@ -222,7 +222,7 @@ class PrototypeRectifier(nn.Module):
         self.prototypes.copy_(
             torch.where(seen.unsqueeze(1), means, self.prototypes)
         )
-        self.counts.copy_(torch.where(seen, counts.double(), self.counts))
+        self.counts.copy_(torch.where(seen, counts.long(), self.counts))
 
     def extra_repr(self) -> str:
         """Settings to print."""

@@ -184,6 +184,95 @@ class TestForward:
         assert torch.equal(_rectifier()(probs, features), probs.argmax(1))
 
 
+def _skewed(alignment, **kwargs):
+    """A prototype in the middle of the features, and one far from all.
+
+    Returns:
+        tuple: Rectifier, probabilities of which each class has half, and
+        features.
+    """
+    rectifier = _rectifier(num_classes=2, alignment=alignment, **kwargs)
+    rectifier.prototypes.copy_(torch.tensor([[4.0], [0.0]]))
+    rectifier.counts.fill_(1)
+    draw = torch.Generator().manual_seed(0)
+    features = torch.randn(8, 1, 6, 6, generator=draw)
+    second = torch.linspace(0.0, 1.0, 36).view(1, 1, 6, 6).expand(8, 1, 6, 6)
+    return rectifier, torch.cat([1 - second, second], 1), features
+
+
+def _share_of_second(rectifier, probs, features):
+    return float(rectifier(probs, features).float().mean())
+
+
+class TestAlignment:
+    def test_brings_shares_back_as_far_as_it_is_strong(self):
+        shares = []
+        for alignment in (0.0, 0.5, 1.0):
+            rectifier, probs, features = _skewed(alignment, momentum=0.5)
+            for _ in range(5):
+                rectifier(probs, features)
+                rectifier.update()
+            shares.append(_share_of_second(rectifier.eval(), probs, features))
+        wanted = float(probs[:, 1].mean())
+        gaps = [abs(share - wanted) for share in shares]
+        assert gaps[0] > 0.4
+        assert gaps[0] > gaps[1] > gaps[2]
+
+    def test_quotient_is_that_of_the_unaligned_labels(self):
+        """Or it would shrink as it acts."""
+        rectifier, probs, features = _skewed(2.0, momentum=0.5)
+        quotients = []
+        for _ in range(3):
+            rectifier(probs, features)
+            rectifier.update()
+            quotients.append(rectifier.shares[:, 0] / rectifier.shares[:, 1])
+        torch.testing.assert_close(quotients[0], quotients[1])
+        torch.testing.assert_close(quotients[0], quotients[2])
+
+    def test_off_or_in_evaluation_nothing_is_noted(self):
+        rectifier, probs, features = _skewed(2.0)
+        rectifier.eval()(probs, features)
+        rectifier.update()
+        assert not rectifier.shares.any()
+        rectifier, probs, features = _skewed(0.0)
+        rectifier(probs, features)
+        rectifier.update()
+        assert not rectifier.shares.any()
+
+    def test_discarded_batch_is_not_noted(self):
+        rectifier, probs, features = _skewed(2.0)
+        rectifier(probs, features)
+        rectifier.discard()
+        rectifier.update()
+        assert not rectifier.shares.any()
+
+    def test_feature_that_is_not_finite_is_not_noted(self):
+        rectifier, probs, features = _skewed(2.0)
+        rectifier(probs, features.fill_(float('nan')))
+        rectifier.update()
+        assert rectifier.shares.isfinite().all()
+
+    def test_moves_prototypes_as_without(self):
+        units = [_skewed(alignment)[0] for alignment in (0.0, 2.0)]
+        for unit in units:
+            _, probs, features = _skewed(0.0)
+            unit.update(features, unit(probs, features))
+        assert torch.equal(units[0].prototypes, units[1].prototypes)
+        assert torch.equal(units[0].counts, units[1].counts)
+
+    def test_checkpoint_brings_shares_back_and_has_none_when_off(self):
+        rectifier, probs, features = _skewed(2.0)
+        rectifier(probs, features)
+        rectifier.update()
+        other, _, _ = _skewed(2.0)
+        other.load_state_dict(rectifier.state_dict())
+        assert torch.equal(
+            other.eval()(probs, features), rectifier.eval()(probs, features)
+        )
+        assert rectifier.shares.any()
+        assert 'shares' not in _skewed(0.0)[0].state_dict()
+
+
 class TestState:
     def test_checkpoint_brings_prototypes_back(self):
         a, b = _rectifier(), _rectifier()
@@ -204,7 +293,12 @@ class TestState:
 
     @pytest.mark.parametrize(
         ('setting', 'value'),
-        [('momentum', -0.1), ('momentum', 1.1), ('temperature', 0.0)],
+        [
+            ('momentum', -0.1),
+            ('momentum', 1.1),
+            ('temperature', 0.0),
+            ('alignment', -1.0),
+        ],
     )
     def test_setting_out_of_range_is_an_error(self, setting, value):
         with pytest.raises(ValueError, match=f'rectifier.{setting}.*{value}'):
@@ -216,10 +310,11 @@ def _work(rank, folder):
     dist.init_process_group(
         'gloo', init_method=f'file://{folder}/meet', rank=rank, world_size=2
     )
-    rectifier = _rectifier(channels=4, momentum=0.5)
+    rectifier = _rectifier(channels=4, momentum=0.5, alignment=1.0)
     for seed in range(3):
         features, labels = _batch(seed, n=4)
         mine = slice(2 * rank, 2 * rank + 2)
+        rectifier(features[mine, :3].softmax(1), features[mine])
         rectifier.update(features[mine], labels[mine])
     torch.save(rectifier.state_dict(), f'{folder}/{rank}.pth')
     dist.destroy_process_group()
@@ -230,9 +325,11 @@ def test_two_processes_hold_the_prototypes_of_the_union(tmp_path):
         _work, args=(str(tmp_path),), nprocs=2, start_method='fork'
     )
     states = [torch.load(tmp_path / f'{rank}.pth') for rank in range(2)]
-    alone = _rectifier(channels=4, momentum=0.5)
+    alone = _rectifier(channels=4, momentum=0.5, alignment=1.0)
     for seed in range(3):
-        alone.update(*_batch(seed, n=4))
+        features, labels = _batch(seed, n=4)
+        alone(features[:, :3].softmax(1), features)
+        alone.update(features, labels)
     for key, value in alone.state_dict().items():
         assert torch.equal(states[0][key], states[1][key])
         torch.testing.assert_close(states[0][key], value)

@@ -1,0 +1,44 @@
+import math
+
+import pytest
+import torch
+
+from rml_mmseg.models.utils.alignment import alignment_bias, class_shares
+
+
+def test_shares_by_hand():
+    probs = torch.tensor([[0.5, 1.0], [0.5, 0.0]]).view(1, 2, 1, 2)
+    weights = torch.tensor([[0.2, 0.7], [0.6, 0.3]]).view(1, 2, 1, 2)
+    # Rectified, the pixels have 1/4 and 3/4, and 1 and 0.
+    expected = torch.tensor([[1.5, 1.25], [0.5, 0.75]])
+    torch.testing.assert_close(class_shares(probs, weights), expected)
+
+
+def test_shares_are_read_where_the_weights_lie():
+    probs = torch.rand(2, 3, 8, 12).softmax(1)
+    shares = class_shares(probs, torch.rand(2, 3, 2, 3))
+    assert shares.sum(0).tolist() == pytest.approx([12, 12])
+
+
+def test_shares_in_mixed_precision_are_those_of_float32():
+    probs = torch.rand(1, 3, 4, 4).softmax(1)
+    weights = torch.rand(1, 3, 4, 4)
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        mixed = class_shares(probs, weights)
+    torch.testing.assert_close(mixed, class_shares(probs, weights))
+
+
+def test_bias_by_hand():
+    shares = torch.tensor([[0.2, 0.4], [0.8, 0.6], [0.0, 0.0]])
+    bias = alignment_bias(shares, 2.0)
+    expected = [2 * math.log(1 / 2), 2 * math.log(4 / 3), 0.0]
+    assert bias.tolist() == pytest.approx(expected)
+    assert alignment_bias(100 * shares, 2.0).tolist() == pytest.approx(
+        expected
+    )
+
+
+@pytest.mark.parametrize('shares', [[0.0, 0.5], [0.5, 0.0]])
+def test_class_that_is_lost_on_one_side_gets_no_bias(shares):
+    bias = alignment_bias(torch.tensor([shares, [1.0, 1.0]]), 3.0)
+    assert bias.tolist() == [0, 0]
