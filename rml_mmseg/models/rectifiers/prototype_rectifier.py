@@ -47,7 +47,7 @@ class PrototypeRectifier(nn.Module):
             (before / after) ** alignment of its weights; the shares are
             moving averages with ``momentum``, noted in training. Weighing
             by distance alone raises classes whose prototypes lie near the
-            centre. Not in the paper; 3 has been of use. Defaults to 0.
+            centre. Not in the paper; 4 has been of use. Defaults to 0.
         ignore_index (int): Label of no class. Defaults to 255.
 
     Raises:

@@ -109,6 +109,11 @@ methods = dict(
         title='RML, four stages',
         config=f'{ladder}/rml_four-stage_camvid_1-8.py',
     ),
+    rml_aligned=dict(
+        semi,
+        title='RML, two stages, aligned',
+        config=f'{ladder}/rml_aligned_camvid_1-8.py',
+    ),
     fixmatch=dict(
         semi, title='FixMatch', config=f'{rivals}/fixmatch_camvid_1-8.py'
     ),
