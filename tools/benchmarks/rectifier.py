@@ -16,6 +16,7 @@ from rml_mmseg.evaluation.benchmarks import (
     peak_extra_bytes,
 )
 from rml_mmseg.models.utils import (
+    class_shares,
     class_sums,
     prototype_weights,
     rectify,
@@ -130,6 +131,7 @@ def parts_of(case: dict[str, Tensor]) -> dict[str, Callable[[], Any]]:
         ),
         'weights': lambda: prototype_weights(features, prototypes),
         'rectify': lambda: rectify(probs, weights),
+        'shares for an alignment': lambda: class_shares(probs, weights),
         'product alone': lambda: prototypes @ features.flatten(2),
         'largest probability alone': lambda: probs.amax(1),
     }

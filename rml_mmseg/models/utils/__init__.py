@@ -1,5 +1,6 @@
 """Pure functions: no state, float32 inside."""
 
+from .alignment import alignment_bias, class_shares
 from .coupling import agreement, total_variation
 from .cutmix import (
     apply_cutmix,
@@ -17,9 +18,11 @@ from .rectified_labels import rectify
 
 __all__ = [
     'agreement',
+    'alignment_bias',
     'apply_cutmix',
     'apply_mask',
     'boxes_to_masks',
+    'class_shares',
     'class_sums',
     'ema_update',
     'prototype_weights',
