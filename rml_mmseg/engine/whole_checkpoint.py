@@ -15,6 +15,8 @@ from mmengine.logging import print_log
 from ..compat import SAFE_LOADING
 
 NEEDED = ('meta', 'message_hub', 'state_dict', 'optimizer')
+# What a rectifier notes for its alignment, and can begin to note at any time.
+OPTIONAL = '.shares'
 
 
 class CheckpointError(ValueError):
@@ -103,13 +105,17 @@ def check_weights(
         CheckpointError: If a tensor has another shape.
     """
     found = found.get('state_dict', found)
-    _check_shapes({k: found[k] for k in state if k in found}, state)
+    _check_shapes(found, state)
 
 
 def _check_model(
     found: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor]
 ) -> None:
-    names = found.keys() ^ wanted.keys()
+    names = {
+        name
+        for name in found.keys() ^ wanted.keys()
+        if not name.endswith(OPTIONAL)
+    }
     if names:
         raise CheckpointError(
             f'it is of another model: {len(names)} tensors are in one of '
@@ -121,9 +127,8 @@ def _check_model(
 def _check_shapes(
     found: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor]
 ) -> None:
-    for name in found:
-        tensor = wanted[name]
-        if found[name].shape != tensor.shape:
+    for name, tensor in wanted.items():
+        if name in found and found[name].shape != tensor.shape:
             raise CheckpointError(
                 f'it is of another model: {name!r} has the shape '
                 f'{tuple(found[name].shape)}, not {tuple(tensor.shape)}'

@@ -45,6 +45,7 @@ STAGED = {
     'model.semi_train_cfg': dict(p0='stage'),
     'train_cfg.restart_students': True,
 }
+ALIGNED = {'model.rectifier.alignment': 2.0}
 
 
 class Stop(Hook):
@@ -98,7 +99,7 @@ def differences(a, b, place=''):
 @pytest.mark.parametrize(('workers', 'stops'), [(0, range(1, 6)), (2, [5])])
 @pytest.mark.parametrize(
     ('options', 'own'),
-    [({}, {}), ({}, TWO_OPTIMISERS), (STAGED, {})],
+    [({}, {}), (ALIGNED, TWO_OPTIMISERS), (STAGED, {})],
     ids=['one', 'two', 'stages'],
 )
 def test_resumed_runs_are_bit_identical(
@@ -123,3 +124,13 @@ def test_resumed_runs_are_bit_identical(
         cfg.experiment_name += '_resumed'
         train(cfg)
         assert differences(expected, final_state(cfg)) == [], iteration
+
+
+def test_an_alignment_begins_in_a_run_that_had_none(tiny_config):
+    train(tiny_config(CHECKPOINTS), stop_at=4)
+    cfg = tiny_config(CHECKPOINTS | ALIGNED)
+    cfg.resume = True
+    cfg.experiment_name += '_resumed'
+    model = train(cfg).model
+    assert all(rectifier.shares.any() for rectifier in model.rectifiers)
+    assert 'rectifiers.1.shares' in final_state(cfg)['state_dict']

@@ -107,6 +107,14 @@ def test_foreign(tmp_path, changes, message):
         check_checkpoint(str(path), STATE)
 
 
+def test_an_alignment_may_begin_and_end(tmp_path):
+    aligned = {**STATE, 'rectifiers.0.shares': torch.ones(3, 2)}
+    path = write(tmp_path / 'iter_4.pth')
+    assert check_checkpoint(str(path), aligned) == 4
+    path = write(tmp_path / 'iter_5.pth', 5, state_dict=aligned)
+    assert check_checkpoint(str(path), STATE) == 5
+
+
 @pytest.mark.parametrize('content', [b'', b'text', pickle.dumps([1, 2])])
 def test_no_checkpoint_at_all(tmp_path, content):
     path = tmp_path / 'iter_4.pth'
