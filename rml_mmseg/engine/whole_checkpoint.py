@@ -16,7 +16,7 @@ from ..compat import SAFE_LOADING
 
 NEEDED = ('meta', 'message_hub', 'state_dict', 'optimizer')
 # What a rectifier notes for its alignment, and can begin to note at any time.
-OPTIONAL = '.shares'
+OPTIONAL = re.compile(r'rectifiers\.\d+\.shares')
 
 
 class CheckpointError(ValueError):
@@ -114,7 +114,7 @@ def _check_model(
     names = {
         name
         for name in found.keys() ^ wanted.keys()
-        if not name.endswith(OPTIONAL)
+        if not OPTIONAL.fullmatch(name)
     }
     if names:
         raise CheckpointError(

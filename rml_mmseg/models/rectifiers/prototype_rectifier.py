@@ -106,9 +106,15 @@ class PrototypeRectifier(nn.Module):
 
     def weights(self, features: Tensor) -> Tensor:
         """Class-wise confidence (N, K, h, w) of features (N, C, h, w)."""
-        bias = None
-        if self.alignment:
-            bias = alignment_bias(self.shares, self.alignment)
+        return self._weights(features, self._bias())
+
+    def _bias(self) -> Optional[Tensor]:
+        """What an alignment adds before the softmax, (K,)."""
+        if not self.alignment:
+            return None
+        return alignment_bias(self.shares, self.alignment)
+
+    def _weights(self, features: Tensor, bias: Optional[Tensor]) -> Tensor:
         return prototype_weights(
             features, self.prototypes, self.temperature, self.initialised, bias
         )
@@ -127,9 +133,9 @@ class PrototypeRectifier(nn.Module):
         Returns:
             Tensor: Class ids (N, H, W).
         """
-        weights = self.weights(features)
-        if self.alignment and self.training:
-            bias = alignment_bias(self.shares, self.alignment)
+        bias = self._bias()
+        weights = self._weights(features, bias)
+        if bias is not None and self.training:
             plain = weights / bias.exp().view(-1, 1, 1)
             self._pend(slice(-2, None), class_shares(probs, plain))
         return rectify(probs, weights)

@@ -1,0 +1,101 @@
+"""The alignment of a rectifier: rectified labels keep their shares."""
+
+import torch
+
+from rml_mmseg.models import PrototypeRectifier
+
+
+def _skewed(alignment, **kwargs):
+    """A prototype in the middle of the features, and one far from all.
+
+    Returns:
+        tuple: Rectifier, probabilities of which each class has half, and
+        features.
+    """
+    rectifier = PrototypeRectifier(
+        num_classes=2, channels=1, alignment=alignment, **kwargs
+    )
+    rectifier.prototypes.copy_(torch.tensor([[4.0], [0.0]]))
+    rectifier.counts.fill_(1)
+    draw = torch.Generator().manual_seed(0)
+    features = torch.randn(8, 1, 6, 6, generator=draw)
+    second = torch.linspace(0.0, 1.0, 36).view(1, 1, 6, 6).expand(8, 1, 6, 6)
+    return rectifier, torch.cat([1 - second, second], 1), features
+
+
+def _share_of_second(rectifier, probs, features):
+    return float(rectifier(probs, features).float().mean())
+
+
+def test_brings_shares_back_as_far_as_it_is_strong():
+    shares = []
+    for alignment in (0.0, 0.5, 1.0):
+        rectifier, probs, features = _skewed(alignment, momentum=0.5)
+        for _ in range(5):
+            rectifier(probs, features)
+            rectifier.update()
+        shares.append(_share_of_second(rectifier.eval(), probs, features))
+    wanted = float(probs[:, 1].mean())
+    gaps = [abs(share - wanted) for share in shares]
+    assert gaps[0] > 0.4
+    assert gaps[0] > gaps[1] > gaps[2]
+
+
+def test_quotient_is_that_of_the_unaligned_labels():
+    """Or it would shrink as it acts."""
+    rectifier, probs, features = _skewed(2.0, momentum=0.5)
+    quotients = []
+    for _ in range(3):
+        rectifier(probs, features)
+        rectifier.update()
+        quotients.append(rectifier.shares[:, 0] / rectifier.shares[:, 1])
+    torch.testing.assert_close(quotients[0], quotients[1])
+    torch.testing.assert_close(quotients[0], quotients[2])
+
+
+def test_off_or_in_evaluation_nothing_is_noted():
+    rectifier, probs, features = _skewed(2.0)
+    rectifier.eval()(probs, features)
+    rectifier.update()
+    assert not rectifier.shares.any()
+    rectifier, probs, features = _skewed(0.0)
+    rectifier(probs, features)
+    rectifier.update()
+    assert not rectifier.shares.any()
+
+
+def test_discarded_batch_is_not_noted():
+    rectifier, probs, features = _skewed(2.0)
+    rectifier(probs, features)
+    rectifier.discard()
+    rectifier.update()
+    assert not rectifier.shares.any()
+
+
+def test_feature_that_is_not_finite_is_not_noted():
+    rectifier, probs, features = _skewed(2.0)
+    rectifier(probs, features.fill_(float('nan')))
+    rectifier.update()
+    assert rectifier.shares.isfinite().all()
+
+
+def test_moves_prototypes_as_without():
+    units = [_skewed(alignment)[0] for alignment in (0.0, 2.0)]
+    for unit in units:
+        _, probs, features = _skewed(0.0)
+        unit.update(features, unit(probs, features))
+    assert torch.equal(units[0].prototypes, units[1].prototypes)
+    assert torch.equal(units[0].counts, units[1].counts)
+
+
+def test_checkpoint_brings_shares_back_and_has_none_when_off():
+    rectifier, probs, features = _skewed(2.0)
+    rectifier(probs, features)
+    rectifier.update()
+    other, _, _ = _skewed(2.0)
+    other.load_state_dict(rectifier.state_dict())
+    assert torch.equal(
+        other.eval()(probs, features), rectifier.eval()(probs, features)
+    )
+    assert rectifier.shares.any()
+    assert 'shares' not in _skewed(0.0)[0].state_dict()
