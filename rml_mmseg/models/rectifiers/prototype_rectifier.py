@@ -120,7 +120,9 @@ class PrototypeRectifier(nn.Module):
         )
 
     @torch.no_grad()
-    def forward(self, probs: Tensor, features: Tensor) -> Tensor:
+    def forward(
+        self, probs: Tensor, features: Tensor, valid: Optional[Tensor] = None
+    ) -> Tensor:
         """Rectified labels (Eq. 6), through which nothing is learnt.
 
         In training mode the shares of the classes are noted for the next
@@ -129,6 +131,9 @@ class PrototypeRectifier(nn.Module):
         Args:
             probs (Tensor): Soft pseudo labels (N, K, H, W).
             features (Tensor): Features of the same images (N, C, h, w).
+            valid (Tensor, optional): (N, H, W) bool, False on padding,
+                which is labelled but counts for no share. Defaults to
+                None: all.
 
         Returns:
             Tensor: Class ids (N, H, W).
@@ -137,7 +142,8 @@ class PrototypeRectifier(nn.Module):
         weights = self._weights(features, bias)
         if bias is not None and self.training:
             plain = weights / bias.exp().view(-1, 1, 1)
-            self._pend(slice(-2, None), class_shares(probs, plain))
+            shares = class_shares(probs, plain, valid)
+            self._pend(slice(-2, None), shares)
         return rectify(probs, weights)
 
     @torch.no_grad()

@@ -1,16 +1,22 @@
 """Rectified labels that keep the teacher's share of each class."""
 
+from typing import Optional
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 
-def class_shares(probs: Tensor, weights: Tensor) -> Tensor:
+def class_shares(
+    probs: Tensor, weights: Tensor, valid: Optional[Tensor] = None
+) -> Tensor:
     """How much of the images each class has, before and after weighing.
 
     Args:
         probs (Tensor): Soft pseudo labels p0, (N, K, H, W), not negative.
         weights (Tensor): Class-wise confidence (N, K, h, w), not negative.
+        valid (Tensor, optional): (N, H, W) bool, False on padding, which
+            counts for nothing. Defaults to None: all.
 
     Returns:
         Tensor: Sums over the h * w positions of p0 and of the normalised
@@ -20,6 +26,9 @@ def class_shares(probs: Tensor, weights: Tensor) -> Tensor:
     size = weights.shape[-2:]
     with torch.autocast(probs.device.type, enabled=False):
         before = F.interpolate(probs, size=size, mode='nearest').float()
+        if valid is not None:
+            inside = F.interpolate(valid[:, None].float(), size=size)
+            before = torch.where(inside > 0, before, 0.0)
         after = before * weights.float()
         after /= after.sum(1, keepdim=True).clamp_(min=1e-20)
         return torch.stack([before.sum((0, 2, 3)), after.sum((0, 2, 3))], 1)

@@ -110,7 +110,7 @@ class PseudoLabeller:
                 model.record.setdefault('predictions', []).append(today)
             if model.rectifiers and features is not None:
                 rectifier: Any = model.rectifiers[i]
-                labels = rectifier(probs, features)
+                labels = rectifier(probs, features, valid)
                 rectifier.accumulate(
                     features, feature_labels(logits, features, valid)
                 )

@@ -1,6 +1,7 @@
 """The alignment of a rectifier: rectified labels keep their shares."""
 
 import torch
+import torch.nn.functional as F
 
 from rml_mmseg.models import PrototypeRectifier
 
@@ -77,6 +78,20 @@ def test_feature_that_is_not_finite_is_not_noted():
     rectifier(probs, features.fill_(float('nan')))
     rectifier.update()
     assert rectifier.shares.isfinite().all()
+
+
+def test_padding_is_not_noted():
+    """Not even what a network makes of it that is not finite."""
+    whole, probs, features = _skewed(2.0)
+    whole(probs, features)
+    whole.update()
+    padded = F.pad(probs, (0, 3, 0, 6), value=1.0)
+    padded[..., -1, -1] = float('nan')
+    valid = F.pad(torch.ones(8, 6, 6, dtype=torch.bool), (0, 3, 0, 6))
+    other, _, _ = _skewed(2.0)
+    other(padded, F.pad(features, (0, 3, 0, 6), value=9.0), valid)
+    other.update()
+    torch.testing.assert_close(other.shares, whole.shares)
 
 
 def test_moves_prototypes_as_without():

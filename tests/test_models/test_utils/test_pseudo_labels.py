@@ -152,10 +152,11 @@ def test_prototypes_gather_what_the_teacher_itself_says():
         )
 
 
-def test_padding_moves_no_prototype():
+def test_padding_moves_no_prototype_and_no_share():
     moved = []
+    aligned = dict(type='PrototypeRectifier', alignment=2.0)
     for filling in (0.0, 1e4):
-        model = toy_mutual(1)
+        model = toy_mutual(1, rectifier=aligned)
         inputs, _ = toy_batch()
         inputs['valid'][0, 4:] = False
         inputs['valid'][1, :, 3:] = False
@@ -166,6 +167,8 @@ def test_padding_moves_no_prototype():
         moved.append(model.rectifiers[0])
     assert torch.equal(moved[0].prototypes, moved[1].prototypes)
     assert moved[0].counts.sum() == 3 + 4 * 8 + 6 * 3
+    torch.testing.assert_close(moved[0].shares, moved[1].shares)
+    assert moved[0].shares.any()
 
 
 def test_all_padding_moves_nothing():
