@@ -114,6 +114,12 @@ methods = dict(
         title='RML, two stages, aligned',
         config=f'{ladder}/rml_aligned_camvid_1-8.py',
     ),
+    rml_aligned_four_stage=dict(
+        semi,
+        title='RML, four stages, aligned',
+        config=f'{ladder}/rml_aligned_camvid_1-8.py',
+        options={**images, 'train_cfg.stages': 4},
+    ),
     fixmatch=dict(
         semi, title='FixMatch', config=f'{rivals}/fixmatch_camvid_1-8.py'
     ),
