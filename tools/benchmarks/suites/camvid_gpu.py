@@ -26,6 +26,7 @@ stems = dict(
     rml_two_stage='rml_two-stage_deeplabv2_vit',
     rml_four_stage='rml_four-stage_deeplabv2_vit',
     rml_aligned='rml_aligned_deeplabv2_vit',
+    rml_aligned_four_stage='rml_aligned_deeplabv2_vit',
     fixmatch='fixmatch_deeplabv2',
     cutmix_seg='cutmix_seg_deeplabv2',
     cutmix_seg_hard='cutmix_seg_hard_deeplabv2',
