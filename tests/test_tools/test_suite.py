@@ -165,7 +165,7 @@ BOTH = "checkpoints = ['last', 'best']"
 SAVE_BEST = {'default_hooks.checkpoint.save_best': 'mIoU'}
 
 
-def test_both_checkpoints_are_tested(run_suite):
+def test_both_checkpoints_are_tested(run_suite, capsys):
     code = run_suite(['chooses'], options=SAVE_BEST, extra=BOTH)
     assert code == 0
     assert [c.split()[0] for c in calls()] == ['train', 'test', 'test']
@@ -173,6 +173,8 @@ def test_both_checkpoints_are_tested(run_suite):
     assert (end['scores']['mIoU'], end['best_scores']['mIoU']) == (40, 41)
     assert end['best_iteration'] == 3
     assert end['status'] == 'finished'
+    # The row of the table that is for the last checkpoint.
+    assert 'finished chooses/seed_0: mIoU 40.00' in capsys.readouterr().out
     assert (
         '| chooses | 0 | 40.00 | 41.00 | 3 |'
         in (OUT / 'results.md').read_text()
