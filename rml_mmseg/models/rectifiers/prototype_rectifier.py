@@ -7,13 +7,14 @@ from mmengine.dist import all_reduce, get_world_size
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from ..utils.alignment import alignment_bias, class_shares
+from ..utils.alignment import alignment_bias, class_shares, label_shares
 from ..utils.prototypes import (
     class_sums,
     prototype_weights,
     update_prototypes,
 )
 from ..utils.rectified_labels import rectify
+from ..utils.settings import check_choice
 
 
 @MODELS.register_module()
@@ -43,11 +44,16 @@ class PrototypeRectifier(nn.Module):
         min_pixels (int): Feature pixels of a class a batch must hold to
             move its prototype. Defaults to 1.
         alignment (float): How far the share of each class among rectified
-            labels is brought back to that among soft labels, by a factor
-            (before / after) ** alignment of its weights; the shares are
-            moving averages with ``momentum``, noted in training. Weighing
-            by distance alone raises classes whose prototypes lie near the
-            centre. Not in the paper; 4 has been of use. Defaults to 0.
+            labels is brought to that of ``alignment_target``, by a factor
+            (wanted / found) ** alignment of its weights; the shares are
+            moving averages with ``momentum``, noted in training. Not in
+            the paper. Defaults to 0.
+        alignment_target (str): Whose shares are wanted: ``'teacher'``,
+            those of the soft labels, as weighing by distance raises classes
+            whose prototypes lie near the centre; or ``'labels'``, those of
+            the labelled images, which ``accumulate_labels`` notes, where
+            these are like the unlabelled ones and pseudo labels lose rare
+            classes. Defaults to ``'teacher'``.
         ignore_index (int): Label of no class. Defaults to 255.
 
     Raises:
@@ -66,6 +72,7 @@ class PrototypeRectifier(nn.Module):
         temperature: float = 1.0,
         min_pixels: int = 1,
         alignment: float = 0.0,
+        alignment_target: str = 'teacher',
         ignore_index: int = 255,
     ) -> None:
         super().__init__()
@@ -82,12 +89,18 @@ class PrototypeRectifier(nn.Module):
                 'rectifier.alignment must be 0 (off) or positive, '
                 f'got {alignment}'
             )
+        check_choice(
+            'rectifier.alignment_target',
+            alignment_target,
+            ['teacher', 'labels'],
+        )
         self.num_classes = num_classes
         self.channels = channels
         self.momentum = momentum
         self.temperature = temperature
         self.min_pixels = min_pixels
         self.alignment = alignment
+        self.alignment_target = alignment_target
         self.ignore_index = ignore_index
         self.register_buffer('prototypes', torch.zeros(num_classes, channels))
         self.register_buffer(
@@ -103,6 +116,11 @@ class PrototypeRectifier(nn.Module):
     def initialised(self) -> Tensor:
         """Tensor: (K,) bool, the classes that have a prototype."""
         return self.counts > 0
+
+    @property
+    def takes_labels(self) -> bool:
+        """bool: Whether ``accumulate_labels`` is to be called."""
+        return self.alignment > 0 and self.alignment_target == 'labels'
 
     def weights(self, features: Tensor) -> Tensor:
         """Class-wise confidence (N, K, h, w) of features (N, C, h, w)."""
@@ -143,6 +161,8 @@ class PrototypeRectifier(nn.Module):
         if bias is not None and self.training:
             plain = weights / bias.exp().view(-1, 1, 1)
             shares = class_shares(probs, plain, valid)
+            if self.takes_labels:
+                shares[:, 0] = 0
             self._pend(slice(-2, None), shares)
         return rectify(probs, weights)
 
@@ -160,6 +180,17 @@ class PrototypeRectifier(nn.Module):
         )
         packed = torch.cat([sums, counts.unsqueeze(1)], dim=1)
         self._pend(slice(None, -2), packed)
+
+    @torch.no_grad()
+    def accumulate_labels(self, labels: Tensor) -> None:
+        """Note ground truth for the shares that the next ``update`` moves.
+
+        Args:
+            labels (Tensor): Class ids of labelled images, (N, H, W); those
+                outside of the classes are left out.
+        """
+        shares = label_shares(labels, self.num_classes)
+        self._pend(slice(-2, -1), shares.unsqueeze(1))
 
     def _pend(self, columns: slice, values: Tensor) -> None:
         """Add to what the next ``update`` uses."""
@@ -210,7 +241,7 @@ class PrototypeRectifier(nn.Module):
         if reduced is None:
             return
         sums, counts, shares = reduced
-        # The quotient is all that is used, so nothing need be normalised.
+        # Each column is normalised where it is used.
         self.shares.mul_(self.momentum).add_(shares)
         counts = torch.where(counts >= self.min_pixels, counts, 0.0)
         new = update_prototypes(self.prototypes, sums, counts, self.momentum)
@@ -241,5 +272,6 @@ class PrototypeRectifier(nn.Module):
         return (
             f'num_classes={self.num_classes}, channels={self.channels}, '
             f'momentum={self.momentum}, temperature={self.temperature}, '
-            f'alignment={self.alignment}'
+            f'alignment={self.alignment}, '
+            f'alignment_target={self.alignment_target!r}'
         )

@@ -147,6 +147,7 @@ class MutualSemiSegmentor(LearnersSegmentor):
             inputs = {**inputs, **channels_last(inputs)}
         if self.burning_in:
             return self._supervised_loss(inputs, data_samples)
+        self._show_labels(data_samples)
         labels = self.pseudo_labeller(self, inputs)
         if self.record is not None:
             self.record.update(monitored(inputs, data_samples))
@@ -178,6 +179,14 @@ class MutualSemiSegmentor(LearnersSegmentor):
                     (view, ids, valid, logits.detach())
                 )
         return losses
+
+    def _show_labels(self, data_samples: dict[str, list]) -> None:
+        """Show the ground truth to the rectifiers that align with it."""
+        rectifiers: Any = self.rectifiers
+        for rectifier in rectifiers:
+            if getattr(rectifier, 'takes_labels', False):
+                for sample in data_samples['labelled']:
+                    rectifier.accumulate_labels(sample.gt_sem_seg.data)
 
     def _strong_views(
         self, i: int, inputs: dict, targets: list[Target]

@@ -1,4 +1,4 @@
-"""Rectified labels that keep the teacher's share of each class."""
+"""Rectified labels that keep the share of each class."""
 
 from typing import Optional
 
@@ -34,20 +34,40 @@ def class_shares(
         return torch.stack([before.sum((0, 2, 3)), after.sum((0, 2, 3))], 1)
 
 
-def alignment_bias(shares: Tensor, strength: float) -> Tensor:
-    """Log factors that bring the shares of rectified labels back.
-
-    Distribution alignment, section 3.1 of ReMixMatch (arXiv 1911.09785),
-    with the teacher's own labels in the place of the known labels.
+def label_shares(labels: Tensor, num_classes: int) -> Tensor:
+    """How much of labelled images each class has.
 
     Args:
-        shares (Tensor): As of ``class_shares``, (K, 2), or a sum of such.
-        strength (float): Power of the quotient before / after. One step
-            with 1 does not reach the shares before, as classes compete.
+        labels (Tensor): Class ids of any shape. Ids outside of
+            [0, num_classes) are of no class.
+        num_classes (int): Number of classes K.
+
+    Returns:
+        Tensor: Pixels of each class, (K,), float32.
+    """
+    ids = labels.flatten().long()
+    known = (ids >= 0) & (ids < num_classes)
+    # A mask as an index, and bincount, would make the host wait for a GPU.
+    counts = torch.zeros(num_classes, device=labels.device)
+    return counts.index_add_(0, torch.where(known, ids, 0), known.float())
+
+
+def alignment_bias(shares: Tensor, strength: float) -> Tensor:
+    """Log factors that bring the shares of rectified labels to others.
+
+    Distribution alignment, section 3.1 of ReMixMatch (arXiv 1911.09785).
+
+    Args:
+        shares (Tensor): Those wanted and those of rectified labels, (K, 2),
+            each column in units of its own.
+        strength (float): Power of the quotient wanted / rectified. One step
+            with 1 does not reach what is wanted, as classes compete.
 
     Returns:
         Tensor: (K,), 0 for a class that was not seen.
     """
-    seen = (shares > 0).all(1)
-    before, after = torch.where(seen[:, None], shares, 1.0).log().unbind(1)
-    return strength * (before - after)
+    seen = (shares > 0).all(1, keepdim=True)
+    shares = torch.where(seen, shares, 0.0)
+    shares = shares / shares.sum(0).clamp(min=1e-20)
+    wanted, found = torch.where(seen, shares, 1.0).log().unbind(1)
+    return strength * (wanted - found)

@@ -1,5 +1,6 @@
 """The alignment of a rectifier: rectified labels keep their shares."""
 
+import pytest
 import torch
 import torch.nn.functional as F
 
@@ -40,6 +41,48 @@ def test_brings_shares_back_as_far_as_it_is_strong():
     gaps = [abs(share - wanted) for share in shares]
     assert gaps[0] > 0.4
     assert gaps[0] > gaps[1] > gaps[2]
+
+
+def test_may_take_the_shares_of_the_labels_instead():
+    labels = torch.zeros(2, 10, 10, dtype=torch.long)
+    labels[:, 0] = 1
+    labels[:, 1] = 255
+    found = []
+    for alignment in (0.0, 1.0, 4.0):
+        rectifier, probs, features = _skewed(
+            alignment, momentum=0.5, alignment_target='labels'
+        )
+        assert rectifier.takes_labels == (alignment > 0)
+        for _ in range(5):
+            if rectifier.takes_labels:
+                rectifier.accumulate_labels(labels)
+            rectifier(probs, features)
+            rectifier.update()
+        found.append(_share_of_second(rectifier.eval(), probs, features))
+    wanted = 20 / 180
+    gaps = [abs(share - wanted) for share in found]
+    assert gaps[0] > gaps[1] > gaps[2]
+    assert gaps[2] < 0.1
+
+
+def test_target_is_checked():
+    with pytest.raises(
+        ValueError, match=r"rectifier.alignment_target='label'"
+    ):
+        _skewed(1.0, alignment_target='label')
+
+
+def test_class_without_labels_so_far_is_left_alone():
+    rectifier, probs, features = _skewed(4.0, alignment_target='labels')
+    before = rectifier.eval()(probs, features)
+    rectifier.train()
+    rectifier.accumulate_labels(torch.zeros(1, 4, 4, dtype=torch.long))
+    rectifier(probs, features)
+    rectifier.update()
+    bias = rectifier._bias()
+    assert bias[1] == 0
+    assert bias[0].isfinite()
+    assert before.shape == rectifier.eval()(probs, features).shape
 
 
 def test_quotient_is_that_of_the_unaligned_labels():

@@ -3,7 +3,11 @@ import math
 import pytest
 import torch
 
-from rml_mmseg.models.utils.alignment import alignment_bias, class_shares
+from rml_mmseg.models.utils.alignment import (
+    alignment_bias,
+    class_shares,
+    label_shares,
+)
 
 
 def test_shares_by_hand():
@@ -28,14 +32,25 @@ def test_shares_in_mixed_precision_are_those_of_float32():
     torch.testing.assert_close(mixed, class_shares(probs, weights))
 
 
+def test_shares_of_labels_leave_out_what_is_no_class():
+    labels = torch.tensor([[[0, 2, 2], [255, -1, 3]]])
+    assert label_shares(labels, 3).tolist() == [1, 0, 2]
+    assert label_shares(labels.byte(), 3).tolist() == [1, 0, 2]
+
+
+def test_shares_of_labels_keep_their_device():
+    labels = torch.zeros(1, 2, 2, dtype=torch.long, device='meta')
+    assert label_shares(labels, 3).device.type == 'meta'
+
+
 def test_bias_by_hand():
     shares = torch.tensor([[0.2, 0.4], [0.8, 0.6], [0.0, 0.0]])
     bias = alignment_bias(shares, 2.0)
     expected = [2 * math.log(1 / 2), 2 * math.log(4 / 3), 0.0]
     assert bias.tolist() == pytest.approx(expected)
-    assert alignment_bias(100 * shares, 2.0).tolist() == pytest.approx(
-        expected
-    )
+    for unit in (100.0, torch.tensor([3.0, 700.0])):
+        bias = alignment_bias(unit * shares, 2.0)
+        assert bias.tolist() == pytest.approx(expected)
 
 
 @pytest.mark.parametrize('shares', [[0.0, 0.5], [0.5, 0.0]])
