@@ -7,7 +7,7 @@ from mmseg.models.utils import resize
 from torch import Tensor, nn
 
 from .utils.preprocessing import swaps_channels
-from .utils.segmentor_forward import final_head
+from .utils.segmentor_forward import final_head, forward_logits
 
 
 class DeployedSegmentor(nn.Module):
@@ -29,8 +29,8 @@ class DeployedSegmentor(nn.Module):
         base = segmentor.data_preprocessor
         self.segmentor = segmentor
         self.swaps_channels = swaps_channels(base)
-        shape = (1, 3, 1, 1)
-        mean, std = torch.zeros(shape), torch.ones(shape)
+        shape = (1, -1, 1, 1)
+        mean, std = torch.zeros(1, 3, 1, 1), torch.ones(1, 3, 1, 1)
         if base._enable_normalize:
             mean, std = (
                 part.detach().clone().view(shape).float()
@@ -52,7 +52,8 @@ class DeployedSegmentor(nn.Module):
         """
         if self.swaps_channels:
             images = images.flip(1)
-        logits = self.segmentor._forward((images - self.mean) / self.std)
+        images = (images - self.mean) / self.std
+        logits = forward_logits(self.segmentor, images)
         return resize(
             logits,
             size=images.shape[-2:],

@@ -112,10 +112,9 @@ def test_checkpointing_of_stock_backbones_gives_the_same_run(train):
         assert any(
             getattr(module, 'with_cp', False) for module in student.modules()
         )
-    assert losses[0] == pytest.approx(expected[0], rel=1e-5)
-    # The forward pass that is made again moves running statistics again,
-    # which the teachers normalise by.
-    assert losses[1] == pytest.approx(expected[1], rel=1e-2)
+    # Also after the first step, though the forward pass that is made again
+    # moves running statistics, which the teachers normalise by.
+    assert losses == pytest.approx(expected, rel=1e-5)
 
 
 def test_joint_forward_shares_batch_statistics(train):

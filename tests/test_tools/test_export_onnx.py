@@ -41,6 +41,21 @@ def test_images_become_what_mmseg_predicts(tiny_config):
     torch.testing.assert_close(found, stock.seg_logits.data)
 
 
+def test_of_several_outputs_the_first_is_deployed():
+    cfg = ConfigDict(toy_segmentor(), test_cfg=dict(mode='whole'))
+    cfg.decode_head.update(type='DAHead', pam_channels=2)
+    cfg.decode_head.norm_cfg = dict(type='BN')
+    for key in ('num_convs', 'concat_input'):
+        cfg.decode_head.pop(key)
+    cfg['data_preprocessor'] = dict(type='SegDataPreProcessor')
+    model = MODELS.build(cfg).eval()
+    image = torch.randint(0, 256, (3, 6, 8), dtype=torch.uint8)
+    with torch.no_grad():
+        found = DeployedSegmentor(model)(image[None].float())[0]
+        (stock,) = model.test_step(dict(inputs=[image]))
+    torch.testing.assert_close(found, stock.seg_logits.data)
+
+
 @pytest.mark.parametrize('learner', ['students.0', 'teachers.1'])
 def test_graph_of_a_learner(trained, tiny_config, call, capsys, learner):
     onnxruntime = pytest.importorskip('onnxruntime')

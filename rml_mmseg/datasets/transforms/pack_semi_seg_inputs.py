@@ -24,7 +24,9 @@ META_KEYS = (
 
 
 def image_tensor(image: np.ndarray) -> Tensor:
-    """An image (H, W, 3) as a contiguous tensor (3, H, W)."""
+    """An image (H, W, C) or (H, W) as a contiguous tensor (C, H, W)."""
+    if image.ndim == 2:
+        image = image[..., None]
     planes = np.empty((image.shape[2], *image.shape[:2]), image.dtype)
     cv2.split(image, list(planes))
     return torch.from_numpy(planes)

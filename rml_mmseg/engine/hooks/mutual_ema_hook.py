@@ -151,10 +151,10 @@ class MutualEMAHook(Hook):
         outputs: Optional[dict] = None,
     ) -> None:
         """Move teachers and prototypes if the optimisers stepped."""
-        wrapper = runner.optim_wrapper
+        wrapper, model = runner.optim_wrapper, unwrap(runner.model)
+        model.recomputed.put_back()
         if not wrapper.should_update():
             return
-        model = unwrap(runner.model)
         skipped = self._left_out(wrapper)
         if skipped:
             for student, teacher in zip(model.students, model.teachers):

@@ -254,12 +254,14 @@ class PrototypeRectifier(nn.Module):
     def initialise(self) -> None:
         """Set the prototypes to the means of what was accumulated (Eq. 10).
 
-        A class that did not occur keeps what it has.
+        A class that did not occur keeps what it has. Shares are noted anew,
+        as they are those of the prototypes before.
         """
         reduced = self._reduced()
         if reduced is None:
             return
         sums, counts, _ = reduced
+        self.shares.zero_()
         means = sums / counts.clamp(min=1).unsqueeze(1)
         seen = counts > 0
         self.prototypes.copy_(

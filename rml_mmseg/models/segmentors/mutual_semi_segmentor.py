@@ -10,11 +10,16 @@ from torch import Tensor
 
 from ..utils.ema import ema_update
 from ..utils.feature_dropout import dropped_forward
-from ..utils.learners import build_rectifiers, check_learners
+from ..utils.learners import (
+    build_rectifiers,
+    check_checkpointing,
+    check_learners,
+)
 from ..utils.mixing import hard_labels, joined_views, mixed_view
 from ..utils.monitored import monitored
 from ..utils.plain_checkpoint import fan_out
 from ..utils.pseudo_labels import PseudoLabeller, Target
+from ..utils.recomputed_buffers import RecomputedBuffers
 from ..utils.segmentor_forward import (
     channels_last,
     resize_logits,
@@ -81,6 +86,17 @@ class MutualSemiSegmentor(LearnersSegmentor):
         check_learners(self.students)
         self.rectifiers = build_rectifiers(self.students, rectifier)
         cfg = SemiTrainCfg.build(semi_train_cfg, len(self.students))
+        check_checkpointing(self.students, cfg)
+        if rectifier is not None and not cfg.teachers_teach(
+            len(self.students)
+        ):
+            raise ValueError(
+                'model.rectifier corrects the labels of teachers, and '
+                f'semi_train_cfg.self_source={cfg.self_source!r}, '
+                f'self_weight={cfg.self_weight}, '
+                f'peer_source={cfg.peer_source!r} let the students make all '
+                "labels: set rectifier=None, or a source to 'teacher'"
+            )
         self.semi_train_cfg = cfg
         self.pseudo_label_loss = MODELS.build(dict(cfg.loss))
         if hasattr(self.pseudo_label_loss, 'loss_name'):
@@ -98,6 +114,7 @@ class MutualSemiSegmentor(LearnersSegmentor):
         self.pseudo_labeller = PseudoLabeller(cfg, self.num_classes, soft)
         if cfg.channels_last:
             self.to(memory_format=torch.channels_last)
+        self.recomputed = RecomputedBuffers(self.students)
         self.iteration = 0
         self.burning_in = False
         self.ema_attached = False
@@ -143,6 +160,12 @@ class MutualSemiSegmentor(LearnersSegmentor):
             dict[str, Tensor]: Losses named ``students.{i}.*``.
         """
         self._check_ready(inputs)
+        losses = self._losses(inputs, data_samples)
+        self.recomputed.note()
+        return losses
+
+    def _losses(self, inputs: dict, data_samples: dict) -> dict[str, Tensor]:
+        """The losses of :meth:`loss`."""
         if self.semi_train_cfg.channels_last:
             inputs = {**inputs, **channels_last(inputs)}
         if self.burning_in:

@@ -6,6 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+# Of a share, so that a class whose labels vanish is not beyond all help.
+LEAST = 1e-16
+# A factor of 55: what a power may add, not to overshoot where the shares
+# have little in common.
+LARGEST_BIAS = 4.0
+
 
 def class_shares(
     probs: Tensor, weights: Tensor, valid: Optional[Tensor] = None
@@ -61,13 +67,17 @@ def alignment_bias(shares: Tensor, strength: float) -> Tensor:
         shares (Tensor): Those wanted and those of rectified labels, (K, 2),
             each column in units of its own.
         strength (float): Power of the quotient wanted / rectified. One step
-            with 1 does not reach what is wanted, as classes compete.
+            with 1 does not reach what is wanted, as classes compete. Above
+            1 it acts up to a factor of 55; where the quotient itself is
+            larger it is taken as it is.
 
     Returns:
-        Tensor: (K,), 0 for a class that was not seen.
+        Tensor: (K,), 0 for a class that is not wanted so far.
     """
-    seen = (shares > 0).all(1, keepdim=True)
+    seen = (shares[:, :1] > 0) & shares.sum(0).gt(0).all()
     shares = torch.where(seen, shares, 0.0)
-    shares = shares / shares.sum(0).clamp(min=1e-20)
+    shares = (shares / shares.sum(0).clamp(min=1e-20)).clamp(min=LEAST)
     wanted, found = torch.where(seen, shares, 1.0).log().unbind(1)
-    return strength * (wanted - found)
+    gap = wanted - found
+    size = gap.abs()
+    return gap.sign() * (strength * size).minimum(size.clamp(min=LARGEST_BIAS))

@@ -69,6 +69,9 @@ def ema_update(
             averaged.append((target, source))
         else:
             copied.append((target, source))
+    if momentum == 0:
+        # Nothing of the teacher stays, also what is not finite.
+        averaged, copied = [], averaged + copied
     _average([t for t, _ in averaged], [s for _, s in averaged], momentum)
     for target, source in copied:
         target.copy_(source)

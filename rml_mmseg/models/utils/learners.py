@@ -2,14 +2,23 @@
 
 from typing import Any, Optional
 
+from mmengine.dist import get_world_size
 from mmseg.registry import MODELS
 from torch import nn
 
+from .recomputed_buffers import recomputes
 from .segmentor_forward import classifier_of, final_head
+from .settings import SemiTrainCfg
 
 IGNORE_INDEX = 255
 # Their logits need more than features, or are not their first output.
-REFUSED_HEADS = ('PointHead', 'PIDHead')
+REFUSED_HEADS = (
+    'PointHead',
+    'PIDHead',
+    'MaskFormerHead',
+    'Mask2FormerHead',
+    'SideAdapterCLIPHead',
+)
 
 
 def check_learners(students: Any) -> None:
@@ -65,6 +74,36 @@ def check_learners(students: Any) -> None:
             f'decode_head.ignore_index must be {IGNORE_INDEX} in all of '
             f'model.segmentors, found {ignored}'
         )
+
+
+def check_checkpointing(students: Any, cfg: SemiTrainCfg) -> None:
+    """Refuse activation checkpointing that several processes cannot reduce.
+
+    Args:
+        students (nn.ModuleList): Stock segmentors.
+        cfg (SemiTrainCfg): Settings.
+
+    Raises:
+        ValueError: If a backbone has ``with_cp`` and students make several
+            forward passes in a run of several processes.
+    """
+    passes = {
+        'joint_forward': cfg.joint_forward,
+        'unlabelled_statistics': cfg.unlabelled_statistics,
+        'feature_dropout': not cfg.feature_dropout,
+    }
+    several = [name for name, single in passes.items() if not single]
+    if not several or get_world_size() == 1:
+        return
+    for i, student in enumerate(students):
+        if recomputes(student):
+            raise ValueError(
+                f'model.segmentors[{i}].backbone.with_cp=True works in '
+                'several processes with one forward pass of each student, '
+                f'and semi_train_cfg.{", ".join(several)} makes several: '
+                'set with_cp=False, or joint_forward=True, '
+                'unlabelled_statistics=True and feature_dropout=0'
+            )
 
 
 def build_rectifiers(students: Any, cfg: Optional[dict]) -> nn.ModuleList:

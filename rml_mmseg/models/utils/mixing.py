@@ -91,7 +91,9 @@ def mixed_view(
         inputs['valid'],
     )
     partner = torch.arange(len(valid)).roll(1).to(valid.device)
-    masks = mix_masks(inputs, hard_labels(targets[0][1]), partner, number)
+    # Padding holds no class that could be pasted.
+    labels = hard_labels(targets[0][1]).masked_fill(~valid, 255)
+    masks = mix_masks(inputs, labels, partner, number)
     if masks is None:
         return image, targets, valid
     mixed = [

@@ -65,16 +65,17 @@ class PseudoLabeller:
         cfg, weight = self.cfg, self.cfg.weight_at(model.iteration)
         alone = cfg.self_source == 'student'
         direct = cfg.peer_source == 'student'
-        taught = cfg.self_weight and not alone
-        spared = direct or (alone and count == 1)
         labels: dict[tuple[str, int], tuple[Tensor, Weight]] = {}
-        if taught or not spared or model.rectifiers:
+        if cfg.teachers_teach(count):
             for i, result in enumerate(self._teacher_labels(model, inputs)):
                 labels['teacher', i] = result
         asked = direct and count > 1 and cfg.peer_weight
         if asked or (alone and cfg.self_weight):
             for i in range(count):
                 labels['student', i] = self._student_labels(model, i, inputs)
+        # Weights that were cast here have no graph. An older torch would train
+        # a student with them, which then learns nothing.
+        torch.clear_autocast_cache()
         targets: list[list[Target]] = []
         for i in range(count):
             sources: list[tuple[str, tuple[str, int], float]] = []

@@ -185,6 +185,16 @@ class SemiTrainCfg:
                 'semi_train_cfg.ensemble_p0=True needs two learners or more: '
                 'set it to False, or add a network to model.segmentors'
             )
+        for name, used in (
+            ('ensemble_p0', self.ensemble_p0),
+            ('p0', self.p0 == 'stage'),
+        ):
+            if used and not self.teachers_teach(learners):
+                raise ValueError(
+                    f'semi_train_cfg.{name}={getattr(self, name)!r} is for '
+                    'labels of teachers, and no student has any: leave it '
+                    "out, or set self_source or peer_source to 'teacher'"
+                )
         for name in ('confidence', 'confidence_share'):
             value = getattr(self, name)
             if value is not None and not 0 <= value < 1:
@@ -207,6 +217,12 @@ class SemiTrainCfg:
                 'semi_train_cfg.ramp_up_iters must be 0 or more, got '
                 f'{self.ramp_up_iters}'
             )
+
+    def teachers_teach(self, learners: int) -> bool:
+        """Whether any of ``learners`` students has labels of a teacher."""
+        own = self.self_source == 'teacher' and self.self_weight > 0
+        peers = self.peer_source == 'teacher' and self.peer_weight > 0
+        return own or (peers and learners > 1)
 
     def weight_at(self, iteration: int) -> float:
         """Weight of the unlabelled images at an iteration after burn-in."""

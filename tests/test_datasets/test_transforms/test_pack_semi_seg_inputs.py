@@ -35,6 +35,15 @@ def test_views_become_channels_first():
         assert np.array_equal(view[1].numpy(), image[..., 1])
 
 
+def test_views_of_one_channel():
+    results = _results()
+    whole = results['weak']
+    results.update(weak=whole[..., 0], strong=[whole[..., 1:2]])
+    inputs = PackSemiSegInputs()(results)['inputs']
+    assert np.array_equal(inputs['weak'].numpy(), whole[None, ..., 0])
+    assert np.array_equal(inputs['strong'][0].numpy(), whole[None, ..., 1])
+
+
 def test_valid_is_all_but_padding():
     packed = PackSemiSegInputs()(_results())
     assert packed['inputs']['valid'].tolist() == [[[1, 1, 0], [1, 0, 1]]]

@@ -65,6 +65,33 @@ def test_may_take_the_shares_of_the_labels_instead():
     assert gaps[2] < 0.1
 
 
+@pytest.mark.parametrize('distance', [8.0, 16.0, 32.0])
+def test_stale_prototype_does_not_hand_its_class_all_pixels(distance):
+    draw = torch.Generator().manual_seed(0)
+    truth = torch.randint(4, (2, 32, 32), generator=draw)
+    logits = 4 * F.one_hot(truth, 4).permute(0, 3, 1, 2).float()
+    logits += torch.randn(logits.shape, generator=draw)
+    places = 3 * torch.eye(4, 16)
+    features = places[truth].permute(0, 3, 1, 2)
+    rectifier = PrototypeRectifier(4, 16, momentum=0.95, alignment=4.0)
+    rectifier.counts.fill_(1)
+    rectifier.prototypes.copy_(places)
+    rectifier.prototypes[0, -1] = distance
+    for _ in range(20):
+        labels = rectifier(logits.softmax(1), features)
+        rectifier.update()
+    assert 0.1 < (labels == 0).float().mean() < 0.4
+
+
+def test_shares_of_former_prototypes_are_forgotten():
+    rectifier, probs, features = _skewed(2.0)
+    rectifier(probs, features)
+    rectifier.update()
+    rectifier.accumulate(features, torch.zeros(8, 6, 6, dtype=torch.long))
+    rectifier.initialise()
+    assert not rectifier.shares.any()
+
+
 def test_target_is_checked():
     with pytest.raises(
         ValueError, match=r"rectifier.alignment_target='label'"

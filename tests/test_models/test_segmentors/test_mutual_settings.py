@@ -6,6 +6,7 @@ from mmengine.config import ConfigDict
 from mmseg.registry import MODELS
 
 from rml_mmseg.models import MutualSemiSegmentor, PrototypeRectifier
+from rml_mmseg.models.utils import learners
 from tests.toys import total, toy_batch, toy_mutual, toy_segmentor
 
 PLAIN = dict(type='CrossEntropyLoss')
@@ -65,6 +66,56 @@ def test_heads_without_logits_in_training_are_refused(head):
         segmentor['decode_head'] = dict(own, loss_decode=[PLAIN] * 4)
     with pytest.raises(ValueError, match=rf'segmentors\[0\].* is a {head}'):
         toy_mutual(segmentors=[segmentor])
+
+
+@pytest.mark.parametrize(
+    'cfg',
+    [
+        dict(self_source='student', peer_source='student'),
+        dict(self_weight=0.0, peer_source='student'),
+        dict(self_source='student', peer_weight=0.0),
+    ],
+)
+def test_what_would_change_no_label_is_refused(cfg):
+    plain = toy_mutual(2, rectifier=None, semi_train_cfg=cfg)
+    assert total(plain.loss(*toy_batch())).isfinite()
+    with pytest.raises(ValueError, match='set rectifier=None'):
+        toy_mutual(2, semi_train_cfg=cfg)
+    for name, value in (('ensemble_p0', True), ('p0', 'stage')):
+        with pytest.raises(ValueError, match=f'semi_train_cfg.{name}='):
+            toy_mutual(2, rectifier=None, semi_train_cfg={**cfg, name: value})
+
+
+def _checkpointed():
+    segmentor = toy_segmentor()
+    segmentor['backbone'] = dict(
+        type='ResNet',
+        depth=18,
+        stem_channels=4,
+        base_channels=4,
+        norm_cfg=dict(type='BN'),
+        with_cp=True,
+    )
+    segmentor['decode_head'].update(in_channels=32, channels=32, in_index=3)
+    return segmentor
+
+
+@pytest.mark.parametrize(
+    'cfg',
+    [
+        dict(joint_forward=False),
+        dict(unlabelled_statistics=False),
+        dict(feature_dropout=0.5),
+    ],
+)
+def test_checkpointing_in_several_passes_needs_one_process(cfg, monkeypatch):
+    toy_mutual(segmentors=[_checkpointed()], semi_train_cfg=cfg)
+    monkeypatch.setattr(learners, 'get_world_size', lambda: 2)
+    toy_mutual(segmentors=[_checkpointed()])
+    with pytest.raises(
+        ValueError, match=f'semi_train_cfg.{next(iter(cfg))} makes'
+    ):
+        toy_mutual(segmentors=[_checkpointed()], semi_train_cfg=cfg)
 
 
 def test_classes_must_agree():

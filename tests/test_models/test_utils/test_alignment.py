@@ -53,7 +53,28 @@ def test_bias_by_hand():
         assert bias.tolist() == pytest.approx(expected)
 
 
-@pytest.mark.parametrize('shares', [[0.0, 0.5], [0.5, 0.0]])
-def test_class_that_is_lost_on_one_side_gets_no_bias(shares):
-    bias = alignment_bias(torch.tensor([shares, [1.0, 1.0]]), 3.0)
-    assert bias.tolist() == [0, 0]
+def test_class_that_is_not_wanted_so_far_gets_no_bias():
+    shares = torch.tensor([[0.0, 0.5], [1.0, 1.0]])
+    assert alignment_bias(shares, 3.0).tolist() == [0, 0]
+
+
+@pytest.mark.parametrize('column', [0, 1])
+def test_nothing_noted_on_one_side_gives_no_bias(column):
+    shares = torch.rand(3, 2)
+    shares[:, column] = 0
+    assert not alignment_bias(shares, 3.0).any()
+
+
+def test_power_does_not_act_beyond_its_limit():
+    gaps = torch.tensor([0.0, 0.5, 1.0, 3.0, 6.0])
+    found = torch.full((5,), 0.1)
+    bias = alignment_bias(torch.stack([found * gaps.exp(), found], 1), 4.0)
+    # Less than the last, which is taken as it is, by the normalisation.
+    assert float(bias[4] - bias[0]) < 6.0 + 4.0
+    weak = alignment_bias(torch.stack([found * gaps.exp(), found], 1), 0.5)
+    torch.testing.assert_close(weak.diff(), 0.5 * gaps.diff())
+
+
+def test_vanished_class_gets_a_bias_that_is_finite():
+    bias = alignment_bias(torch.tensor([[0.5, 0.0], [0.5, 1.0]]), 4.0)
+    assert 20 < bias[0] < 40

@@ -134,6 +134,12 @@ def test_momentum_zero_gives_the_student(seed, buffers):
         assert torch.equal(value, wanted[name]), name
 
 
+def test_momentum_zero_leaves_nothing_of_a_teacher_that_is_not_finite():
+    teacher, student = _linear(float('nan'), float('inf')), _linear(6.0, 4.0)
+    ema_update(teacher, student, 0.0)
+    assert (teacher.weight.item(), teacher.bias.item()) == (6.0, 4.0)
+
+
 @given(seed=st.integers(0, 999))
 @settings(deadline=None, max_examples=25)
 def test_momentum_one_leaves_the_teacher(seed):

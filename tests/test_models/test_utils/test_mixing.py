@@ -135,6 +135,20 @@ class TestMixedView:
             True,
         ]
 
+    def test_classes_of_padding_are_not_pasted(self):
+        ids = torch.tensor([[[0, 0, 0]], [[1, 2, 3]]])
+        inputs = dict(
+            strong=torch.zeros(1, 2, 3, 1, 3),
+            valid=torch.tensor([[[True] * 3], [[True, True, False]]]),
+            # 3 would be first, were it in the image.
+            mix_classes=_order(3, 2, n=2),
+        )
+        _, ((_, labels, _),), valid = mixed_view(
+            inputs, [('self', ids, 1.0)], view=0
+        )
+        assert labels[0].tolist() == [[0, 2, 0]]
+        assert valid[0].all()
+
     def test_without_masks_all_stays(self):
         strong, valid = torch.rand(1, 2, 3, 1, 2), torch.ones(2, 1, 2) > 0
         targets = [('self', torch.zeros(2, 1, 2).long(), 1.0)]

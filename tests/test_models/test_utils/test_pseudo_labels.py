@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from rml_mmseg.models.utils import prototype_weights, rectify
 from rml_mmseg.models.utils.pseudo_labels import sample_logits
-from tests.toys import toy_batch, toy_mutual, toy_segmentor
+from tests.toys import total, toy_batch, toy_mutual, toy_segmentor
 
 
 def _probs(network, images):
@@ -150,6 +150,15 @@ def test_prototypes_gather_what_the_teacher_itself_says():
         torch.testing.assert_close(
             model.rectifiers[0].prototypes[k], expected.detach()
         )
+
+
+def test_students_learn_in_mixed_precision_what_students_say():
+    """Autocast keeps casts of weights, here of a pass without gradients."""
+    model = _model(2, peer_source='student', self_weight=0)
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        total(model.loss(*toy_batch())).backward()
+    for name, weight in model.students.named_parameters():
+        assert weight.grad is not None, name
 
 
 def test_padding_moves_no_prototype_and_no_share():
