@@ -64,19 +64,27 @@ def apply_args(cfg: Config, args: argparse.Namespace) -> None:
 def enable_amp(cfg: Config) -> None:
     """Make the optimiser wrapper of a config one of mixed precision.
 
+    The type is then one for all students: those of their entries go.
+
     Raises:
-        ValueError: If the wrapper is of another kind.
+        ValueError: If the wrapper, or that of a student, is of another kind.
     """
-    kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
-    if kind == 'AmpOptimWrapper':
-        return
-    if kind != 'OptimWrapper':
-        raise ValueError(
-            '--amp needs an optim_wrapper.type of OptimWrapper or '
-            f'AmpOptimWrapper, found {kind}'
-        )
-    cfg.optim_wrapper.type = 'AmpOptimWrapper'
-    cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+    wrapper = cfg.optim_wrapper
+    students = wrapper.get('students') or []
+    parts = {'optim_wrapper': wrapper}
+    for i, entry in enumerate(students):
+        parts[f'optim_wrapper.students[{i}]'] = entry
+    for name, part in parts.items():
+        kind = part.get('type', 'OptimWrapper')
+        if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
+            raise ValueError(
+                f'--amp needs {name}.type to be OptimWrapper or '
+                f'AmpOptimWrapper, found {kind}'
+            )
+    for entry in students:
+        entry.pop('type', None)
+    wrapper.type = 'AmpOptimWrapper'
+    wrapper.setdefault('loss_scale', 'dynamic')
 
 
 def main() -> None:

@@ -5,6 +5,8 @@ from typing import Any
 
 from mmengine.config import Config
 
+from .stock import type_name
+
 LENGTHS = ('T_max', 'milestones', 'periods', 'step_size', 'total_steps')
 """Settings of schedulers in iterations, beside their begin and end."""
 
@@ -14,8 +16,15 @@ def student_optimizer(cfg: Config) -> dict[str, Any]:
 
     Args:
         cfg (Config): A stock config.
+
+    Returns:
+        dict: Without the type where it is the default, so that one common
+        type, such as one of mixed precision, can be set for all students.
     """
-    return dict(copy.deepcopy(dict(cfg.optim_wrapper)))
+    entry = dict(copy.deepcopy(dict(cfg.optim_wrapper)))
+    if type_name(entry) == 'OptimWrapper':
+        del entry['type']
+    return entry
 
 
 def student_schedule(cfg: Config, iters: int) -> list[dict[str, Any]]:

@@ -2,10 +2,10 @@ import copy
 
 import pytest
 import torch
-from mmengine.optim import build_optim_wrapper
+from mmengine.optim import OptimWrapper, build_optim_wrapper
 from torch import nn
 
-from rml_mmseg.engine import MutualOptimWrapper
+from rml_mmseg.engine import BFloat16OptimWrapper, MutualOptimWrapper
 from tests.toys import toy_mutual, toy_segmentor
 
 CONSTRUCTOR = dict(constructor='MutualOptimWrapperConstructor')
@@ -134,6 +134,36 @@ def test_number_of_entries_must_fit(entries):
 def test_student_without_optimiser_is_an_error():
     with pytest.raises(ValueError, match=r'no `optimizer`.*students\[1\]'):
         _build(_model(), students=[dict(optimizer=SGD), dict()])
+
+
+@pytest.mark.parametrize(
+    ('common', 'own'),
+    [
+        ('BFloat16OptimWrapper', None),
+        ('BFloat16OptimWrapper', 'BFloat16OptimWrapper'),
+        ('BFloat16OptimWrapper', BFloat16OptimWrapper),
+        (BFloat16OptimWrapper, 'BFloat16OptimWrapper'),
+        (None, 'BFloat16OptimWrapper'),
+    ],
+)
+def test_type_of_all_or_of_the_entries(common, own):
+    cfg = {} if common is None else dict(type=common)
+    entry = dict(optimizer=SGD)
+    if own is not None:
+        entry['type'] = own
+    for part in _build(_model(), students=[entry] * 2, **cfg).values():
+        assert type(part) is BFloat16OptimWrapper
+
+
+@pytest.mark.parametrize('own', ['OptimWrapper', OptimWrapper])
+def test_type_of_an_entry_against_that_of_all(own):
+    entries = [dict(optimizer=SGD), dict(type=own, optimizer=SGD)]
+    with pytest.raises(
+        ValueError,
+        match=r"wrapper.type='BFloat16OptimWrapper'.*"
+        r'students\[1\].type=.*OptimWrapper.*: take the type out',
+    ):
+        _build(_model(), type='BFloat16OptimWrapper', students=entries)
 
 
 def test_plain_model_is_an_error():

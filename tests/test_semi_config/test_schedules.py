@@ -1,6 +1,8 @@
+import pytest
 from mmengine.config import Config
+from mmengine.optim import OptimWrapper
 
-from rml_mmseg.semi_config.schedules import student_schedule
+from rml_mmseg.semi_config.schedules import student_optimizer, student_schedule
 
 
 def stock(*schedulers):
@@ -42,3 +44,17 @@ def test_no_scheduler_is_empty():
 
 def test_none():
     assert student_schedule(Config(dict(train_cfg=dict(max_iters=1))), 2) == []
+
+
+@pytest.mark.parametrize('kind', ['OptimWrapper', OptimWrapper])
+def test_default_type_is_left_to_all_students(kind):
+    wrapper = dict(type=kind, optimizer=dict(type='SGD', lr=0.1))
+    cfg = Config(dict(optim_wrapper=wrapper))
+    assert student_optimizer(cfg) == dict(optimizer=wrapper['optimizer'])
+    assert cfg.optim_wrapper.type == kind
+
+
+def test_another_type_is_kept():
+    wrapper = dict(type='AmpOptimWrapper', loss_scale=512.0)
+    cfg = Config(dict(optim_wrapper=wrapper))
+    assert student_optimizer(cfg) == wrapper

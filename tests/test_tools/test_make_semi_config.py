@@ -113,6 +113,7 @@ def test_pspnet_and_segformer_train(cityscapes, tmp_path, call, capsys):
     sgd, adamw = cfg.optim_wrapper.students
     assert (sgd.optimizer.type, sgd.optimizer.lr) == ('SGD', 0.01)
     assert adamw.paramwise_cfg.custom_keys.head.lr_mult == 10.0
+    assert 'type' not in sgd and 'type' not in adamw
     assert cfg.train_cfg.iters_per_stage == 40000
     # What is saved survives an interruption, which saves.
     assert cfg.default_hooks.checkpoint.type == 'AtomicCheckpointHook'

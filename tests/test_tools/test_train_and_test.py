@@ -140,6 +140,25 @@ class TestTrainArguments:
         with pytest.raises(ValueError, match='--amp.*ApexOptimWrapper'):
             self.apply({'optim_wrapper': wrapper}, '--amp')
 
+    @pytest.mark.parametrize('common', [{}, {'type': 'OptimWrapper'}])
+    @pytest.mark.parametrize('kind', ['OptimWrapper', 'AmpOptimWrapper'])
+    def test_amp_of_students(self, common, kind):
+        students = [{'type': kind, 'loss_scale': 512.0}, {'clip_grad': None}]
+        wrapper = {**common, 'students': students}
+        cfg = self.apply({'optim_wrapper': wrapper}, '--amp')
+        assert cfg.optim_wrapper.to_dict() == {
+            'type': 'AmpOptimWrapper',
+            'loss_scale': 'dynamic',
+            'students': [{'loss_scale': 512.0}, {'clip_grad': None}],
+        }
+
+    def test_amp_refuses_another_wrapper_of_a_student(self):
+        students = [{}, {'type': 'ApexOptimWrapper'}]
+        with pytest.raises(
+            ValueError, match=r'students\[1\].type.*found ApexOptimWrapper'
+        ):
+            self.apply({'optim_wrapper': {'students': students}}, '--amp')
+
     def test_auto_scale_lr(self):
         cfg = self.apply(
             {'auto_scale_lr': {'base_batch_size': 16}}, '--auto-scale-lr'

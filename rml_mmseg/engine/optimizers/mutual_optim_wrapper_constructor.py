@@ -7,6 +7,7 @@ from typing import Any, Optional
 from mmengine.optim import OptimWrapper
 from mmseg.registry import (
     OPTIM_WRAPPER_CONSTRUCTORS,
+    OPTIM_WRAPPERS,
 )
 from torch import nn
 
@@ -43,6 +44,32 @@ def keys_of_student(
     return {**common, **own}
 
 
+def check_types(common: Any, entries: list[dict]) -> None:
+    """Refuse a type of one student beside another one for all.
+
+    Args:
+        common (str | type): ``optim_wrapper.type``, by name or as a class.
+        entries (list[dict]): ``optim_wrapper.students``.
+
+    Raises:
+        ValueError: If they differ.
+    """
+    for i, entry in enumerate(entries):
+        own = entry.get('type', common)
+        if _class_of(own) != _class_of(common):
+            raise ValueError(
+                f'optim_wrapper.type={common!r} is for all students, but '
+                f'optim_wrapper.students[{i}].type={own!r}: take the type '
+                'out of the entries of students'
+            )
+
+
+def _class_of(kind: Any) -> Any:
+    """The class of a name, or the name where there is none."""
+    found = OPTIM_WRAPPERS.get(kind) if isinstance(kind, str) else kind
+    return found or kind
+
+
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class MutualOptimWrapperConstructor:
     """An optimiser, with its rules, for every student.
@@ -73,7 +100,8 @@ class MutualOptimWrapperConstructor:
     all, or whole ones such as ``students.1.backbone``, for that student.
 
     An entry may name a ``constructor`` of its own, such as mmseg's
-    ``LearningRateDecayOptimizerConstructor``.
+    ``LearningRateDecayOptimizerConstructor``. The ``type`` is one for all
+    students, so it belongs outside of the entries.
 
     ``param_scheduler`` is then one list for all, or a dict with a list for
     ``students.0``, ``students.1`` and so on.
@@ -84,7 +112,8 @@ class MutualOptimWrapperConstructor:
 
     Raises:
         ValueError: If there is not one entry for each student, a student
-            has no optimiser, or a rule is for a student that there is not.
+            has no optimiser or another type than all, or a rule is for a
+            student that there is not.
     """
 
     def __init__(
@@ -114,6 +143,8 @@ class MutualOptimWrapperConstructor:
                 f'optim_wrapper.students has {len(own)} entries for '
                 f'{len(students)} model.segmentors'
             )
+        if 'type' in self.common:
+            check_types(self.common['type'], own)
         wrappers = {
             f'students.{i}': self._build(i, student, own)
             for i, student in enumerate(students)
