@@ -13,6 +13,7 @@ from rml_mmseg.engine.command_line import (
     load_config,
 )
 from rml_mmseg.engine.whole_checkpoint import CheckpointError
+from rml_mmseg.semi_config.stock import type_name
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -113,9 +114,9 @@ def keep_predictions(cfg: Config, folder: str) -> None:
     """
     metrics = cfg.test_evaluator
     metrics = [metrics] if isinstance(metrics, dict) else metrics
-    writers = [m for m in metrics if m['type'].endswith('IoUMetric')]
+    writers = [m for m in metrics if type_name(m).endswith('IoUMetric')]
     if not writers:
-        found = ', '.join(m['type'] for m in metrics)
+        found = ', '.join(type_name(m) for m in metrics)
         raise ValueError(
             f'--out needs an IoUMetric in test_evaluator, found {found}'
         )

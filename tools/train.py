@@ -13,6 +13,7 @@ from rml_mmseg.engine.command_line import (
     load_config,
 )
 from rml_mmseg.engine.config_check import unknown_settings_explained
+from rml_mmseg.semi_config.stock import type_name
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -75,7 +76,8 @@ def enable_amp(cfg: Config) -> None:
     for i, entry in enumerate(students):
         parts[f'optim_wrapper.students[{i}]'] = entry
     for name, part in parts.items():
-        kind = part.get('type', 'OptimWrapper')
+        # Of a lazy config that was dumped it is a whole path.
+        kind = type_name(part).rpartition('.')[2] or 'OptimWrapper'
         if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
             raise ValueError(
                 f'--amp needs {name}.type to be OptimWrapper or '

@@ -108,6 +108,32 @@ def test_other_predictions_are_refused(trained, call, monkeypatch):
     assert list(out.parent.iterdir()) == []
 
 
+def test_learner_of_a_class(trained):
+    text = (trained / 'tiny.py').read_text()
+    named = "type='MutualSemiSegmentor'"
+    assert text.count(named) == 1
+    (trained / 'lazy.py').write_text(
+        'from rml_mmseg.models import MutualSemiSegmentor\n'
+        + text.replace(named, 'type=MutualSemiSegmentor')
+    )
+    found = [
+        export_onnx.load_network(
+            export_onnx.parse_args(
+                [
+                    *(str(trained / name), str(trained / 'iter_7.pth')),
+                    *('--out', 'model.onnx'),
+                ]
+            )
+        )
+        for name in ('tiny.py', 'lazy.py')
+    ]
+    (network, _, origin), (lazy_network, _, lazy_origin) = found
+    assert lazy_origin == origin
+    assert origin['learner'] == 'teachers.0'
+    for key, value in network.state_dict().items():
+        assert torch.equal(lazy_network.state_dict()[key], value), key
+
+
 def test_missing_packages_are_named(trained, call, monkeypatch):
     monkeypatch.setattr(export_onnx, 'NEEDED', ('onnx_that_is_not_there',))
     with pytest.raises(SystemExit, match=r'onnx_that_is.*rml_mmseg\[onnx\]'):

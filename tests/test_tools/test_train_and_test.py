@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from mmengine.config import Config
+from mmengine.optim import OptimWrapper
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ROOT / 'tools'
@@ -55,6 +56,14 @@ default_hooks = dict(
     visualization=dict(type='SegVisualizationHook', interval=1))
 visualizer = dict(
     type='SegLocalVisualizer', vis_backends=[dict(type='LocalVisBackend')])
+"""
+
+# In mmengine's form of pure Python.
+LAZY = """
+from mmengine.optim import OptimWrapper
+from mmseg.evaluation import DepthMetric, IoUMetric
+optim_wrapper = dict(type=OptimWrapper, students=[dict(type=OptimWrapper)])
+test_evaluator = [dict(type=IoUMetric), dict(type=DepthMetric)]
 """
 
 
@@ -108,7 +117,7 @@ class TestTrainArguments:
     tool = load_tool('train')
 
     def apply(self, cfg, *options):
-        cfg = Config(cfg)
+        cfg = cfg if isinstance(cfg, Config) else Config(cfg)
         self.tool.apply_args(cfg, self.tool.parse_args(['c.py', *options]))
         return cfg
 
@@ -124,7 +133,15 @@ class TestTrainArguments:
         cfg = self.apply({}, '--resume', 'iter_5.pth')
         assert (cfg.resume, cfg.load_from) == (True, 'iter_5.pth')
 
-    @pytest.mark.parametrize('wrapper', [{}, {'type': 'OptimWrapper'}])
+    @pytest.mark.parametrize(
+        'wrapper',
+        [
+            {},
+            {'type': 'OptimWrapper'},
+            {'type': OptimWrapper},
+            {'type': 'mmengine.optim.OptimWrapper'},
+        ],
+    )
     def test_amp(self, wrapper):
         wrapper = self.apply({'optim_wrapper': wrapper}, '--amp').optim_wrapper
         assert wrapper.type == 'AmpOptimWrapper'
@@ -134,6 +151,13 @@ class TestTrainArguments:
         wrapper = {'type': 'AmpOptimWrapper', 'loss_scale': 512.0}
         cfg = self.apply({'optim_wrapper': wrapper}, '--amp')
         assert cfg.optim_wrapper.to_dict() == wrapper
+
+    def test_amp_of_classes(self, tmp_path):
+        (tmp_path / 'lazy.py').write_text(LAZY)
+        cfg = Config.fromfile(tmp_path / 'lazy.py')
+        cfg = self.apply(cfg, '--amp')
+        assert cfg.optim_wrapper.type == 'AmpOptimWrapper'
+        assert cfg.optim_wrapper.students == [{}]
 
     def test_amp_refuses_another_wrapper(self):
         wrapper = {'type': 'ApexOptimWrapper'}
@@ -174,7 +198,7 @@ class TestTestArguments:
     tool = load_tool('test')
 
     def apply(self, cfg, *options):
-        cfg = Config(cfg)
+        cfg = cfg if isinstance(cfg, Config) else Config(cfg)
         args = self.tool.parse_args(['c.py', 'w.pth', *options])
         self.tool.apply_args(cfg, args)
         return cfg
@@ -226,6 +250,16 @@ class TestTestArguments:
         assert cfg.test_evaluator[0].output_dir == 'maps'
         assert cfg.test_evaluator[0].keep_results is True
         assert 'output_dir' not in cfg.test_evaluator[1]
+
+    def test_out_of_classes(self, tmp_path):
+        (tmp_path / 'lazy.py').write_text(LAZY)
+        cfg = Config.fromfile(tmp_path / 'lazy.py')
+        cfg = self.apply(cfg, '--out', 'maps')
+        assert cfg.test_evaluator[0].output_dir == 'maps'
+        assert 'output_dir' not in cfg.test_evaluator[1]
+        cfg.test_evaluator = cfg.test_evaluator[1:]
+        with pytest.raises(ValueError, match='found DepthMetric$'):
+            self.apply(cfg, '--out', 'maps')
 
     def test_out_needs_an_iou_metric(self):
         with pytest.raises(ValueError, match='found DepthMetric'):
