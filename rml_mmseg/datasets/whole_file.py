@@ -2,6 +2,7 @@
 
 import os
 import os.path as osp
+import re
 import shutil
 from pathlib import Path
 from typing import Union
@@ -9,13 +10,15 @@ from typing import Union
 from mmengine.fileio import LocalBackend, register_backend
 
 BACKEND = 'whole_file'
+UNFINISHED = re.compile(r'.+\.[0-9a-f]{8}\.part')
 
 
 def write_whole(path: str, content: bytes, durable: bool = True) -> None:
     """Write a file beside its place, then move it there in one step.
 
     Whatever ends the process on the way, the place holds the file of before
-    or the new one, never a part.
+    or the new one, never a part. Of several processes that write one file
+    at once the last one's stays.
 
     Args:
         path (str): Where the file goes; what was there is replaced.
@@ -29,16 +32,9 @@ def write_whole(path: str, content: bytes, durable: bool = True) -> None:
     """
     folder = osp.dirname(path) or '.'
     os.makedirs(folder, exist_ok=True)
-    beside = f'{path}.part'
     try:
-        with open(beside, 'wb') as file:
-            file.write(content)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        os.replace(beside, path)
+        _write_beside(path, content, durable)
     except OSError as error:
-        _remove(beside)
         free = shutil.disk_usage(folder).free
         raise OSError(
             error.errno,
@@ -49,6 +45,35 @@ def write_whole(path: str, content: bytes, durable: bool = True) -> None:
         ) from error
     if durable:
         _sync_folder(folder)
+
+
+def _write_beside(path: str, content: bytes, durable: bool) -> None:
+    # A name of its own: process ids of several machines may be alike.
+    beside = f'{path}.{os.urandom(4).hex()}.part'
+    try:
+        with open(beside, 'xb') as file:
+            file.write(content)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        os.replace(beside, path)
+    except BaseException:
+        _remove(beside)
+        raise
+
+
+def remove_unfinished(folder: str) -> None:
+    """Remove what :func:`write_whole` left where it was killed on the way.
+
+    Args:
+        folder (str): Its folder, without those below; it may be missing.
+            Nothing may be being written there.
+    """
+    if not osp.isdir(folder):
+        return
+    for name in os.listdir(folder):
+        if UNFINISHED.fullmatch(name):
+            _remove(osp.join(folder, name))
 
 
 def _remove(path: str) -> None:

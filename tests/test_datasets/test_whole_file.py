@@ -8,7 +8,11 @@ import pytest
 from mmengine.fileio import get_file_backend
 
 from rml_mmseg.datasets import whole_file
-from rml_mmseg.datasets.whole_file import BACKEND, write_whole
+from rml_mmseg.datasets.whole_file import (
+    BACKEND,
+    remove_unfinished,
+    write_whole,
+)
 
 
 def test_content_and_no_rest(tmp_path):
@@ -49,6 +53,47 @@ def test_a_process_that_dies_on_the_way_leaves_the_old_file(tmp_path):
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
     assert path.read_bytes() == b'old'
+    assert len(os.listdir(tmp_path)) == 2
+    remove_unfinished(str(tmp_path))
+    assert os.listdir(tmp_path) == ['a.bin']
+
+
+def test_what_others_wrote_is_not_removed(tmp_path):
+    names = ['a.bin', 'a.part', 'b.0123456.part', 'c.0123abcd.part.pth']
+    for name in names:
+        (tmp_path / name).write_bytes(b'')
+    (tmp_path / 'below').mkdir()
+    (tmp_path / 'below' / 'a.bin.0123abcd.part').write_bytes(b'')
+    remove_unfinished(str(tmp_path))
+    assert sorted(os.listdir(tmp_path)) == sorted([*names, 'below'])
+    assert len(os.listdir(tmp_path / 'below')) == 1
+    remove_unfinished(str(tmp_path / 'missing'))
+
+
+def test_two_writers_of_one_file(tmp_path, monkeypatch):
+    path = tmp_path / 'a.bin'
+    replace = os.replace
+
+    def replace_after_another_writer(*places):
+        monkeypatch.setattr(whole_file.os, 'replace', replace)
+        write_whole(str(path), b'other')
+        assert path.read_bytes() == b'other'
+        replace(*places)
+
+    monkeypatch.setattr(whole_file.os, 'replace', replace_after_another_writer)
+    write_whole(str(path), b'own')
+    assert path.read_bytes() == b'own'
+    assert os.listdir(tmp_path) == ['a.bin']
+
+
+def test_an_interrupt_leaves_no_rest(tmp_path, monkeypatch):
+    def interrupt(*places):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(whole_file.os, 'replace', interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(str(tmp_path / 'a.bin'), b'new')
+    assert os.listdir(tmp_path) == []
 
 
 def test_backend_of_mmengine(tmp_path):

@@ -144,7 +144,10 @@ def test_damaged_and_foreign_labels_are_made_again(tiny_config):
     damaged.write_bytes(content)
     foreign.write_bytes(stored(cfg, 1)[1].read_bytes())
     lost.unlink()
+    rest = damaged.with_name(f'{damaged.name}.0123abcd.part')
+    rest.write_bytes(b'')
     assert_equal(resumed(cfg), weights(whole))
+    assert not rest.exists()
 
 
 def test_resume_elsewhere_says_what_is_missing(tiny_config):

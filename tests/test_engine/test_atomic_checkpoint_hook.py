@@ -199,6 +199,22 @@ def test_full_disk_names_it_and_leaves_the_one_before(tmp_path, monkeypatch):
     assert last(tmp_path) == 'iter_2.pth'
 
 
+@pytest.mark.parametrize('elsewhere', [False, True])
+def test_rests_of_a_killed_run_go(tmp_path, elsewhere):
+    rest = 'iter_9.pth.0123abcd.part'
+    places = [tmp_path / 'work']
+    settings = {}
+    if elsewhere:
+        settings = dict(out_dir=str(tmp_path / 'out'))
+        places.append(tmp_path / 'out' / 'work')
+    for place in places:
+        place.mkdir(parents=True)
+        (place / rest).write_bytes(b'')
+    runner_with(tmp_path, **settings).train()
+    assert (places[-1] / 'iter_4.pth').is_file()
+    assert not any((place / rest).exists() for place in places)
+
+
 def logged(folder):
     return ''.join(p.read_text() for p in (folder / 'work').glob('*/*.log'))
 

@@ -254,6 +254,15 @@ class TestStageLabels:
         # A step of the coding where a logit lies between two of them.
         assert max(self._seen(tmp_path, look)) <= STEP + 0.02
 
+    def test_rests_of_a_killed_run_go(self, tmp_path):
+        folder = tmp_path / 'work' / 'stages' / 'stage_2' / 'soft_labels'
+        folder.mkdir(parents=True)
+        for place in (folder, *list(folder.parents)[:2]):
+            (place / 'x.npz.0123abcd.part').write_bytes(b'')
+        self._seen(tmp_path, lambda *_: None)
+        assert list(folder.glob('*.npz'))
+        assert list((tmp_path / 'work').rglob('*.part')) == []
+
     def test_students_may_start_again(self, tmp_path):
         def look(runner, _):
             model = runner.model

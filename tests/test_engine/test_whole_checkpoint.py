@@ -166,7 +166,7 @@ def test_newest_first_by_number(tmp_path):
     for number in (2, 10, 9):
         write(tmp_path / f'iter_{number}.pth', number)
     (tmp_path / 'best_mIoU_iter_11.pth').write_bytes(b'')
-    (tmp_path / 'iter_12.pth.part').write_bytes(b'')
+    (tmp_path / 'iter_12.pth.0123abcd.part').write_bytes(b'')
     names = [path.rsplit('/', 1)[1] for path in candidates(str(tmp_path))]
     assert names == ['iter_10.pth', 'iter_9.pth', 'iter_2.pth']
 

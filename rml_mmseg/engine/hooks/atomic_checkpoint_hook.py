@@ -10,7 +10,11 @@ from mmengine.hooks import CheckpointHook
 from mmengine.runner import BaseLoop, Runner
 from mmseg.registry import HOOKS
 
-from rml_mmseg.datasets.whole_file import BACKEND, write_whole
+from rml_mmseg.datasets.whole_file import (
+    BACKEND,
+    remove_unfinished,
+    write_whole,
+)
 from rml_mmseg.models.utils.settings import check_choice
 
 from ..changed_settings import changed_settings, read_settings
@@ -33,7 +37,8 @@ class AtomicCheckpointHook(CheckpointHook):
     On a local disk every checkpoint, and the file ``last_checkpoint``, is
     written beside and renamed, and an older one is removed only when the
     newer is in its place: at any instant, and on a full disk, a whole
-    checkpoint is there. A run with ``resume=True`` goes on from the newest
+    checkpoint is there. What a killed run left unfinished goes when the next
+    one begins. A run with ``resume=True`` goes on from the newest
     one that is whole and of its model; others are named and passed over, and
     settings that are not those it was trained with are named. Weights of
     another model are not tested.
@@ -143,6 +148,9 @@ class AtomicCheckpointHook(CheckpointHook):
         if self.backend_args is None and '://' not in folder:
             self.backend_args = dict(backend=BACKEND)
         super().before_train(runner)
+        if is_main_process():
+            for place in {str(self.out_dir), str(runner.work_dir)}:
+                remove_unfinished(place)
 
     def save_now(self, runner: Runner, iteration: int) -> str:
         """Save a checkpoint beyond the interval, unless it is there.

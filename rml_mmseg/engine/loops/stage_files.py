@@ -10,7 +10,7 @@ from mmengine.logging import print_log
 
 from rml_mmseg.datasets import SemiSegDataset
 from rml_mmseg.datasets.soft_labels import SoftLabelStore, fingerprint
-from rml_mmseg.datasets.whole_file import write_whole
+from rml_mmseg.datasets.whole_file import remove_unfinished, write_whole
 
 from .stage_pass import mend_store, run_stage_pass
 
@@ -51,6 +51,7 @@ class StageFiles:
             stage (int): From 0.
             prototypes (bool): Whether prototypes are computed, too.
         """
+        self._tidy(stage)
         teachers = self.model.teachers.state_dict()
         if stage == 0:
             self._save('initial_students.pth', self.model.students)
@@ -67,6 +68,7 @@ class StageFiles:
         Raises:
             FileNotFoundError: If the stage's teachers are gone.
         """
+        self._tidy(stage)
         path = osp.join(self._stage(stage), 'teachers.pth')
         snapshot = self._load(path)
         store = SoftLabelStore(self.folder(stage), fingerprint(snapshot))
@@ -83,6 +85,13 @@ class StageFiles:
         path = osp.join(self.root, 'initial_students.pth')
         self.model.students.load_state_dict(self._load(path))
         self.model.sync_teachers()
+
+    def _tidy(self, stage: int) -> None:
+        """Remove what a killed run left, before any process writes."""
+        if is_main_process():
+            for folder in (self.root, self._stage(stage), self.folder(stage)):
+                remove_unfinished(folder)
+        barrier()
 
     def _save(self, name: str, module: torch.nn.Module) -> None:
         path = osp.join(self.root, name)
