@@ -58,6 +58,7 @@ def train(
     p0='online',
     resume=False,
     sync_bn=None,
+    interval=1,
     **model,
 ):
     runner = toy_runner(
@@ -71,7 +72,9 @@ def train(
             timer=None,
             interruption=dict(type='InterruptionHook'),
             checkpoint=dict(
-                type='AtomicCheckpointHook', by_epoch=False, interval=1
+                type='AtomicCheckpointHook',
+                by_epoch=False,
+                interval=interval,
             ),
         ),
         **val_settings(folder),
@@ -222,6 +225,31 @@ def test_a_signal_to_one_interrupts_all_at_one_iteration(folder):
     assert codes == [75, 75]
     last = (folder / 'work' / 'last_checkpoint').read_text()
     assert Path(last).name == 'iter_2.pth'
+
+
+def test_no_process_leaves_before_a_slow_checkpoint_is_saved(folder):
+    """The launcher ends the others when the first one leaves."""
+    last = folder / 'work' / 'last_checkpoint'
+
+    def tell():
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def interrupted():
+        save = torch.save
+
+        def slow(*args, **kwargs):
+            time.sleep(1)
+            save(*args, **kwargs)
+
+        # Of a process of its own.
+        torch.save = slow
+        try:
+            train(folder, [Act(1, 1, tell)], interval=100)
+        except SystemExit as leaving:
+            raise SystemExit(leaving.code if last.exists() else 3) from None
+
+    codes, _ = together(folder, interrupted)
+    assert codes == [75, 75]
 
 
 def restarted(folder):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Optional
 
 import torch
-from mmengine.dist import all_reduce, get_world_size
+from mmengine.dist import all_reduce, barrier, get_world_size
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
@@ -24,8 +24,9 @@ class InterruptionHook(Hook):
     At the end of the iteration in which the signal comes, or with a single
     process also within a validation, ``AtomicCheckpointHook`` saves and the
     process exits with ``exit_code``. Processes agree on the iteration, so
-    it is enough that one of them gets the signal. The same signal a second
-    time does what it would do without the hook.
+    it is enough that one of them gets the signal, and they leave when it is
+    saved. The same signal a second time does what it would do without the
+    hook.
 
     Args:
         signals (Sequence[str]): Their names; those that the system does
@@ -126,6 +127,8 @@ class InterruptionHook(Hook):
             for hook in runner.hooks
             if isinstance(hook, AtomicCheckpointHook)
         ]
+        # One process writes, and torchrun ends it when another has left.
+        barrier()
         what = f'saved {saved[0]!r}' if saved else 'saved no checkpoint'
         runner.logger.warning(
             f'{signal.Signals(number).name} at iteration {iteration}: {what}; '
