@@ -1,7 +1,9 @@
 """Signals save a checkpoint and end the run."""
 
+import multiprocessing
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,10 @@ from mmengine.hooks import Hook
 from rml_mmseg.compat import SAFE_LOADING
 from rml_mmseg.engine.hooks import InterruptionHook
 from tests.toys import toy_runner, val_settings
+
+FORK = multiprocessing.get_context('fork')
+# What a person at a console would wait for.
+PATIENCE = 60
 
 
 class Send(Hook):
@@ -108,6 +114,60 @@ def test_a_forked_worker_does_not_react():
     hook._process = os.getpid() + 1
     hook._receive(signal.SIGTERM, None)
     assert hook.received is None
+
+
+class Wait(Hook):
+    """Tells that a run is at a place, and waits there for a signal."""
+
+    def __init__(self, place, ready):
+        def wait(runner, *args, **kwargs):
+            # By then both workers have given a batch.
+            if runner.iter == 2 and not ready.is_set():
+                ready.set()
+                [hook] = [
+                    hook
+                    for hook in runner.hooks
+                    if isinstance(hook, InterruptionHook)
+                ]
+                while hook.received is None:
+                    time.sleep(0.01)
+
+        setattr(self, place, wait)
+
+
+def run_with_workers(folder, place, ready):
+    """A run in a group of its own, as a shell or Slurm starts it."""
+    os.setsid()
+    torch.set_num_threads(1)
+    # The tests' own shell may have it ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    runner = runner_with(folder)
+    workers = dict(num_workers=2, persistent_workers=True)
+    runner._train_dataloader.update(workers)
+    runner._val_dataloader.update(workers)
+    runner.register_hook(Wait(place, ready))
+    runner.train()
+
+
+@pytest.mark.parametrize('name', ['SIGTERM', 'SIGINT', 'SIGUSR1'])
+@pytest.mark.parametrize('place', ['before_train_iter', 'before_val_iter'])
+def test_a_signal_to_all_processes_saves(tmp_path, name, place):
+    ready = FORK.Event()
+    process = FORK.Process(
+        target=run_with_workers, args=(tmp_path, place, ready)
+    )
+    process.start()
+    try:
+        assert ready.wait(PATIENCE)
+        os.killpg(process.pid, getattr(signal, name))
+        # Workers that ignored the end of the run would keep it waiting.
+        process.join(PATIENCE / 2)
+        assert process.exitcode == 75
+    finally:
+        process.kill()
+    text = (tmp_path / 'work' / 'last_checkpoint').read_text()
+    saved = 3 if place == 'before_train_iter' else 2
+    assert Path(text).name == f'iter_{saved}.pth'
 
 
 def test_own_code_and_signals(tmp_path):

@@ -10,7 +10,9 @@ from mmengine.dist import all_reduce, barrier, get_world_size
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
+from torch.utils.data import DataLoader
 
+from ..shielded_worker import ShieldedWorker
 from .atomic_checkpoint_hook import AtomicCheckpointHook
 
 # EX_TEMPFAIL of sysexits.h: not finished, to be tried again.
@@ -25,8 +27,9 @@ class InterruptionHook(Hook):
     process also within a validation, ``AtomicCheckpointHook`` saves and the
     process exits with ``exit_code``. Processes agree on the iteration, so
     it is enough that one of them gets the signal, and they leave when it is
-    saved. The same signal a second time does what it would do without the
-    hook.
+    saved. Workers of data loaders do not heed it, other than those that a
+    stock ``IterBasedTrainLoop`` starts for its training set. The same signal
+    a second time does what it would do without the hook.
 
     Args:
         signals (Sequence[str]): Their names; those that the system does
@@ -71,6 +74,10 @@ class InterruptionHook(Hook):
         """Begin to listen."""
         self.received = None
         self._process = os.getpid()
+        for loop in (runner.train_loop, runner.val_loop):
+            loader = getattr(loop, 'dataloader', None)
+            if isinstance(loader, DataLoader):
+                self.shield(loader)
         for number in self.numbers:
             try:
                 self._previous[number] = signal.signal(number, self._receive)
@@ -84,8 +91,18 @@ class InterruptionHook(Hook):
             signal.signal(number, handler)
         self._previous = {}
 
+    def shield(self, loader: DataLoader) -> None:
+        """Let workers that are still to start leave the signals to the run.
+
+        Args:
+            loader (DataLoader): Changed in place.
+        """
+        begin = loader.worker_init_fn
+        if not isinstance(begin, ShieldedWorker):
+            loader.worker_init_fn = ShieldedWorker(self.numbers, begin)
+
     def _receive(self, number: int, frame: Any) -> None:
-        # Workers of the data loaders inherit this; the run ends them.
+        # Forked processes inherit this, workers until they ignore signals.
         if os.getpid() != self._process:
             return
         self.received = number

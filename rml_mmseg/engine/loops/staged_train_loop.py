@@ -18,6 +18,7 @@ from rml_mmseg.datasets.seeding import derive_seed
 
 from ..config_check import check_schedules, sharded_message
 from ..unwrap import unwrap
+from .shielded_dataloader import shielded_dataloader
 from .stage_files import StageFiles
 from .stage_pass import run_stage_pass, try_stage_pass
 from .stage_schedules import all_optimizers, restart_schedules
@@ -101,7 +102,8 @@ class StagedTrainLoop(IterBasedTrainLoop):
         self._stage_files: Optional[StageFiles] = None
         super().__init__(
             runner,
-            dataloader,
+            # It starts the workers, before any hook is called.
+            shielded_dataloader(runner, dataloader),
             max_iters=stages * iters_per_stage,
             val_begin=val_begin,
             val_interval=val_interval,

@@ -1,0 +1,52 @@
+"""Workers of data loaders that leave signals to the main process."""
+
+import os
+import signal
+import threading
+from collections.abc import Sequence
+from typing import Any, Callable, Optional
+
+
+class ShieldedWorker:
+    """The start of a data loader's worker that signals do not end.
+
+    A signal to all processes of a run would end its workers, and with them
+    the run before it has saved. They ignore it. A SIGTERM of their parent
+    still ends them: it is how Python ends those that are left when a program
+    ends, and it waits for them. Where the system cannot tell who sent it, as
+    macOS, SIGTERM is not ignored. Workers whose parent is gone end by
+    themselves.
+
+    Args:
+        numbers (Sequence[int]): The signals.
+        then (Callable, optional): Function of the worker's number to call
+            next, as ``worker_init_fn`` of a ``DataLoader``.
+    """
+
+    def __init__(
+        self,
+        numbers: Sequence[int],
+        then: Optional[Callable[[int], Any]] = None,
+    ) -> None:
+        self.numbers = list(numbers)
+        self.then = then
+
+    def __call__(self, worker_id: int) -> None:
+        """Begin the worker."""
+        for number in self.numbers:
+            if number != signal.SIGTERM:
+                signal.signal(number, signal.SIG_IGN)
+            elif hasattr(signal, 'sigwaitinfo'):
+                # Blocked, it waits for the thread that asks who sent it.
+                signal.pthread_sigmask(signal.SIG_BLOCK, [number])
+                threading.Thread(target=_obey_parent, daemon=True).start()
+        if self.then is not None:
+            self.then(worker_id)
+
+
+def _obey_parent() -> None:
+    """End the process at a SIGTERM of its parent, and at no other."""
+    while signal.sigwaitinfo([signal.SIGTERM]).si_pid != os.getppid():
+        pass
+    # As PyTorch's own handler does.
+    os._exit(0)
