@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from mmengine.config import Config
 
@@ -120,6 +121,8 @@ def keep_predictions(cfg: Config, folder: str) -> None:
         raise ValueError(
             f'--out needs an IoUMetric in test_evaluator, found {found}'
         )
+    # The metric leaves it to the main process, and others may write first.
+    os.makedirs(folder, exist_ok=True)
     for metric in writers:
         metric['output_dir'] = folder
         metric['keep_results'] = True

@@ -47,11 +47,13 @@ def test_tensorboard(tmp_path):
 
 
 def test_wandb(tmp_path, monkeypatch):
-    pytest.importorskip('wandb')
+    wandb = pytest.importorskip('wandb')
     monkeypatch.setenv('WANDB_SILENT', 'true')
     options = dict(mode='offline', project='test')
     backend = dict(type='WandbVisBackend', init_kwargs=options)
     folder = train(tmp_path, backend) / 'wandb'
+    # It writes in a process of its own.
+    wandb.finish()
     pictures = list(folder.glob('offline-run-*/files/media/images/*.png'))
     assert len(pictures) == 2
     assert all(path.name.startswith('panels_0_') for path in pictures)

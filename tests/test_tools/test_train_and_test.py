@@ -244,22 +244,26 @@ class TestTestArguments:
         with pytest.raises(ValueError, match='tta_pipeline in the config'):
             self.apply({'tta_model': {'type': 'T'}}, '--tta')
 
-    def test_out_reaches_every_iou_metric(self):
+    def test_out_reaches_every_iou_metric(self, tmp_path):
+        maps = str(tmp_path / 'maps')
         metrics = [{'type': 'IoUMetric'}, {'type': 'DepthMetric'}]
-        cfg = self.apply({'test_evaluator': metrics}, '--out', 'maps')
-        assert cfg.test_evaluator[0].output_dir == 'maps'
+        cfg = self.apply({'test_evaluator': metrics}, '--out', maps)
+        assert cfg.test_evaluator[0].output_dir == maps
+        # Before any process writes there.
+        assert (tmp_path / 'maps').is_dir()
         assert cfg.test_evaluator[0].keep_results is True
         assert 'output_dir' not in cfg.test_evaluator[1]
 
     def test_out_of_classes(self, tmp_path):
         (tmp_path / 'lazy.py').write_text(LAZY)
         cfg = Config.fromfile(tmp_path / 'lazy.py')
-        cfg = self.apply(cfg, '--out', 'maps')
-        assert cfg.test_evaluator[0].output_dir == 'maps'
+        maps = str(tmp_path / 'maps')
+        cfg = self.apply(cfg, '--out', maps)
+        assert cfg.test_evaluator[0].output_dir == maps
         assert 'output_dir' not in cfg.test_evaluator[1]
         cfg.test_evaluator = cfg.test_evaluator[1:]
         with pytest.raises(ValueError, match='found DepthMetric$'):
-            self.apply(cfg, '--out', 'maps')
+            self.apply(cfg, '--out', maps)
 
     def test_out_needs_an_iou_metric(self):
         with pytest.raises(ValueError, match='found DepthMetric'):
