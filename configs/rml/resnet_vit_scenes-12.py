@@ -5,8 +5,6 @@ _base_ = [
     '../_base_/runtime/default.py',
 ]
 optim_wrapper = dict(constructor='MutualOptimWrapperConstructor')
-# Not in the paper: without it a rare class vanishes from the pseudo labels.
-model = dict(rectifier=dict(alignment=2.0, alignment_target='labels'))
 # Not in the paper: a first sixth of the run on the labels alone.
 train_cfg = dict(burn_in_iters=250)
 custom_hooks = [dict(type='MutualEMAHook', momentum=0.99)]

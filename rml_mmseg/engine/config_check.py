@@ -27,6 +27,7 @@ KNOWN = [
     *('custom_imports', 'tta_model', 'runner_type', 'auto_scale_lr'),
 ]
 SHARDED = 'FlexibleRunner'
+STOCK_SAMPLERS = ('InfiniteSampler', 'DefaultSampler')
 # Parameters that stand for others.
 REST = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
@@ -50,6 +51,7 @@ def check_config(cfg: Mapping[str, Any]) -> None:
     if cfg.get('runner_type') == SHARDED:
         raise ValueError(sharded_message())
     _check_loop(cfg['train_cfg'])
+    _check_sampler(cfg.get('train_dataloader'))
     _check_hooks(cfg)
     _check_learners(cfg, model)
 
@@ -89,6 +91,22 @@ def _check_loop(train_cfg: Mapping[str, Any]) -> None:
             f'train_cfg={dict(train_cfg)} counts epochs, and SemiSegSampler '
             "draws without end: set train_cfg=dict(type='StagedTrainLoop', "
             'iters_per_stage=...)'
+        )
+
+
+def _check_sampler(loader: Any) -> None:
+    """Refuse a sampler that draws numbers in the place of pairs."""
+    if not isinstance(loader, Mapping):
+        return
+    dataset, sampler = loader.get('dataset'), loader.get('sampler')
+    if not isinstance(dataset, Mapping) or not isinstance(sampler, Mapping):
+        return
+    kinds = type_name(dataset), type_name(sampler)
+    if kinds[0] == 'SemiSegDataset' and kinds[1] in STOCK_SAMPLERS:
+        raise ValueError(
+            f'train_dataloader.sampler is {kinds[1]}, with which each '
+            'unlabelled image always has the same labelled one beside it: '
+            "set sampler=dict(type='SemiSegSampler')"
         )
 
 

@@ -34,6 +34,17 @@ def test_a_good_config():
         check_config(config(custom_hooks=[dict(type=kind)]))
 
 
+@pytest.mark.parametrize('kind', ['InfiniteSampler', 'DefaultSampler'])
+def test_stock_samplers_are_refused(kind):
+    loader = dict(dataset=dict(type='SemiSegDataset'), sampler=dict(type=kind))
+    with pytest.raises(ValueError, match=f'sampler is {kind}.*SemiSegSampler'):
+        check_config(config(train_dataloader=loader))
+    loader['sampler'] = dict(type='SemiSegSampler')
+    check_config(config(train_dataloader=loader))
+    plain = dict(dataset=dict(type='CamVidDataset'), sampler=dict(type=kind))
+    check_config(config(train_dataloader=plain))
+
+
 def test_hooks_that_move_teachers():
     class Own(MutualEMAHook):
         """One of the user's."""

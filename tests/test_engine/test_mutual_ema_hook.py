@@ -15,6 +15,7 @@ from tests.toys import (
     toy_model_cfg,
     toy_runner,
     toy_segmentor,
+    val_settings,
 )
 
 MOMENTUM = 0.6
@@ -492,4 +493,16 @@ class TestSettings:
         )
         count = len(METAINFO['classes'])
         with pytest.raises(ValueError, match=f'num_classes.*4.*{count} class'):
+            runner.train()
+
+    @pytest.mark.parametrize('order', [(1, 0, 2), (0, 1)])
+    def test_scores_under_wrong_names_are_refused(self, tmp_path, order):
+        classes = METAINFO['classes']
+        settings = val_settings(tmp_path)
+        settings['val_dataloader']['dataset']['metainfo'] = dict(
+            classes=[classes[i] for i in order],
+            palette=[METAINFO['palette'][i] for i in order],
+        )
+        runner = toy_runner(tmp_path, **settings)
+        with pytest.raises(ValueError, match='val_dataloader.*wrong names'):
             runner.train()

@@ -50,7 +50,13 @@ model = dict(
         type='SemiSegDataPreProcessor', **_base_.preprocessor
     ),
     segmentors=[_base_.resnet, vit],
-    rectifier=dict(type='PrototypeRectifier', momentum=0.95),
+    rectifier=dict(
+        type='PrototypeRectifier',
+        momentum=0.95,
+        # Not in the paper: a rare class can vanish from the pseudo labels.
+        alignment=2.0,
+        alignment_target='labels',
+    ),
     semi_train_cfg=dict(channels_last=True),
     test_cfg=dict(
         mode='whole',

@@ -129,6 +129,17 @@ class MutualEMAHook(Hook):
                 f'{len(classes)} classes: {tuple(classes)}; set num_classes='
                 f'{len(classes)}, or metainfo.classes of the dataset'
             )
+        loader = getattr(runner.val_loop, 'dataloader', None)
+        meta = getattr(getattr(loader, 'dataset', None), 'metainfo', {})
+        others = meta.get('classes')
+        if not classes or not others or list(others) == list(classes):
+            return
+        if len(others) != len(classes) or {*others} == {*classes}:
+            raise ValueError(
+                'val_dataloader.dataset has other classes than the training '
+                f'set, {tuple(others)} instead of {tuple(classes)}, and would '
+                'score them under wrong names: set its metainfo.classes alike'
+            )
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Optional[dict] = None

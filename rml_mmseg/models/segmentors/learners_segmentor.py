@@ -14,6 +14,7 @@ from ..utils.learner_cfg import learner_cfg, without_weights
 from ..utils.settings import (
     ENSEMBLE,
     check_choice,
+    did_you_mean,
     learner_names,
     prediction_key,
 )
@@ -50,6 +51,12 @@ class LearnersSegmentor(BaseSegmentor):
         test_cfg = dict(test_cfg or {})
         predict_on = test_cfg.pop('predict_on', 'teachers.0')
         score = test_cfg.pop('score', ())
+        for key in test_cfg:
+            hint = did_you_mean(key, ['predict_on', 'score'])
+            if hint:
+                raise ValueError(
+                    f'model.test_cfg has no setting {key!r}{hint}'
+                )
         configs = [learner_cfg(cfg, test_cfg) for cfg in segmentors]
         self.students = nn.ModuleList(MODELS.build(c) for c in configs)
         self.teachers = nn.ModuleList(

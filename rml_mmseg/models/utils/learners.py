@@ -47,6 +47,16 @@ def check_learners(students: Any) -> None:
                 f'model.segmentors must agree in decode_head.{setting}, '
                 f'found {found}'
             )
+    for i, student in enumerate(students):
+        extra = getattr(student, 'auxiliary_head', None)
+        for part in extra if isinstance(extra, nn.ModuleList) else [extra]:
+            own = getattr(part, 'num_classes', student.num_classes)
+            if own != student.num_classes:
+                raise ValueError(
+                    f'model.segmentors[{i}].auxiliary_head.num_classes is '
+                    f'{own}: set it to {student.num_classes}, as in its '
+                    'decode_head'
+                )
     classes, outputs = students[0].num_classes, students[0].out_channels
     if classes < 2:
         raise ValueError(

@@ -118,6 +118,18 @@ def test_checkpointing_in_several_passes_needs_one_process(cfg, monkeypatch):
         toy_mutual(segmentors=[_checkpointed()], semi_train_cfg=cfg)
 
 
+def test_misspelt_learner_to_deploy_is_an_error():
+    with pytest.raises(ValueError, match="'predicton'; did you mean 'predict"):
+        toy_mutual(2, test_cfg=dict(predicton='teachers.1'))
+
+
+def test_classes_of_an_auxiliary_head_must_agree():
+    segmentor = toy_segmentor()
+    segmentor['auxiliary_head'] = dict(segmentor['decode_head'], num_classes=5)
+    with pytest.raises(ValueError, match='auxiliary_head.num_classes is 5'):
+        toy_mutual(segmentors=[segmentor])
+
+
 def test_classes_must_agree():
     with pytest.raises(ValueError, match=r'num_classes, found \[3, 4\]'):
         toy_mutual(segmentors=[toy_segmentor(), toy_segmentor(num_classes=4)])
