@@ -228,6 +228,7 @@ def test_a_resumed_run_names_what_was_changed(tmp_path):
     text = logged(tmp_path)
     assert text.count('goes on with other settings than its checkpoint') == 1
     assert 'train_cfg.iters_per_stage: 4 -> 6\n' in text
+    assert 'raise train_cfg.stages' in text
     assert 'val_interval:' not in text
 
 

@@ -2,6 +2,7 @@
 
 import inspect
 import os.path as osp
+import re
 from collections import deque
 from typing import Any, Optional
 
@@ -28,6 +29,16 @@ from ..whole_checkpoint import (
 
 # Of settings that changed, in a warning.
 MOST_LINES = 20
+# What optimisers and schedulers bring with them from a checkpoint.
+KEPT = re.compile(
+    r'\boptimizer\.|^param_scheduler\b|^train_cfg\.iters_per_stage$'
+)
+KEPT_MESSAGE = (
+    '\nOptimisers and schedulers go on from the checkpoint: those settings of '
+    'optimizer and param_scheduler have no effect, and a stage that is made '
+    'longer trains on at the rate that its schedule ended with. For a longer '
+    'run raise train_cfg.stages; for other rates begin one by load_from'
+)
 
 
 @HOOKS.register_module()
@@ -114,11 +125,13 @@ class AtomicCheckpointHook(CheckpointHook):
                     f'({line}); load_from starts a new run with its weights'
                 )
         if lines:
+            kept = any(KEPT.search(name) for name in changes)
             runner.logger.warning(
                 'the run goes on with other settings than its checkpoint was '
                 'trained with:\n'
                 + '\n'.join(lines[:MOST_LINES])
                 + ('\n...' if len(lines) > MOST_LINES else '')
+                + (KEPT_MESSAGE if kept else '')
             )
 
     def _choose(self, runner: Runner) -> Optional[str]:
