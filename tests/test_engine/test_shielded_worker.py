@@ -4,9 +4,11 @@ import multiprocessing
 import os
 import pickle
 import signal
+import sys
 import threading
 import time
 
+import pytest
 from torch.utils.data import DataLoader
 
 from rml_mmseg.engine.hooks import InterruptionHook
@@ -15,12 +17,19 @@ from rml_mmseg.engine.shielded_worker import ShieldedWorker
 FORK = multiprocessing.get_context('fork')
 PATIENCE = 60
 
+ALONE = pytest.mark.skipif(
+    any(name.endswith('test_vis_backends') for name in sys.modules),
+    reason='forks of a process with threads of other trackers heed SIGTERM; '
+    'runs with the tests of this folder alone',
+)
+
 
 def shielded(numbers, ready):
     ShieldedWorker(numbers, lambda number: ready.set())(0)
     time.sleep(PATIENCE)
 
 
+@ALONE
 def test_a_worker_heeds_the_sigterm_of_its_parent_alone():
     ready = FORK.Event()
     process = FORK.Process(
