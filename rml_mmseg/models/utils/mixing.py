@@ -91,8 +91,10 @@ def mixed_view(
         inputs['valid'],
     )
     partner = torch.arange(len(valid)).roll(1).to(valid.device)
-    # Padding holds no class that could be pasted.
-    labels = hard_labels(targets[0][1]).masked_fill(~valid, 255)
+    labels = hard_labels(targets[0][1])
+    if 'mix_classes' in inputs:
+        # Padding holds no class that could be pasted.
+        labels = labels.masked_fill(~valid, 255)
     masks = mix_masks(inputs, labels, partner, number)
     if masks is None:
         return image, targets, valid
