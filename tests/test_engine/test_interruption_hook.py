@@ -1,9 +1,7 @@
 """Signals save a checkpoint and end the run."""
 
-import multiprocessing
 import os
 import signal
-import sys
 import time
 from pathlib import Path
 
@@ -13,17 +11,8 @@ from mmengine.hooks import Hook
 
 from rml_mmseg.compat import SAFE_LOADING
 from rml_mmseg.engine.hooks import InterruptionHook
+from tests.forks import ALONE, FORK, PATIENCE
 from tests.toys import toy_runner, val_settings
-
-FORK = multiprocessing.get_context('fork')
-# What a person at a console would wait for.
-PATIENCE = 60
-
-ALONE = pytest.mark.skipif(
-    any(name.endswith('test_vis_backends') for name in sys.modules),
-    reason='forks of a process with threads of other trackers heed SIGTERM; '
-    'runs with the tests of this folder alone',
-)
 
 
 class Send(Hook):

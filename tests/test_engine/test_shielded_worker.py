@@ -1,27 +1,16 @@
 """Workers of data loaders that signals do not end."""
 
-import multiprocessing
 import os
 import pickle
 import signal
-import sys
 import threading
 import time
 
-import pytest
 from torch.utils.data import DataLoader
 
 from rml_mmseg.engine.hooks import InterruptionHook
 from rml_mmseg.engine.shielded_worker import ShieldedWorker
-
-FORK = multiprocessing.get_context('fork')
-PATIENCE = 60
-
-ALONE = pytest.mark.skipif(
-    any(name.endswith('test_vis_backends') for name in sys.modules),
-    reason='forks of a process with threads of other trackers heed SIGTERM; '
-    'runs with the tests of this folder alone',
-)
+from tests.forks import ALONE, FORK, PATIENCE
 
 
 def shielded(numbers, ready):

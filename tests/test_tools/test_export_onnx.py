@@ -25,6 +25,16 @@ def plain_model(folder, cfg, learner):
     return init_model(plain, str(folder / 'plain.pth'), device='cpu')
 
 
+def assert_deployed(cfg):
+    """Of an image it makes the logits of a test with mmseg."""
+    model = MODELS.build(cfg).eval()
+    image = torch.randint(0, 256, (3, 6, 8), dtype=torch.uint8)
+    with torch.no_grad():
+        found = DeployedSegmentor(model)(image[None].float())[0]
+        (stock,) = model.test_step(dict(inputs=[image]))
+    torch.testing.assert_close(found, stock.seg_logits.data)
+
+
 def test_images_become_what_mmseg_predicts(tiny_config):
     cfg = ConfigDict(toy_segmentor(), test_cfg=dict(mode='whole'))
     cfg['data_preprocessor'] = dict(
@@ -33,12 +43,7 @@ def test_images_become_what_mmseg_predicts(tiny_config):
         std=[2.0, 3.0, 4.0],
         bgr_to_rgb=True,
     )
-    model = MODELS.build(cfg).eval()
-    image = torch.randint(0, 256, (3, 6, 8), dtype=torch.uint8)
-    with torch.no_grad():
-        found = DeployedSegmentor(model)(image[None].float())[0]
-        (stock,) = model.test_step(dict(inputs=[image]))
-    torch.testing.assert_close(found, stock.seg_logits.data)
+    assert_deployed(cfg)
 
 
 def test_of_several_outputs_the_first_is_deployed():
@@ -48,12 +53,7 @@ def test_of_several_outputs_the_first_is_deployed():
     for key in ('num_convs', 'concat_input'):
         cfg.decode_head.pop(key)
     cfg['data_preprocessor'] = dict(type='SegDataPreProcessor')
-    model = MODELS.build(cfg).eval()
-    image = torch.randint(0, 256, (3, 6, 8), dtype=torch.uint8)
-    with torch.no_grad():
-        found = DeployedSegmentor(model)(image[None].float())[0]
-        (stock,) = model.test_step(dict(inputs=[image]))
-    torch.testing.assert_close(found, stock.seg_logits.data)
+    assert_deployed(cfg)
 
 
 @pytest.mark.parametrize('learner', ['students.0', 'teachers.1'])
