@@ -14,7 +14,8 @@ class ShieldedWorker:
     the run before it has saved. They ignore it. A SIGTERM of their parent
     still ends them: it is how Python ends those that are left when a program
     ends, and it waits for them. Where the system cannot tell who sent it, as
-    macOS, SIGTERM is not ignored. Workers whose parent is gone end by
+    macOS, SIGTERM is not ignored, nor where a library starts threads of its own
+    in forked processes, as W&B does. Workers whose parent is gone end by
     themselves.
 
     Args:

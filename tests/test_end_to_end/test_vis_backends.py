@@ -3,10 +3,13 @@
 Nothing here needs a network: W&B is offline and MLflow writes to a file.
 """
 
+import importlib
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from tests.forks import FORK, PATIENCE
 from tests.toys import toy_runner
 
 SCALAR = 'monitor/total_variation'
@@ -46,14 +49,23 @@ def test_tensorboard(tmp_path):
     assert [e.step for e in events.Images('panels_0')] == [2, 4]
 
 
+def train_with_wandb(folder, backend):
+    train(folder, backend)
+    # It writes in a process of its own.
+    importlib.import_module('wandb').finish()
+
+
+@pytest.mark.skipif(find_spec('wandb') is None, reason='wandb is not there')
 def test_wandb(tmp_path, monkeypatch):
-    wandb = pytest.importorskip('wandb')
     monkeypatch.setenv('WANDB_SILENT', 'true')
     options = dict(mode='offline', project='test')
     backend = dict(type='WandbVisBackend', init_kwargs=options)
-    folder = train(tmp_path, backend) / 'wandb'
-    # It writes in a process of its own.
-    wandb.finish()
+    # Its threads would stay, and begin again in whatever a later test forks.
+    process = FORK.Process(target=train_with_wandb, args=(tmp_path, backend))
+    process.start()
+    process.join(PATIENCE)
+    assert process.exitcode == 0
+    (folder,) = tmp_path.glob('work/*/vis_data/wandb')
     pictures = list(folder.glob('offline-run-*/files/media/images/*.png'))
     assert len(pictures) == 2
     assert all(path.name.startswith('panels_0_') for path in pictures)

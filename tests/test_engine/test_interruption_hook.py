@@ -11,7 +11,7 @@ from mmengine.hooks import Hook
 
 from rml_mmseg.compat import SAFE_LOADING
 from rml_mmseg.engine.hooks import InterruptionHook
-from tests.forks import ALONE, FORK, PATIENCE
+from tests.forks import FORK, PATIENCE
 from tests.toys import toy_runner, val_settings
 
 
@@ -145,7 +145,6 @@ def run_with_workers(folder, place, ready):
     runner.train()
 
 
-@ALONE
 @pytest.mark.parametrize('name', ['SIGTERM', 'SIGINT', 'SIGUSR1'])
 @pytest.mark.parametrize('place', ['before_train_iter', 'before_val_iter'])
 def test_a_signal_to_all_processes_saves(tmp_path, name, place):

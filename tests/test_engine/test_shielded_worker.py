@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 
 from rml_mmseg.engine.hooks import InterruptionHook
 from rml_mmseg.engine.shielded_worker import ShieldedWorker
-from tests.forks import ALONE, FORK, PATIENCE
+from tests.forks import FORK, PATIENCE
 
 
 def shielded(numbers, ready):
@@ -18,7 +18,6 @@ def shielded(numbers, ready):
     time.sleep(PATIENCE)
 
 
-@ALONE
 def test_a_worker_heeds_the_sigterm_of_its_parent_alone():
     ready = FORK.Event()
     process = FORK.Process(
