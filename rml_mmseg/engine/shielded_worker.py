@@ -13,10 +13,10 @@ class ShieldedWorker:
     A signal to all processes of a run would end its workers, and with them
     the run before it has saved. They ignore it. A SIGTERM of their parent
     still ends them: it is how Python ends those that are left when a program
-    ends, and it waits for them. Where the system cannot tell who sent it, as
-    macOS, SIGTERM is not ignored, nor where a library starts threads of its own
-    in forked processes, as W&B does. Workers whose parent is gone end by
-    themselves.
+    ends, and it waits for them. SIGTERM is not ignored where the system
+    cannot tell who sent it, as macOS, and where a library starts threads of
+    its own in forked processes, as W&B does. Workers whose parent is gone end
+    by themselves.
 
     Args:
         numbers (Sequence[int]): The signals.
