@@ -12,7 +12,7 @@ from rml_mmseg.engine.command_line import (
     leave_group,
     load_config,
 )
-from rml_mmseg.engine.config_check import unknown_settings_explained
+from rml_mmseg.engine.unknown_settings import unknown_settings_explained
 from rml_mmseg.semi_config.stock import type_name
 
 

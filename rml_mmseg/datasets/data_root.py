@@ -21,7 +21,8 @@ def check_data_roots(
 
     Args:
         cfg (Mapping): Whole config. The text of its optional top-level key
-            `data_preparation` says how to get the data and ends the error.
+            `data_preparation` says how to get the data and ends the error,
+            where what is missing lies below the top-level `data_root`.
         loaders (Sequence[str]): Names of the data loaders to look into; those
             that are not set are passed over. Defaults to all three.
 
@@ -41,7 +42,11 @@ def check_data_roots(
         for path, settings in missing.items()
     ]
     lines.insert(0, 'the data of this config is not there:')
-    if cfg.get('data_preparation'):
+    # A config may have it from its base, and data of its own.
+    root = os.path.join(cfg.get('data_root') or '', '')
+    if cfg.get('data_preparation') and any(
+        os.path.join(path, '').startswith(root) for path in missing
+    ):
         lines.append(f'How to get it: {cfg["data_preparation"]}')
     raise FileNotFoundError('\n'.join(lines))
 

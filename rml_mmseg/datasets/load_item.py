@@ -22,29 +22,39 @@ def is_inside(path: str, folder: str) -> bool:
     return osp.commonpath([base, path]) == base
 
 
-def check_files(dataset: BaseDataset, info: dict) -> None:
-    """Make sure that a labelled image and its mask are there.
+def check_files(
+    dataset: BaseDataset,
+    info: dict,
+    setting: str = 'labelled',
+    masks: bool = True,
+) -> None:
+    """Make sure that an image and its mask are there.
 
     Args:
         dataset (BaseDataset): A stock data set.
         info (dict): One of its entries.
+        setting (str): Its name in a config. Defaults to ``'labelled'``.
+        masks (bool): Whether it must have a mask. Defaults to True.
 
     Raises:
         FileNotFoundError: If one is missing.
         ValueError: If a list file leads out of the data set's folder.
     """
-    for kind, key in (('image', 'img_path'), ('mask', 'seg_map_path')):
+    kinds = dict(image='img_path', mask='seg_map_path')
+    for kind, key in kinds.items():
         path, folder = info.get(key), dataset.data_prefix.get(key)
         outside = path and folder and not is_inside(path, folder)
         if dataset.ann_file and outside:
             raise ValueError(
-                f'labelled.ann_file {dataset.ann_file!r}: {path!r} leaves '
+                f'{setting}.ann_file {dataset.ann_file!r}: {path!r} leaves '
                 f'the folder {folder!r}; give names inside of it'
             )
+        if kind == 'mask' and not masks:
+            continue
         if path is None or not is_file(path):
             raise FileNotFoundError(
-                f'labelled image {info["img_path"]!r}: no {kind} {path!r}; '
-                'look at labelled.data_prefix, img_suffix and seg_map_suffix'
+                f'{setting} image {info["img_path"]!r}: no {kind} {path!r}; '
+                f'look at {setting}.data_prefix, img_suffix and seg_map_suffix'
             )
 
 

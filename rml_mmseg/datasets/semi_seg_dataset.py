@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from typing import Any, Optional, Union
 
 from mmcv.transforms import Compose, LoadImageFromFile
-from mmseg.datasets.transforms import LoadAnnotations, RandomCrop
+from mmseg.datasets.transforms import LoadAnnotations
 from mmseg.registry import DATASETS, TRANSFORMS
 
 from .load_item import check_files, load_item
 from .members import build_lazily, members
 from .one_buffer_dict import OneBufferDict
+from .pipeline_check import check_maskless, check_packed
 from .samplers import Draw
 from .seeding import seeded
 from .transforms.check_image import CheckImage
@@ -166,16 +167,11 @@ class SemiSegDataset:
                 if isinstance(transform, LoadAnnotations) and classes:
                     steps.insert(i + 1, CheckLabels(len(classes)))
                     break
-        for transform in (step for steps in unlabelled for step in steps):
-            if (
-                isinstance(transform, RandomCrop)
-                and transform.cat_max_ratio < 1
-            ):
-                raise ValueError(
-                    'unlabelled.pipeline: RandomCrop(cat_max_ratio='
-                    f'{transform.cat_max_ratio}) looks at labels, which '
-                    'these images do not have; set cat_max_ratio=1.0'
-                )
+        for steps in unlabelled:
+            check_maskless('unlabelled.pipeline', steps)
+        check_maskless(
+            'dataset.image_pipeline', self.image_pipeline.transforms
+        )
 
     def __len__(self) -> int:
         """Number of unlabelled images."""
@@ -203,7 +199,9 @@ class SemiSegDataset:
 
     def load_image(self, path: str) -> dict[str, Any]:
         """A whole image by ``image_pipeline``, packed as for a test."""
-        return self.image_pipeline(dict(img_path=path, seg_fields=[]))
+        item = self.image_pipeline(dict(img_path=path, seg_fields=[]))
+        check_packed(item, 'dataset.image_pipeline')
+        return item
 
     def _load(
         self,

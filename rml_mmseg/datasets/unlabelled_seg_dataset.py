@@ -18,6 +18,8 @@ IMAGE_SUFFIXES = (
     '.tiff',
     '.webp',
 )
+# Images of a list that are looked for; what else is missing is unreadable.
+PROBED = 20
 
 
 @DATASETS.register_module()
@@ -39,7 +41,8 @@ class UnlabelledSegDataset(BaseSegDataset):
         kwargs: Arguments of ``BaseSegDataset``.
 
     Raises:
-        FileNotFoundError: If the folder or the list file is missing.
+        FileNotFoundError: If the folder, the list file or every one of the
+            first images is missing.
         ValueError: If there is no image, or a list leaves the folder.
     """
 
@@ -84,6 +87,14 @@ class UnlabelledSegDataset(BaseSegDataset):
                 f'no unlabelled image found in {folder!r} with ann_file='
                 f'{self.ann_file!r}, glob={self.glob!r}, img_suffix='
                 f'{self.img_suffix!r}'
+            )
+        first = [join_path(folder, name) for name in names[:PROBED]]
+        if not any('://' in path or osp.isfile(path) for path in first):
+            raise FileNotFoundError(
+                f'unlabelled image {first[0]!r} is not there, nor is another '
+                f'one of the first {len(first)}: look at unlabelled.ann_file='
+                f'{self.ann_file!r}, img_suffix={self.img_suffix!r} and '
+                'data_prefix'
             )
         masks = self.data_prefix.get('seg_map_path')
         entries = []

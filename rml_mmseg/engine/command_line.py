@@ -16,7 +16,8 @@ from mmseg.registry import RUNNERS
 from torch import distributed as dist
 
 from ..datasets.data_root import check_data_roots
-from .config_check import check_config, unknown_settings_explained
+from .config_check import check_config, check_options
+from .unknown_settings import unknown_settings_explained
 
 
 def add_runner_arguments(parser: ArgumentParser) -> None:
@@ -62,11 +63,15 @@ def load_config(args: Namespace) -> Config:
 
     Returns:
         Config: The config, with `launcher` and `work_dir` set.
+
+    Raises:
+        ValueError: If an override sets what nothing reads.
     """
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = Config.fromfile(args.config)
     cfg.launcher = args.launcher
     if args.cfg_options is not None:
+        check_options(cfg, args.cfg_options)
         cfg.merge_from_dict(args.cfg_options)
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir

@@ -5,10 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import logging
-import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from types import TracebackType
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mmengine.logging import print_log
@@ -22,14 +19,21 @@ from rml_mmseg.models.utils.settings import (
 )
 from rml_mmseg.semi_config.stock import type_name
 
+from .data_config_check import check_data_config
+
 KNOWN = [
     *inspect.signature(Runner.__init__).parameters,
     *('custom_imports', 'tta_model', 'runner_type', 'auto_scale_lr'),
 ]
 SHARDED = 'FlexibleRunner'
-STOCK_SAMPLERS = ('InfiniteSampler', 'DefaultSampler')
-# Parameters that stand for others.
-REST = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+# What mmseg 0.x reads, and what has taken its place.
+OLD_NAMES = {
+    'checkpoint_config': 'default_hooks.checkpoint',
+    'evaluation': 'train_cfg.val_interval and val_evaluator',
+    'log_config': 'default_hooks.logger and visualizer',
+    'lr_config': 'param_scheduler',
+    'optimizer_config': 'optim_wrapper',
+}
 
 
 def check_config(cfg: Mapping[str, Any]) -> None:
@@ -51,9 +55,30 @@ def check_config(cfg: Mapping[str, Any]) -> None:
     if cfg.get('runner_type') == SHARDED:
         raise ValueError(sharded_message())
     _check_loop(cfg['train_cfg'])
-    _check_sampler(cfg.get('train_dataloader'))
+    check_data_config(cfg)
     _check_hooks(cfg)
     _check_learners(cfg, model)
+
+
+def check_options(cfg: Mapping[str, Any], options: Iterable[str]) -> None:
+    """Refuse overrides of a config that nothing would read.
+
+    Args:
+        cfg (Mapping): Config before it is overridden.
+        options (Iterable[str]): Settings, with dots between their parts.
+
+    Raises:
+        ValueError: If one begins with a name that neither the config nor
+            mmengine knows.
+    """
+    for option in options:
+        name = option.split('.')[0]
+        if name not in cfg and name not in KNOWN:
+            hint = did_you_mean(name, [*cfg, *KNOWN])
+            raise ValueError(
+                f'--cfg-options sets {option!r}, which nothing reads: neither '
+                f'the config nor mmengine has {name!r}{hint}'
+            )
 
 
 def sharded_message() -> str:
@@ -66,10 +91,15 @@ def sharded_message() -> str:
 
 
 def _check_names(cfg: Mapping[str, Any]) -> None:
-    """Find settings of the top level that are misspelt, and so unheard."""
+    """Find settings of the top level that nothing reads."""
     for key in cfg:
         if key in KNOWN:
             continue
+        if key in OLD_NAMES and isinstance(cfg[key], Mapping):
+            raise ValueError(
+                f'the config sets {key!r}, which mmseg 0.x reads: mmseg 1.x '
+                f'has {OLD_NAMES[key]} in its place'
+            )
         close = difflib.get_close_matches(key, KNOWN, n=1, cutoff=0.85)
         if not close:
             continue
@@ -91,22 +121,6 @@ def _check_loop(train_cfg: Mapping[str, Any]) -> None:
             f'train_cfg={dict(train_cfg)} counts epochs, and SemiSegSampler '
             "draws without end: set train_cfg=dict(type='StagedTrainLoop', "
             'iters_per_stage=...)'
-        )
-
-
-def _check_sampler(loader: Any) -> None:
-    """Refuse a sampler that draws numbers in the place of pairs."""
-    if not isinstance(loader, Mapping):
-        return
-    dataset, sampler = loader.get('dataset'), loader.get('sampler')
-    if not isinstance(dataset, Mapping) or not isinstance(sampler, Mapping):
-        return
-    kinds = type_name(dataset), type_name(sampler)
-    if kinds[0] == 'SemiSegDataset' and kinds[1] in STOCK_SAMPLERS:
-        raise ValueError(
-            f'train_dataloader.sampler is {kinds[1]}, with which each '
-            'unlabelled image always has the same labelled one beside it: '
-            "set sampler=dict(type='SemiSegSampler')"
         )
 
 
@@ -168,108 +182,3 @@ def _check_learners(cfg: Mapping[str, Any], model: Mapping[str, Any]) -> None:
                     'predict: add it to model.test_cfg.score, which is '
                     f'{list(scored)}'
                 )
-
-
-def check_schedules(config: Any, length: int) -> None:
-    """Refuse schedules that a stage does not step.
-
-    Args:
-        config (dict | list, optional): ``param_scheduler`` of a config.
-        length (int): Iterations of a stage.
-
-    Raises:
-        ValueError: If a scheduler counts epochs, or is built already.
-    """
-    for item in _schedulers(config):
-        if not isinstance(item, Mapping):
-            raise ValueError(
-                f'param_scheduler has a built {type(item).__name__}, which '
-                'cannot start again with a stage: give its config'
-            )
-        kind = item.get('type')
-        if item.get('by_epoch', True):
-            raise ValueError(
-                f'param_scheduler has a {kind} with by_epoch=True, which is '
-                'the default and never steps in train_cfg.type='
-                "'StagedTrainLoop': set by_epoch=False"
-            )
-        last = item.get('end', item.get('begin', 0))
-        if isinstance(last, int) and last > length:
-            print_log(
-                f'the {kind} of param_scheduler goes to iteration {last}, and '
-                f'a stage has train_cfg.iters_per_stage={length}: it is cut '
-                'off',
-                logger='current',
-                level=logging.WARNING,
-            )
-
-
-def _schedulers(config: Any) -> Iterator[Any]:
-    if isinstance(config, Mapping):
-        if 'type' in config:
-            yield config
-        else:
-            for part in config.values():
-                yield from _schedulers(part)
-    elif isinstance(config, (list, tuple)):
-        for part in config:
-            yield from _schedulers(part)
-    elif config is not None:
-        yield config
-
-
-@contextmanager
-def unknown_settings_explained() -> Iterator[None]:
-    """Add the nearest known name to errors about an unknown setting.
-
-    Raises:
-        TypeError: The one that came, with the class and a hint.
-    """
-    try:
-        yield
-    except TypeError as error:
-        hint = _explain(error)
-        if hint is None:
-            raise
-        raise TypeError(hint) from error
-
-
-def _explain(error: TypeError) -> str | None:
-    match = re.search(r"unexpected keyword argument '(\w+)'", str(error))
-    built = _class_that_was_built(error.__traceback__)
-    if match is None or built is None:
-        return None
-    owner = re.search(r'(\w+)\.__init__\(\) got', str(error))
-    if owner and owner[1] not in {base.__name__ for base in built.__mro__}:
-        # Of something that the class builds by itself, such as a DataLoader.
-        return None
-    known = _settings_of(built)
-    return (
-        f'{built.__name__} has no setting {match[1]!r}'
-        f'{did_you_mean(match[1], known) or "."} Known: {known}'
-    )
-
-
-def _settings_of(built: type) -> list[str]:
-    """What a class can be built with, by it or what it hands kwargs to."""
-    known: dict[str, None] = {}
-    for base in built.__mro__:
-        init = vars(base).get('__init__')
-        if init is None:
-            continue
-        _, *own = inspect.signature(init).parameters.values()
-        kinds = {p.kind for p in own}
-        known |= dict.fromkeys(p.name for p in own if p.kind not in REST)
-        if inspect.Parameter.VAR_KEYWORD not in kinds:
-            break
-    return list(known)
-
-
-def _class_that_was_built(trace: TracebackType | None) -> type | None:
-    """The class that a registry was building when an error came."""
-    found = None
-    while trace is not None:
-        if trace.tb_frame.f_code.co_name == 'build_from_cfg':
-            found = trace.tb_frame.f_locals.get('obj_cls', found)
-        trace = trace.tb_next
-    return found if inspect.isclass(found) else None

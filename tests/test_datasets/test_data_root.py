@@ -33,6 +33,17 @@ def test_names_setting_folder_and_remedy(tmp_path):
     ]
 
 
+def test_the_remedy_is_for_the_data_of_its_config_alone(tmp_path):
+    """A config may have it from its base, and data of its own."""
+    cfg = loaders(data_root=str(tmp_path / 'mine'), ann_file='list.txt')
+    cfg['data_preparation'] = 'get the base'
+    for root, told in (('base', False), ('mine', True), ('', True)):
+        cfg['data_root'] = root and str(tmp_path / root)
+        with pytest.raises(FileNotFoundError) as error:
+            check_data_roots(cfg)
+        assert ('get the base' in str(error.value)) == told
+
+
 def test_names_what_is_missing_below_the_root(tmp_path):
     cfg = loaders(
         data_root=str(tmp_path),

@@ -148,3 +148,104 @@ def test_batch_of_one_with_two_unlabelled_images_trains(tiny_config):
 
 def test_no_ema_hook(tiny_config):
     check(tiny_config({'custom_hooks': []}), 'MutualEMAHook', 'custom_hooks')
+
+
+def test_unlabelled_images_that_are_all_missing(tiny_config, tiny_data):
+    cfg = tiny_config({'train_dataloader.dataset.unlabelled.img_suffix': '.x'})
+    check(cfg, tiny_data / 'img_dir/train/04.x', 'first 6', "img_suffix='.x'")
+
+
+@pytest.mark.parametrize('part', ['labelled', 'unlabelled'])
+@pytest.mark.parametrize('crop', [False, True])
+def test_images_larger_than_the_preprocessor_pads_to(tiny_config, part, crop):
+    cfg = tiny_config()
+    dataset = cfg.train_dataloader.dataset[part]
+    if crop:
+        # Sides the wrong way round, of images that are larger and smaller.
+        cfg.model.data_preprocessor.size = (16, 48)
+    else:
+        dataset.pipeline = [
+            step for step in dataset.pipeline if step.type != 'RandomCrop'
+        ]
+    with pytest.raises(ValueError, match='beyond model.data_preproc'):
+        Runner.from_cfg(cfg).train()
+
+
+def steps(cfg, part):
+    return cfg.train_dataloader.dataset[part].pipeline
+
+
+@pytest.mark.parametrize(
+    ('change', 'parts'),
+    [
+        (
+            lambda cfg: steps(cfg, 'labelled').pop(1),
+            ['labelled.pipeline gives no masks', 'LoadAnnotations'],
+        ),
+        (
+            lambda cfg: steps(cfg, 'labelled').pop(),
+            ['labelled.pipeline gives no inputs', 'PackSegInputs'],
+        ),
+        (
+            lambda cfg: steps(cfg, 'unlabelled').insert(
+                1, dict(type='LoadAnnotations')
+            ),
+            ['unlabelled.pipeline: LoadAnnotations reads masks'],
+        ),
+        (
+            lambda cfg: steps(cfg, 'unlabelled').__setitem__(
+                -1, dict(type='PackSegInputs')
+            ),
+            ['unlabelled.pipeline gives no weak', 'PackSemiSegInputs'],
+        ),
+        (
+            lambda cfg: cfg.merge_from_dict(
+                {'train_dataloader.dataset.image_pipeline': IMAGE_PIPELINES[0]}
+            ),
+            ['dataset.image_pipeline: LoadAnnotations reads masks'],
+        ),
+        (
+            lambda cfg: cfg.merge_from_dict(
+                {'train_dataloader.dataset.image_pipeline': IMAGE_PIPELINES[1]}
+            ),
+            ['dataset.image_pipeline gives no inputs', 'LoadImageFromFile'],
+        ),
+    ],
+)
+def test_pipelines_that_lack_a_step(tiny_config, change, parts):
+    cfg = tiny_config()
+    change(cfg)
+    check(cfg, *parts)
+
+
+IMAGE_PIPELINES = [
+    [
+        dict(type='LoadImageFromFile'),
+        dict(type='LoadAnnotations'),
+        dict(type='PackSegInputs'),
+    ],
+    [dict(type='PackSegInputs')],
+]
+
+
+def test_weights_of_other_classes(tiny_config):
+    loss = dict(type='CrossEntropyLoss', class_weight=[1.0, 2.0])
+    cfg = tiny_config()
+    cfg.model.segmentors[1].decode_head.loss_decode = loss
+    check(cfg, 'model.segmentors[1]', 'class_weight', '2 values', '=4')
+
+
+def test_windows_without_a_size(tiny_config):
+    cfg = tiny_config({'model.test_cfg.mode': 'slide'})
+    check(cfg, "mode='slide' needs crop_size", 'no crop_size and no stride')
+    cfg = tiny_config({'model.test_cfg.mode': 'slid'})
+    check(cfg, "model.test_cfg.mode='slid'", "'slide'")
+
+
+@pytest.mark.parametrize(
+    'name', ['stages', 'iters_per_stage', 'val_interval', 'burn_in_iters']
+)
+@pytest.mark.parametrize('value', ['1', 1.5])
+def test_lengths_that_are_not_whole(tiny_config, name, value):
+    cfg = tiny_config({f'train_cfg.{name}': value})
+    check(cfg, f'train_cfg.{name} must be a whole number', repr(value))

@@ -7,10 +7,12 @@ from mmengine.hooks import Hook
 from rml_mmseg.datasets.soft_labels import SoftLabelStore
 from rml_mmseg.engine.loops.stage_pass import (
     image_paths,
+    one_of_each_size,
     run_stage_pass,
+    try_stage_pass,
     without_padding,
 )
-from tests.toys import toy_model_cfg, toy_runner
+from tests.toys import toy_model_cfg, toy_runner, write_images
 
 STAGED = dict(p0='stage')
 
@@ -177,7 +179,7 @@ def runner_of_one_size(folder, **test_cfg):
 
 def test_what_teachers_cannot_read_is_told_before_the_burn_in(tmp_path):
     runner = runner_of_one_size(tmp_path)
-    with pytest.raises(AssertionError, match='no such size'):
+    with pytest.raises(RuntimeError, match='cannot read .*no such size'):
         runner.train()
     assert runner.iter == 0
 
@@ -214,3 +216,38 @@ def test_stages_over_joined_sets(tmp_path):
     expected, found = train(dict), train(joined)
     for name in expected:
         assert torch.equal(expected[name], found[name]), name
+
+
+def test_an_image_of_each_size(tmp_path):
+    write_images(tmp_path, 3)
+    write_images(tmp_path / 'wide', 2, size=(8, 12))
+    (tmp_path / 'broken.png').write_bytes(b'no image')
+    folders = [tmp_path / 'img', tmp_path / 'wide' / 'img']
+    paths = [
+        (str(path), True)
+        for folder in folders
+        for path in sorted(folder.iterdir())
+    ]
+    broken = (str(tmp_path / 'broken.png'), True)
+    found = one_of_each_size([*paths, broken])
+    assert found == [paths[0], paths[3], broken]
+    assert one_of_each_size([*paths, broken], most=2) == found[:2]
+    assert one_of_each_size(paths, looked_at=2) == [paths[0], paths[4]]
+
+
+def test_a_size_that_a_teacher_cannot_read(tmp_path):
+    """As of a network that needs sides divisible by 32."""
+    runner = toy_runner(tmp_path)
+    write_images(tmp_path / 'unlabelled', 5)
+    write_images(tmp_path / 'wide', 1, size=(8, 12))
+    (tmp_path / 'wide/img/0.png').rename(tmp_path / 'unlabelled/img/9.png')
+    model, dataset = runner.model, runner.train_loop.dataloader.dataset
+    try_stage_pass(model, dataset)
+
+    def fail(module, args):
+        assert args[0].shape[-1] == 10, 'not divisible by 10'
+
+    model.teachers[1].backbone.register_forward_pre_hook(fail)
+    message = r"cannot read .*9.png', of .*\(8, 12\): .*not divisible by 10"
+    with pytest.raises(RuntimeError, match=message):
+        try_stage_pass(model, dataset)

@@ -9,8 +9,10 @@ from mmengine.runner import Runner
 
 from rml_mmseg.datasets.seeding import derive_seed
 from rml_mmseg.datasets.soft_labels import STEP, decode, encode
-from rml_mmseg.engine.config_check import check_schedules
-from rml_mmseg.engine.loops.stage_schedules import with_default_end
+from rml_mmseg.engine.loops.stage_schedules import (
+    check_schedules,
+    with_default_end,
+)
 from tests.toys import toy_model_cfg, toy_runner, toy_segmentor, val_settings
 
 

@@ -300,6 +300,34 @@ def test_train_then_test(folder_with_data):
     assert 'Iter(test)' not in done.stdout
 
 
+def test_predictions_that_would_share_a_file(folder_with_data):
+    """Images of two folders with one name."""
+    folder = folder_with_data
+    for part in ('images', 'masks'):
+        below = folder / 'data' / part / 'more'
+        below.mkdir()
+        name = folder / 'data' / part / '0.png'
+        (below / '0.png').write_bytes(name.read_bytes())
+    for option in ('--out', '--show-dir'):
+        done = run(
+            *(sys.executable, TOOLS / 'test.py', 'config.py', 'none.pth'),
+            *(option, folder / 'maps'),
+            cwd=folder,
+        )
+        assert done.returncode == 1
+        assert 'would write' in done.stderr and 'more/0.png' in done.stderr
+
+
+def test_an_override_that_nothing_reads(folder_with_data):
+    done = run(
+        *(sys.executable, TOOLS / 'train.py', 'config.py', '--cfg-options'),
+        'modle.decode_head.channels=8',
+        cwd=folder_with_data,
+    )
+    assert done.returncode == 1
+    assert "'modle.decode_head.channels', which nothing" in done.stderr
+
+
 def test_missing_data_stops_with_one_error(folder):
     done = run(
         *('bash', TOOLS / 'dist_train.sh', 'config.py', 2),

@@ -149,9 +149,12 @@ def predict_inside(
     try:
         found = model.load_state_dict(loaded['state_dict'], strict=False)
     except RuntimeError as error:
+        # A line for each tensor that has another shape, after a title.
+        lines = str(error).splitlines()[1:]
+        own = [line for line in lines if f'{learner}.' in line] or lines
         raise ExportError(
             'the checkpoint does not fit the config; give the config of the '
-            f'training: {error}'
+            f'training. Of {len(lines)} faults the first: {own[0].strip()}'
         ) from error
     wrong = [
         key

@@ -2,11 +2,13 @@
 
 import os.path as osp
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Optional
 
 import torch
 from mmengine.dist import barrier, get_dist_info, is_main_process
 from mmengine.utils import ProgressBar
+from PIL import Image
 from torch import Tensor
 
 from rml_mmseg.datasets import SemiSegDataset
@@ -202,18 +204,51 @@ def run_stage_pass(
 
 @torch.no_grad()
 def try_stage_pass(model: Any, dataset: SemiSegDataset) -> None:
-    """Let the teachers read one image and forget it.
+    """Let the teachers read an image of each size and forget it.
 
     What they cannot read then stops a run before its burn-in, not after.
 
     Args:
         model (MutualSemiSegmentor): Unwrapped model.
         dataset (SemiSegDataset): The training set.
+
+    Raises:
+        RuntimeError: If they cannot; names the image.
     """
-    path = dataset.labelled.get_data_info(0)['img_path']
-    images, valid = whole_image(model, dataset, path)
-    for teacher in model.teachers:
-        whole_logits(teacher, images, valid)
+    for path, unlabelled in one_of_each_size(image_paths(dataset)):
+        read = readable_image(model, dataset, path, unlabelled)
+        if read is None:
+            continue
+        try:
+            for teacher in model.teachers:
+                whole_logits(teacher, *read)
+        except Exception as error:
+            size = tuple(read[0].shape[-2:])
+            raise RuntimeError(
+                f'the teachers cannot read {path!r}, of (height, width) '
+                f'{size}: {type(error).__name__}: {error}'
+            ) from error
+
+
+def one_of_each_size(
+    paths: list[tuple[str, bool]], looked_at: int = 200, most: int = 8
+) -> list[tuple[str, bool]]:
+    """The first image of each size, among some that are evenly apart.
+
+    Args:
+        paths (list[tuple[str, bool]]): As of :func:`image_paths`.
+        looked_at (int): Number of images whose header is read, about.
+            Defaults to 200.
+        most (int): Number of sizes that are enough. Defaults to 8.
+    """
+    found: dict[tuple[int, int], tuple[str, bool]] = {}
+    for item in paths[:: max(len(paths) // looked_at, 1)]:
+        # Files that are read in another way, or not at all, are of one size.
+        size = (0, 0)
+        with suppress(Exception), Image.open(item[0]) as file:
+            size = file.size
+        found.setdefault(size, item)
+    return list(found.values())[:most]
 
 
 @torch.no_grad()

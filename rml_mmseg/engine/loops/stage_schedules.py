@@ -1,8 +1,11 @@
 """Schedules that start again with every stage."""
 
 import copy
+import logging
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mmengine.logging import print_log
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
 from torch.optim import Optimizer
@@ -60,3 +63,59 @@ def with_default_end(config: Any, end: int) -> Any:
     if not config.get('by_epoch', True):
         config.setdefault('end', end)
     return config
+
+
+def check_schedules(config: Any, length: int) -> None:
+    """Refuse schedules that a stage does not step.
+
+    Args:
+        config (dict | list, optional): ``param_scheduler`` of a config.
+        length (int): Iterations of a stage.
+
+    Raises:
+        ValueError: If a scheduler counts epochs, is built already, or begins
+            where it ends.
+    """
+    for item in _schedulers(config):
+        if not isinstance(item, Mapping):
+            raise ValueError(
+                f'param_scheduler has a built {type(item).__name__}, which '
+                'cannot start again with a stage: give its config'
+            )
+        kind = item.get('type')
+        if item.get('by_epoch', True):
+            raise ValueError(
+                f'param_scheduler has a {kind} with by_epoch=True, which is '
+                'the default and never steps in train_cfg.type='
+                "'StagedTrainLoop': set by_epoch=False"
+            )
+        first, last = item.get('begin', 0), item.get('end', length)
+        if first >= last:
+            raise ValueError(
+                f'the {kind} of param_scheduler goes from iteration {first} '
+                f'to {last}, with train_cfg.iters_per_stage={length}: make '
+                'its begin smaller, and so the end of the schedule before '
+                'it, or the stage longer'
+            )
+        if last > length:
+            print_log(
+                f'the {kind} of param_scheduler goes to iteration {last}, and '
+                f'a stage has train_cfg.iters_per_stage={length}: it is cut '
+                'off',
+                logger='current',
+                level=logging.WARNING,
+            )
+
+
+def _schedulers(config: Any) -> Iterator[Any]:
+    if isinstance(config, Mapping):
+        if 'type' in config:
+            yield config
+        else:
+            for part in config.values():
+                yield from _schedulers(part)
+    elif isinstance(config, (list, tuple)):
+        for part in config:
+            yield from _schedulers(part)
+    elif config is not None:
+        yield config

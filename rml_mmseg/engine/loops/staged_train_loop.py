@@ -16,12 +16,17 @@ from torch.utils.data import DataLoader
 
 from rml_mmseg.datasets.seeding import derive_seed
 
-from ..config_check import check_schedules, sharded_message
+from ..config_check import sharded_message
 from ..unwrap import unwrap
+from ..validation_check import try_validation
 from .shielded_dataloader import shielded_dataloader
 from .stage_files import StageFiles
 from .stage_pass import run_stage_pass, try_stage_pass
-from .stage_schedules import all_optimizers, restart_schedules
+from .stage_schedules import (
+    all_optimizers,
+    check_schedules,
+    restart_schedules,
+)
 
 
 @LOOPS.register_module()
@@ -80,14 +85,17 @@ class StagedTrainLoop(IterBasedTrainLoop):
             ('iters_per_stage', iters_per_stage),
             ('val_interval', val_interval),
         ):
-            if value < 1:
+            if not isinstance(value, int) or value < 1:
                 raise ValueError(
-                    f'train_cfg.{name} must be 1 or more, got {value}'
+                    f'train_cfg.{name} must be a whole number, 1 or more, '
+                    f'got {value!r}'
                 )
-        if not 0 <= burn_in_iters < iters_per_stage:
+        whole = isinstance(burn_in_iters, int)
+        if not (whole and 0 <= burn_in_iters < iters_per_stage):
             raise ValueError(
-                'train_cfg.burn_in_iters must be 0 or more and less than '
-                f'iters_per_stage={iters_per_stage}, got {burn_in_iters}'
+                'train_cfg.burn_in_iters must be a whole number, 0 or more '
+                f'and less than iters_per_stage={iters_per_stage}, got '
+                f'{burn_in_iters!r}'
             )
         if not isinstance(runner, Runner):
             raise ValueError(sharded_message())
@@ -155,7 +163,17 @@ class StagedTrainLoop(IterBasedTrainLoop):
         """Train all stages."""
         self.runner.call_hook('before_train')
         self.runner.call_hook('before_train_epoch')
+        if self.runner.val_loop is not None:
+            try_validation(self.runner.val_loop)
         self._resume_within_stage()
+        if self._iter >= self._max_iters:
+            print_log(
+                f'Nothing is left to train: iteration {self._iter} of '
+                f'{self._max_iters} is reached. For more, raise '
+                'train_cfg.stages',
+                logger='current',
+                level=logging.WARNING,
+            )
         if self._iter:
             # Nothing tells whether the run had ended before or after it.
             self._validate_if_due()

@@ -10,6 +10,8 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
+from rml_mmseg.datasets.pipeline_check import check_batch, check_sizes
+
 
 @MODELS.register_module()
 class SemiSegDataPreProcessor(BaseDataPreprocessor):
@@ -56,10 +58,18 @@ class SemiSegDataPreProcessor(BaseDataPreprocessor):
 
         Returns:
             dict: ``inputs`` and ``data_samples``.
+
+        Raises:
+            ValueError: If a pipeline leaves out a step, or gives images that
+                cannot be padded to one size.
         """
         if 'labelled' not in data:
             return self.base(data, training)
+        check_batch(data)
         data = self.cast_data(data)
+        check_sizes(
+            data['labelled']['inputs'], self.base.size, 'labelled.pipeline'
+        )
         labelled = self.base(data['labelled'], training=True)
         inputs = dict(labelled=labelled['inputs'])
         samples = [
@@ -85,6 +95,7 @@ class SemiSegDataPreProcessor(BaseDataPreprocessor):
         weak = items['weak']
         strong = _by_kind(parts, 'strong')
         views = [*weak, *(image for view in strong for image in view)]
+        check_sizes(views, self.base.size, 'unlabelled.pipeline')
         carriers = [
             SegDataSample(gt_sem_seg=PixelData(data=valid))
             for valid in items['valid']

@@ -6,6 +6,8 @@ from typing import Any
 
 from mmengine.config import ConfigDict
 
+from .settings import check_choice
+
 LOADED_ONCE = ('pretrained', 'init_cfg')
 
 
@@ -19,11 +21,23 @@ def learner_cfg(cfg: Mapping, test_cfg: Mapping) -> dict[str, Any]:
 
     Returns:
         dict: A copy without preprocessor and with the merged ``test_cfg``.
+
+    Raises:
+        ValueError: If it lacks what its mode needs.
     """
     single = copy.deepcopy(dict(cfg))
     single.pop('data_preprocessor', None)
     merged = {**(single.get('test_cfg') or {}), **test_cfg}
-    single['test_cfg'] = ConfigDict({'mode': 'whole', **merged})
+    merged = {'mode': 'whole', **merged}
+    check_choice('model.test_cfg.mode', merged['mode'], ['whole', 'slide'])
+    lacking = [key for key in ('crop_size', 'stride') if not merged.get(key)]
+    if merged['mode'] == 'slide' and lacking:
+        raise ValueError(
+            "model.test_cfg.mode='slide' needs crop_size, the height and "
+            'width of a window, and stride, the steps between windows, '
+            f'and has no {" and no ".join(lacking)}'
+        )
+    single['test_cfg'] = ConfigDict(merged)
     return single
 
 

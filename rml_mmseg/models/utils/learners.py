@@ -3,6 +3,7 @@
 from typing import Any, Optional
 
 from mmengine.dist import get_world_size
+from mmseg.models.segmentors import EncoderDecoder
 from mmseg.registry import MODELS
 from torch import nn
 
@@ -28,11 +29,18 @@ def check_learners(students: Any) -> None:
         students (nn.ModuleList): Stock segmentors.
 
     Raises:
-        ValueError: If they differ in classes, have not one output a class,
-            fewer than 2 or more than 255 classes, ignore another label than
+        ValueError: If one is no ``EncoderDecoder``, they differ in classes,
+            have not one output a class, fewer than 2 or more than 255
+            classes, weigh another number of them, ignore another label than
             255, or have a head that cannot learn from pseudo labels.
     """
     for i, student in enumerate(students):
+        if not isinstance(student, EncoderDecoder):
+            raise ValueError(
+                f'model.segmentors[{i}] is a {type(student).__name__}, which '
+                'has no backbone and decode_head to learn by: take an '
+                'EncoderDecoder or a child of it'
+            )
         head = type(final_head(student)).__name__
         if head in REFUSED_HEADS:
             raise ValueError(
@@ -49,7 +57,8 @@ def check_learners(students: Any) -> None:
             )
     for i, student in enumerate(students):
         extra = getattr(student, 'auxiliary_head', None)
-        for part in extra if isinstance(extra, nn.ModuleList) else [extra]:
+        extra = extra if isinstance(extra, nn.ModuleList) else [extra]
+        for part in extra:
             own = getattr(part, 'num_classes', student.num_classes)
             if own != student.num_classes:
                 raise ValueError(
@@ -57,6 +66,8 @@ def check_learners(students: Any) -> None:
                     f'{own}: set it to {student.num_classes}, as in its '
                     'decode_head'
                 )
+        for part in (final_head(student), *extra):
+            _check_class_weights(f'model.segmentors[{i}]', part)
     classes, outputs = students[0].num_classes, students[0].out_channels
     if classes < 2:
         raise ValueError(
@@ -84,6 +95,19 @@ def check_learners(students: Any) -> None:
             f'decode_head.ignore_index must be {IGNORE_INDEX} in all of '
             f'model.segmentors, found {ignored}'
         )
+
+
+def _check_class_weights(place: str, head: Any) -> None:
+    """Refuse a loss that weighs another number of classes."""
+    losses = getattr(head, 'loss_decode', ())
+    for loss in losses if isinstance(losses, nn.ModuleList) else [losses]:
+        weights = getattr(loss, 'class_weight', None)
+        if weights is not None and len(weights) != head.num_classes:
+            raise ValueError(
+                f'{place}: {type(loss).__name__}.class_weight of its '
+                f'{type(head).__name__} has {len(weights)} values, for '
+                f'num_classes={head.num_classes}: give one a class'
+            )
 
 
 def check_checkpointing(students: Any, cfg: SemiTrainCfg) -> None:

@@ -311,3 +311,9 @@ def test_burn_in_learns_from_labelled_images_alone():
         assert torch.equal(
             losses[f'students.{i}.decode.loss_ce'], stock['decode.loss_ce']
         )
+
+
+def test_a_learner_of_another_kind():
+    """As a user's own child of BaseSegmentor."""
+    with pytest.raises(ValueError, match=r'segmentors\[0\] is a Linear.*Enco'):
+        learners.check_learners([torch.nn.Linear(1, 1)])

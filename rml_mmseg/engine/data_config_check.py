@@ -1,0 +1,112 @@
+"""Faults in what a config says of the data."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mmseg.datasets import BaseSegDataset
+from mmseg.registry import DATASETS
+
+from rml_mmseg.datasets import SemiSegDataset, UnlabelledSegDataset
+from rml_mmseg.models.utils.settings import did_you_mean
+from rml_mmseg.semi_config.stock import type_name
+
+STOCK_SAMPLERS = ('', 'InfiniteSampler', 'DefaultSampler')
+STOCK_PREPROCESSORS = ('', 'BaseDataPreprocessor', 'SegDataPreProcessor')
+# Folders as mmseg 0.x named them, and as data sets do since.
+OLD_FOLDERS = {'img_dir': 'img_path', 'ann_dir': 'seg_map_path'}
+
+
+def check_data_config(cfg: Mapping[str, Any]) -> None:
+    """Refuse data that a ``MutualSemiSegmentor`` cannot be trained with.
+
+    Args:
+        cfg (Mapping): Whole config of a run.
+
+    Raises:
+        ValueError: Naming the setting, what it is, and what would be right.
+    """
+    for name in ('train_dataloader', 'val_dataloader'):
+        loader = cfg.get(name)
+        if isinstance(loader, Mapping):
+            for place, node in _datasets(loader.get('dataset'), name):
+                _check_prefix(place, node)
+    loader = cfg.get('train_dataloader')
+    if not isinstance(loader, Mapping):
+        return
+    dataset: Any = loader.get('dataset')
+    if type_name(dataset) != SemiSegDataset.__name__:
+        return
+    _check_sets(dataset)
+    _check_sampler(loader)
+    kind = type_name(cfg['model'].get('data_preprocessor'))
+    if kind in STOCK_PREPROCESSORS:
+        raise ValueError(
+            f'model.data_preprocessor is {kind or "not set"}, which knows no '
+            'unlabelled images: set data_preprocessor=dict(type='
+            "'SemiSegDataPreProcessor', ...), which takes the settings of "
+            'SegDataPreProcessor'
+        )
+
+
+def _datasets(
+    node: Any, loader: str, place: str = 'dataset'
+) -> Iterator[tuple[str, Any]]:
+    """Yield the data sets that name folders, at any depth of a config."""
+    if isinstance(node, Mapping):
+        if node.get('data_prefix'):
+            yield f'{loader}.{place}', node
+        for key, value in node.items():
+            if key not in ('data_prefix', 'pipeline', 'metainfo'):
+                yield from _datasets(value, loader, f'{place}.{key}')
+    elif isinstance(node, (list, tuple)):
+        for index, value in enumerate(node):
+            yield from _datasets(value, loader, f'{place}.{index}')
+
+
+def _check_prefix(place: str, dataset: Mapping[str, Any]) -> None:
+    """Refuse folders that a data set of mmseg would not look into."""
+    prefix = dataset['data_prefix']
+    if not isinstance(prefix, Mapping):
+        raise ValueError(
+            f'{place}.data_prefix must be a dict, got {prefix!r}: set '
+            f'data_prefix=dict(img_path={prefix!r})'
+        )
+    kind = dataset.get('type')
+    kind = DATASETS.get(kind) if isinstance(kind, str) else kind
+    stock = (
+        BaseSegDataset.load_data_list,
+        UnlabelledSegDataset.load_data_list,
+    )
+    if getattr(kind, 'load_data_list', None) not in stock:
+        return
+    for old, new in OLD_FOLDERS.items():
+        if old in prefix:
+            raise ValueError(
+                f'{place}.data_prefix has {old!r}, which mmseg 0.x reads: '
+                f'call it {new!r}'
+            )
+
+
+def _check_sets(dataset: Mapping[str, Any]) -> None:
+    """Refuse misspelt names, before their data is called missing."""
+    known = [*inspect.signature(SemiSegDataset).parameters]
+    for key in dataset:
+        if key not in ('type', *known):
+            raise ValueError(
+                f'train_dataloader.dataset has no setting {key!r}'
+                f'{did_you_mean(key, known) or "."} Known: {known}'
+            )
+
+
+def _check_sampler(loader: Mapping[str, Any]) -> None:
+    """Refuse a sampler that draws numbers in the place of pairs."""
+    kind = type_name(loader.get('sampler'))
+    if kind in STOCK_SAMPLERS:
+        raise ValueError(
+            f'train_dataloader.sampler is {kind or "not set"}, so that each '
+            'unlabelled image would always have the same labelled one: '
+            "set sampler=dict(type='SemiSegSampler')"
+        )

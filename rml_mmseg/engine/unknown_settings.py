@@ -1,0 +1,71 @@
+"""Errors about a setting that a component does not have."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+
+from rml_mmseg.models.utils.settings import did_you_mean
+
+# Parameters that stand for others.
+REST = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+@contextmanager
+def unknown_settings_explained() -> Iterator[None]:
+    """Add the nearest known name to errors about an unknown setting.
+
+    Raises:
+        TypeError: The one that came, with the class and a hint.
+    """
+    try:
+        yield
+    except TypeError as error:
+        hint = _explain(error)
+        if hint is None:
+            raise
+        raise TypeError(hint) from error
+
+
+def _explain(error: TypeError) -> str | None:
+    match = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+    built = _class_that_was_built(error.__traceback__)
+    if match is None or built is None:
+        return None
+    owner = re.search(r'(\w+)\.__init__\(\) got', str(error))
+    if owner and owner[1] not in {base.__name__ for base in built.__mro__}:
+        # Of something that the class builds by itself, such as a DataLoader.
+        return None
+    known = _settings_of(built)
+    return (
+        f'{built.__name__} has no setting {match[1]!r}'
+        f'{did_you_mean(match[1], known) or "."} Known: {known}'
+    )
+
+
+def _settings_of(built: type) -> list[str]:
+    """What a class can be built with, by it or what it hands kwargs to."""
+    known: dict[str, None] = {}
+    for base in built.__mro__:
+        init = vars(base).get('__init__')
+        if init is None:
+            continue
+        _, *own = inspect.signature(init).parameters.values()
+        kinds = {p.kind for p in own}
+        known |= dict.fromkeys(p.name for p in own if p.kind not in REST)
+        if inspect.Parameter.VAR_KEYWORD not in kinds:
+            break
+    return list(known)
+
+
+def _class_that_was_built(trace: TracebackType | None) -> type | None:
+    """The class that a registry was building when an error came."""
+    found = None
+    while trace is not None:
+        if trace.tb_frame.f_code.co_name == 'build_from_cfg':
+            found = trace.tb_frame.f_locals.get('obj_cls', found)
+        trace = trace.tb_next
+    return found if inspect.isclass(found) else None

@@ -1,0 +1,90 @@
+"""Wrong words about data stop a run before anything is read."""
+
+import pytest
+from mmengine.config import Config
+from mmseg.datasets import BaseSegDataset
+from mmseg.registry import DATASETS
+
+from rml_mmseg.engine.data_config_check import check_data_config
+
+FOLDERS = dict(img_path='img', seg_map_path='ann')
+
+
+def config(labelled=None, dataset=None, **changes):
+    labelled = labelled or dict(type='BaseSegDataset', data_prefix=FOLDERS)
+    dataset = dataset or dict(
+        type='SemiSegDataset',
+        labelled=labelled,
+        unlabelled=dict(type='UnlabelledSegDataset'),
+    )
+    loader = dict(dataset=dataset, sampler=dict(type='SemiSegSampler'))
+    cfg = dict(
+        model=dict(data_preprocessor=dict(type='SemiSegDataPreProcessor')),
+        train_dataloader=loader,
+    )
+    return Config({**cfg, **changes})
+
+
+def test_good_data():
+    check_data_config(config())
+
+
+@pytest.mark.parametrize('kind', ['InfiniteSampler', 'DefaultSampler', None])
+def test_stock_samplers_are_refused(kind):
+    cfg = config()
+    cfg.train_dataloader.sampler = kind and dict(type=kind)
+    named = kind or 'not set'
+    with pytest.raises(ValueError, match=f'sampler is {named}.*SemiSegSamp'):
+        check_data_config(cfg)
+    cfg.train_dataloader.dataset = dict(type='CamVidDataset')
+    check_data_config(cfg)
+
+
+def test_a_misspelt_set():
+    dataset = dict(type='SemiSegDataset', labeled=dict(ann_file='gone.txt'))
+    with pytest.raises(ValueError, match="'labeled'; did you mean 'labelled'"):
+        check_data_config(config(dataset=dataset))
+
+
+@pytest.mark.parametrize('kind', [None, 'SegDataPreProcessor'])
+def test_a_preprocessor_of_plain_batches(kind):
+    model = dict(data_preprocessor=kind and dict(type=kind))
+    named = kind or 'not set'
+    message = f'data_preprocessor is {named}.*SemiSegDataPreProcessor'
+    with pytest.raises(ValueError, match=message):
+        check_data_config(config(model=model))
+    check_data_config(config(model=model, dataset=dict(type='BaseSegDataset')))
+
+
+def test_a_folder_in_the_place_of_a_prefix():
+    labelled = dict(type='BaseSegDataset', data_prefix='images')
+    message = (
+        'train_dataloader.dataset.labelled.data_prefix must be a dict, got '
+        r"'images': set data_prefix=dict\(img_path='images'\)"
+    )
+    with pytest.raises(ValueError, match=message):
+        check_data_config(config(labelled))
+
+
+def test_folders_as_they_were_called():
+    prefix = dict(img_dir='img', ann_dir='ann')
+    labelled = dict(type='BaseSegDataset', data_prefix=prefix)
+    message = "labelled.data_prefix has 'img_dir'.*call it 'img_path'"
+    with pytest.raises(ValueError, match=message):
+        check_data_config(config(labelled))
+    joined = dict(type='ConcatDataset', datasets=[labelled])
+    with pytest.raises(ValueError, match='labelled.datasets.0.data_prefix'):
+        check_data_config(config(joined))
+    val = dict(dataset=labelled)
+    with pytest.raises(ValueError, match='val_dataloader.dataset.data_prefix'):
+        check_data_config(config(val_dataloader=val))
+
+
+def test_a_data_set_that_finds_its_files_itself():
+    class Own(BaseSegDataset):
+        def load_data_list(self):
+            """By names of its own."""
+
+    DATASETS.register_module('OwnFolders', module=Own, force=True)
+    prefix = dict(img_dir='img')
+    check_data_config(config(dict(type='OwnFolders', data_prefix=prefix)))
