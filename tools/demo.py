@@ -181,7 +181,7 @@ def score(args: argparse.Namespace) -> tuple[dict, list, dict]:
     areas: dict[str, list] = {}
     shown = []
     print('Scoring all networks on the test images')
-    for batch in track_iter_progress((loader, len(loader))):
+    for batch in track_iter_progress((loader, len(loader)), file=sys.stderr):
         truth = batch['data_samples'][0].gt_sem_seg.data[0]
         found: dict[str, torch.Tensor] = {}
         for model in models:

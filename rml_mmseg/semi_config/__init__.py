@@ -2,7 +2,7 @@
 
 from .compose import SemiPlan, compose
 from .data import SemiData, data_of_config, data_of_lists
-from .stock import load_stock
+from .stock import load_stock, training_length
 
 __all__ = [
     'SemiData',
@@ -11,4 +11,5 @@ __all__ = [
     'data_of_config',
     'data_of_lists',
     'load_stock',
+    'training_length',
 ]

@@ -5,7 +5,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from .stock import type_name
+from .stock import training_length, type_name
 
 LENGTHS = ('T_max', 'milestones', 'periods', 'step_size', 'total_steps')
 """Settings of schedulers in iterations, beside their begin and end."""
@@ -38,7 +38,7 @@ def student_schedule(cfg: Config, iters: int) -> list[dict[str, Any]]:
         list[dict]: Schedulers; those that go on to the end of training name
         no end, so that it is the stage's.
     """
-    length = cfg.train_cfg.max_iters
+    length: Any = training_length(cfg)
     schedulers = []
     for stock in cfg.get('param_scheduler') or ():
         scheduler = copy.deepcopy(dict(stock))

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 from mmengine.config import Config
 
@@ -86,14 +86,23 @@ def check_stock(cfg: Config, name: str) -> None:
             "type='IterBasedTrainLoop', max_iters=...) and schedulers with "
             'by_epoch=False'
         )
-    if 'max_iters' not in loop:
-        raise ValueError(f'{name}: train_cfg has no max_iters: {dict(loop)}')
+    if training_length(cfg) is None:
+        raise ValueError(
+            f'{name}: train_cfg has neither max_iters nor iters_per_stage: '
+            f'{dict(loop)}'
+        )
     for scheduler in cfg.get('param_scheduler') or ():
         if not isinstance(scheduler, dict) or scheduler.get('by_epoch', True):
             raise ValueError(
                 f'{name}: param_scheduler must be a list of schedulers with '
                 f'by_epoch=False, but holds {scheduler}'
             )
+
+
+def training_length(cfg: Config) -> Optional[int]:
+    """Iterations that the schedule of a config is for, None if not said."""
+    loop = cfg.train_cfg
+    return loop.get('max_iters', loop.get('iters_per_stage'))
 
 
 def type_name(node: Any) -> str:

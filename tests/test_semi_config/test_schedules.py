@@ -24,6 +24,15 @@ def test_schedule_is_stretched():
     assert cfg.param_scheduler[1].end == 1600
 
 
+def test_schedule_of_stages():
+    """As of a baseline of this package, whose schedule is a stage's."""
+    loop = dict(type='StagedTrainLoop', iters_per_stage=1600, stages=2)
+    schedulers = [dict(type='PolyLR', begin=160, end=800, by_epoch=False)]
+    cfg = Config(dict(train_cfg=loop, param_scheduler=schedulers))
+    (poly,) = student_schedule(cfg, 400)
+    assert (poly['begin'], poly['end']) == (40, 200)
+
+
 def test_lengths_within_a_scheduler_are_stretched():
     cfg = stock(
         dict(type='MultiStepLR', milestones=[800, 1200], by_epoch=False),

@@ -8,6 +8,7 @@ from rml_mmseg.semi_config.stock import (
     missing_packages,
     normalisation,
     set_classes,
+    training_length,
 )
 
 PSPNET = 'pspnet_r50-d8_4xb2-40k_cityscapes-512x1024'
@@ -44,7 +45,10 @@ def test_near_names():
             'trains by epochs',
         ),
         (dict(train_cfg=dict(by_epoch=True, max_epochs=2)), 'by epochs'),
-        (dict(train_cfg=dict(type='IterBasedTrainLoop')), 'no max_iters'),
+        (
+            dict(train_cfg=dict(type='IterBasedTrainLoop')),
+            'neither max_iters',
+        ),
         (dict(param_scheduler=[dict(type='PolyLR')]), 'by_epoch=False'),
         (dict(model=dict(type='Mutual', segmentors=[])), "type='Mutual'"),
         (dict(optim_wrapper=None), "no 'optim_wrapper'"),
@@ -55,6 +59,13 @@ def test_config_that_cannot_be_wrapped(changes, message):
     with pytest.raises(ValueError, match=message) as caught:
         check_stock(stock(**changes), 'mine.py')
     assert 'mine.py' in str(caught.value)
+
+
+def test_a_baseline_of_stages():
+    loop = dict(type='StagedTrainLoop', iters_per_stage=7)
+    cfg = stock(train_cfg=loop)
+    check_stock(cfg, 'mine.py')
+    assert (training_length(cfg), training_length(stock())) == (7, 4)
 
 
 def numbers_of(node, key):

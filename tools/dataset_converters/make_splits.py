@@ -142,7 +142,7 @@ def mask_classes(
     if args.masks is None:
         raise ValueError('--stratify needs --masks, the folder of the masks')
     classes = {}
-    for name in track_iter_progress(names):
+    for name in track_iter_progress(names, file=sys.stderr):
         path = args.masks / f'{name}{args.mask_suffix}'
         if not path.is_file():
             raise FileNotFoundError(f'--stratify: mask {path} does not exist')

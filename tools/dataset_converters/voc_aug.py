@@ -1,6 +1,7 @@
 """Extend PASCAL VOC 2012 by the masks of SBD to 10,582 training images."""
 
 import argparse
+import sys
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -228,10 +229,10 @@ def main() -> None:
     out.mkdir(exist_ok=True)
     work = partial(convert, voc=args.voc, out=out)
     if args.nproc == 1:
-        results = mmengine.track_progress(work, sources)
+        results = mmengine.track_progress(work, sources, file=sys.stderr)
     else:
         results = mmengine.track_parallel_progress(
-            work, sources, args.nproc, chunksize=16
+            work, sources, args.nproc, chunksize=16, file=sys.stderr
         )
     failures = [text for text in results if text]
     if failures:

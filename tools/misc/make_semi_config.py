@@ -34,6 +34,7 @@ from rml_mmseg.semi_config import (
     data_of_config,
     data_of_lists,
     load_stock,
+    training_length,
 )
 
 
@@ -112,7 +113,7 @@ def make_plan(args: argparse.Namespace, cfg: Config) -> SemiPlan:
     Raises:
         ValueError: If a length makes no sense.
     """
-    iters = args.iters if args.iters is not None else cfg.train_cfg.max_iters
+    iters: Any = args.iters if args.iters is not None else training_length(cfg)
     burn_in = args.burn_in if args.burn_in is not None else iters // 10
     if iters < 1 or args.stages < 1 or not 0 <= burn_in < iters:
         raise ValueError(

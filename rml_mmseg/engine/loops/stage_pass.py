@@ -1,6 +1,7 @@
 """What the teachers make of all images when a stage begins."""
 
 import os.path as osp
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Optional
@@ -52,13 +53,13 @@ def with_progress(paths: list, title: str) -> Iterator[Any]:
     shown = is_main_process() and bool(paths)
     if shown:
         print(title)
-        bar = ProgressBar(len(paths))
+        bar = ProgressBar(len(paths), file=sys.stderr)
     for item in paths:
         yield item
         if shown:
             bar.update()
     if shown:
-        print()
+        print(file=sys.stderr)
 
 
 def whole_image(

@@ -257,3 +257,23 @@ def test_labels_of_a_network_that_learns():
     unit.update(features, logits.argmax(1))
     assert torch.equal(labels, logits.argmax(1))
     assert not labels.requires_grad and not unit.prototypes.requires_grad
+
+
+@pytest.mark.parametrize(
+    ('probs', 'features', 'message'),
+    [
+        ((1, 2, 4, 4), (1, 1, 2, 2), r'probs must be \(N, 3, .*num_classes=3'),
+        ((1, 3, 4, 4), (1, 2, 2, 2), r'features must be \(N, 1, .*channels=1'),
+        ((3, 4, 4), (1, 1, 2, 2), r'got \(3, 4, 4\)'),
+    ],
+)
+def test_tensors_of_other_classes_or_channels(probs, features, message):
+    with pytest.raises(ValueError, match=message):
+        _rectifier()(torch.ones(probs) / 3, torch.ones(features))
+
+
+@pytest.mark.parametrize('value', [-1.0, 3.0])
+def test_logits_in_the_place_of_probabilities(value):
+    logits = torch.full((1, 3, 4, 4), value)
+    with pytest.raises(ValueError, match=r'such as logits.softmax\(1\)'):
+        _rectifier()(logits, torch.ones(1, 1, 2, 2))
