@@ -195,3 +195,11 @@ def test_restart_without_stored_labels_is_refused(tiny_config):
     cfg = tiny_config({'train_cfg.restart_students': True})
     with pytest.raises(ValueError, match=r"p0='stage'"):
         train(cfg)
+
+
+@pytest.mark.parametrize('schedulers', [None, []])
+def test_a_quick_try_without_schedules(tiny_config, schedulers):
+    """As docs/troubleshooting.md begins with."""
+    runner = Runner.from_cfg(tiny_config({'param_scheduler': schedulers}))
+    runner.train()
+    assert runner.iter == 4
