@@ -9,7 +9,7 @@ from mmseg.datasets.transforms import LoadAnnotations
 from mmseg.registry import DATASETS, TRANSFORMS
 
 from .load_item import check_files, load_item
-from .members import build_lazily, members
+from .members import build_lazily, member_at, members
 from .one_buffer_dict import OneBufferDict
 from .pipeline_check import check_maskless, check_packed
 from .samplers import Draw
@@ -226,18 +226,25 @@ class SemiSegDataset:
             try:
                 return load_item(self.unlabelled, i, soft_labels)
             except RuntimeError as error:
-                self.note_unreadable(path, error)
+                self.note_unreadable(path, error, self._pipeline_at(i))
         raise RuntimeError('no unlabelled image can be read')
 
-    def note_unreadable(self, path: str, error: Exception) -> None:
+    def _pipeline_at(self, index: int) -> Compose:
+        """Pipeline of an unlabelled image, by the folder that it is from."""
+        return member_at(self.unlabelled, index)[0].pipeline
+
+    def note_unreadable(
+        self, path: str, error: Exception, pipeline: Compose
+    ) -> None:
         """Count an unlabelled image, if reading it is what failed.
 
         Args:
             path (str): The image.
             error (Exception): How loading it failed; raised again if the
                 image can be read, or if too many cannot.
+            pipeline (Compose): What loaded it.
         """
-        for transform in members(self.unlabelled)[0].pipeline.transforms:
+        for transform in pipeline.transforms:
             try:
                 transform(dict(img_path=path))
             except Exception as reason:

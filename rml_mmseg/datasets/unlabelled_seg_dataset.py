@@ -163,7 +163,7 @@ class UnlabelledSegDataset(BaseSegDataset):
         suffixes = self._suffixes()
         if name.lower().endswith(tuple(s.lower() for s in suffixes)):
             return name
-        for suffix in suffixes:
+        for suffix in (*suffixes, *(s.upper() for s in suffixes)):
             if osp.isfile(osp.join(folder, name + suffix)):
                 return name + suffix
         return name + suffixes[0]

@@ -295,6 +295,27 @@ def test_sets_of_several_folders(roots, tmp_path):
         dataset[Draw(4, (0,), 0)]
 
 
+def test_a_broken_image_of_a_folder_that_is_read_in_its_own_way(
+    roots, tmp_path
+):
+    """Such as multi-band files beside usual ones."""
+    write_images(tmp_path / 'v', 4, seed=4)
+    other = unlabelled_cfg(tmp_path / 'v')
+    other['pipeline'][0]['imdecode_backend'] = 'pillow'
+    dataset = SemiSegDataset(
+        labelled=labelled_cfg(roots[0]),
+        unlabelled=joined(unlabelled_cfg(roots[1]), other),
+        max_unreadable=0.2,
+    )
+    seen = []
+    first, second = (part.pipeline for part in dataset.unlabelled.datasets)
+    first.transforms.insert(0, lambda results: seen.append(results))
+    (tmp_path / 'v/img/1.png').write_bytes(b'no image')
+    (item,) = dataset[Draw(0, (6,), 0)]['unlabelled']
+    assert item['data_samples'].img_path == str(tmp_path / 'v/img/2.png')
+    assert not seen and str(tmp_path / 'v/img/1.png') in dataset.unreadable
+
+
 @pytest.mark.parametrize('name', ['labelled', 'unlabelled'])
 def test_repeated_sets_are_refused(roots, name):
     sets = dict(

@@ -51,8 +51,8 @@ def test_glob(tmp_path):
 
 
 def test_list_keeps_its_order_and_completes_suffixes(tmp_path):
-    _touch(tmp_path, 'img/a.png', 'img/b.jpg', 'img/c/d.jpg')
-    (tmp_path / 'list.txt').write_text('c/d\n\nb.jpg\n  a  \n')
+    _touch(tmp_path, 'img/a.png', 'img/b.jpg', 'img/c/d.jpg', 'img/e.JPG')
+    (tmp_path / 'list.txt').write_text('c/d\n\nb.jpg\n  a  \ne\n')
     dataset = _build(
         tmp_path, ann_file='list.txt', data_prefix=dict(img_path='img')
     )
@@ -60,6 +60,7 @@ def test_list_keeps_its_order_and_completes_suffixes(tmp_path):
         'img/c/d.jpg',
         'img/b.jpg',
         'img/a.png',
+        'img/e.JPG',
     ]
 
 

@@ -57,6 +57,16 @@ def test_one_run_with_pictures(page, tmp_path):
     assert "predict_on='teachers.0'" in text
 
 
+def test_a_test_on_the_validation_images_is_told(page, tmp_path):
+    folder = runs.write_run(tmp_path / 'semi', name='small')
+    loader = "_dataloader = dict(dataset=dict(ann_file='val.txt'))\n"
+    for path in folder.rglob('*.py'):
+        with path.open('a') as file:
+            file.write(f'val{loader}test{loader}')
+    text = ' '.join(page(folder).shown)
+    assert 'test scores of semi are of the validation images' in text
+
+
 def test_the_page_loads_nothing(page, tmp_path):
     folder = runs.write_run(tmp_path / 'semi')
     runs.write_pictures(folder)

@@ -102,7 +102,7 @@ def readable_image(
     except Exception as error:
         if not unlabelled:
             raise
-        dataset.note_unreadable(path, error)
+        dataset.note_unreadable(path, error, dataset.image_pipeline)
         return None
 
 

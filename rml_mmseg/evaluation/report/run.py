@@ -76,6 +76,20 @@ class Run:
     _stem: str = ''
 
     @property
+    def tested_on_validation(self) -> bool:
+        """bool: Whether its test scores are of the validation images."""
+        loaders = [
+            (self.config or {}).get(f'{part}_dataloader') or {}
+            for part in ('val', 'test')
+        ]
+        sets = [loader.get('dataset') for loader in loaders]
+        if not self.test or None in sets:
+            return False
+        keys = ('data_root', 'data_prefix', 'ann_file', 'datasets')
+        first, second = ([s.get(key) for key in keys] for s in sets if s)
+        return bool(first == second)
+
+    @property
     def iterations(self) -> Optional[int]:
         """Last iteration that was logged or validated, if any."""
         curves = [*self.train.values(), *self.val.values()]

@@ -40,6 +40,20 @@ def test_a_plain_run(tmp_path):
     assert run.images is None
 
 
+def test_a_test_on_the_validation_images(tmp_path):
+    run = read_run(runs.write_run(tmp_path))
+    assert not run.tested_on_validation
+    dataset = dict(ann_file='val.txt', pipeline=[])
+    run.config['val_dataloader'] = dict(dataset=dataset)
+    for name, same in (('val.txt', True), ('test.txt', False)):
+        tested = dict(dataset, ann_file=name, pipeline=['other'])
+        run.config['test_dataloader'] = dict(dataset=tested)
+        assert run.tested_on_validation == same
+    run.config['test_dataloader'] = run.config['val_dataloader']
+    run.test = {}
+    assert not run.tested_on_validation
+
+
 def test_a_run_shorter_than_the_interval_of_its_log(tmp_path):
     run = read_run(runs.write_run(tmp_path))
     run.train.clear()
