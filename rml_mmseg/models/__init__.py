@@ -3,7 +3,7 @@
 from .data_preprocessors import SemiSegDataPreProcessor
 from .decode_heads import DeepLabV2Head
 from .losses import PseudoLabelLoss
-from .necks import TransformerNeck
+from .necks import ReadoutNeck, TransformerNeck
 from .optional_weights import load_optional
 from .rectifiers import PrototypeRectifier
 from .segmentors import MutualSemiSegmentor
@@ -13,6 +13,7 @@ __all__ = [
     'MutualSemiSegmentor',
     'PrototypeRectifier',
     'PseudoLabelLoss',
+    'ReadoutNeck',
     'SemiSegDataPreProcessor',
     'TransformerNeck',
     'load_optional',

@@ -53,7 +53,7 @@ def shrink_segmentor(segmentor: ConfigDict) -> None:
         return
     backbone.update(changes)
     widths = WIDTHS.get(backbone.type, [])
-    if segmentor.get('neck'):
+    if segmentor.get('neck') and segmentor.neck.type == 'TransformerNeck':
         segmentor.neck.update(
             in_channels=32, embed_dims=12, num_layers=1, num_heads=2
         )
@@ -72,6 +72,8 @@ def shrink_head(head: ConfigDict, widths: list[int]) -> None:
     head.channels = 32 if head.type == 'DeepLabV2Head' else 8
     if head.get('num_convs') == 0:
         head.channels = sum(head.in_channels)
+    if head.type == 'DPTHead':
+        head.update(embed_dims=16, post_process_channels=[4, 4, 8, 8])
     if 'c1_in_channels' in head:
         head.update(c1_in_channels=8, c1_channels=4)
 

@@ -30,6 +30,7 @@ LEAVES = [
     'rml/deeplabv2-coco_deeplabv2-coco_voc_1-8',
     'rml/segformer_dinov2_city_1-8',
     'rml/convnext_dinov2_voc_1-8',
+    'rml/segformer_dinov2-dpt_voc_1-8',
     'supervised/deeplabv2_city_1-4',
     'supervised/setr_city_full',
     'supervised/deeplabv2_voc_1-50',

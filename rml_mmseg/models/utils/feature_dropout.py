@@ -12,12 +12,15 @@ def drop_channels(features: Any, share: float) -> Any:
     """Features of all levels without some of their channels.
 
     Args:
-        features (Tensor | Sequence): (N, C, h, w), or levels of such.
+        features (Tensor | Sequence): (N, C, h, w) or (N, C), or levels of
+            such.
         share (float): Probability that a channel of an image is dropped;
             the others are scaled up by ``1 / (1 - share)``.
     """
     if isinstance(features, Tensor):
-        return F.dropout2d(features, share)
+        # A token beside a map has no positions.
+        drop = F.dropout2d if features.dim() == 4 else F.dropout
+        return drop(features, share)
     return type(features)(drop_channels(level, share) for level in features)
 
 

@@ -1,0 +1,14 @@
+# Beyond the paper, not measured yet.
+_base_ = [
+    '../_base_/models/rml.py',
+    '../_base_/models/segformer_mit-b2_voc.py',
+    '../_base_/models/dinov2_vit-s_dpt_voc.py',
+    '../_base_/datasets/voc_321x321_1-8_semi.py',
+    '../_base_/schedules/mutual_adamw_40k.py',
+    '../_base_/runtime/long.py',
+]
+padding = dict(size=(322, 322), test_cfg=dict(size_divisor=14))
+model = dict(
+    data_preprocessor=dict(_base_.data_preprocessor, **padding),
+    segmentors=[_base_.segformer, _base_.dinov2],
+)
