@@ -8,10 +8,12 @@ from mmcv.transforms import Compose, LoadImageFromFile
 from mmseg.datasets.transforms import LoadAnnotations
 from mmseg.registry import DATASETS, TRANSFORMS
 
+from rml_mmseg.models.data_preprocessors.batch_check import check_packed
+
 from .load_item import check_files, load_item
 from .members import build_lazily, member_at, members
 from .one_buffer_dict import OneBufferDict
-from .pipeline_check import check_maskless, check_packed
+from .pipeline_check import check_maskless
 from .samplers import Draw
 from .seeding import seeded
 from .transforms.check_image import CheckImage

@@ -10,7 +10,7 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
-from rml_mmseg.datasets.pipeline_check import check_batch, check_sizes
+from .batch_check import check_batch, check_sizes
 
 
 @MODELS.register_module()

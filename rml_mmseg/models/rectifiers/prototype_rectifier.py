@@ -15,6 +15,7 @@ from ..utils.prototypes import (
 )
 from ..utils.rectified_labels import rectify
 from ..utils.settings import check_choice
+from ..utils.tensor_check import check_probabilities, check_shape
 
 
 @MODELS.register_module()
@@ -161,7 +162,12 @@ class PrototypeRectifier(nn.Module):
             ValueError: If the tensors are of other classes or channels, or
                 those of the first call are no probabilities.
         """
-        self._check(probs, features)
+        check_shape('probs', probs, 'num_classes', self.num_classes)
+        check_shape('features', features, 'channels', self.channels)
+        # Looking at values waits for the device: a mistake is there always.
+        if not self._seen_probs:
+            check_probabilities(probs)
+            self._seen_probs = True
         bias = self._bias()
         weights = self._weights(features, bias)
         if bias is not None and self.training:
@@ -171,26 +177,6 @@ class PrototypeRectifier(nn.Module):
                 shares[:, 0] = 0
             self._pend(slice(-2, None), shares)
         return rectify(probs, weights)
-
-    def _check(self, probs: Tensor, features: Tensor) -> None:
-        for name, tensor, setting, wanted in (
-            ('probs', probs, 'num_classes', self.num_classes),
-            ('features', features, 'channels', self.channels),
-        ):
-            if tensor.dim() != 4 or tensor.shape[1] != wanted:
-                raise ValueError(
-                    f'{name} must be (N, {wanted}, ...) for rectifier.'
-                    f'{setting}={wanted}, got {tuple(tensor.shape)}'
-                )
-        # Looking at values waits for the device: one mistake is there always.
-        if not self._seen_probs:
-            self._seen_probs = True
-            if probs.min() < 0 or probs.max() > 1.01:
-                raise ValueError(
-                    'probs must be probabilities in [0, 1], such as '
-                    f'logits.softmax(1), got {probs.min():.3g} to '
-                    f'{probs.max():.3g}'
-                )
 
     @torch.no_grad()
     def accumulate(self, features: Tensor, labels: Tensor) -> None:
