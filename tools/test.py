@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-from pathlib import Path
-from typing import Any
 
 from mmengine.config import Config
 
@@ -15,7 +13,7 @@ from rml_mmseg.engine.command_line import (
     leave_group,
     load_config,
 )
-from rml_mmseg.engine.validation_check import check_scored_set
+from rml_mmseg.engine.scored_set import check_names, check_scored_set
 from rml_mmseg.engine.whole_checkpoint import CheckpointError
 from rml_mmseg.semi_config.stock import type_name
 
@@ -131,40 +129,15 @@ def keep_predictions(cfg: Config, folder: str) -> None:
         metric['keep_results'] = True
 
 
-def check_names(dataset: Any) -> None:
-    """Refuse to write predictions of which one would replace another.
-
-    Both the metric and the visualiser name a file as its image alone.
-
-    Args:
-        dataset (BaseDataset | ConcatDataset): What is tested on.
-
-    Raises:
-        ValueError: If two images of different folders have one name.
-    """
-    seen: dict[str, str] = {}
-    for i in range(len(dataset)):
-        path = dataset.get_data_info(i).get('img_path')
-        if path is None:
-            continue
-        other = seen.setdefault(Path(path).stem, path)
-        if other != path:
-            raise ValueError(
-                f'--out and --show-dir would write {other!r} and {path!r} to '
-                'one file: test the folders one by one, by test_dataloader.'
-                'dataset.data_prefix or ann_file'
-            )
-
-
 def main() -> None:
     """Run the tool."""
     args = parse_args()
     cfg = load_config(args)
     apply_args(cfg, args)
     runner = build_runner(cfg, ('test_dataloader',))
-    check_scored_set(runner.test_loop, 'test_dataloader.dataset')
-    if args.out or args.show_dir:
-        check_names(runner.test_loop.dataloader.dataset)
+    check_scored_set(runner.test_loop, 'test')
+    if args.show_dir:
+        check_names(runner.test_loop.dataloader.dataset, '--show-dir')
     try:
         runner.test()
     except CheckpointError as error:

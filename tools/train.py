@@ -12,6 +12,7 @@ from rml_mmseg.engine.command_line import (
     leave_group,
     load_config,
 )
+from rml_mmseg.engine.downloads import downloads_explained
 from rml_mmseg.engine.unknown_settings import unknown_settings_explained
 from rml_mmseg.semi_config.stock import type_name
 
@@ -97,7 +98,7 @@ def main() -> None:
     loaders = ('train_dataloader', 'val_dataloader')
     runner = build_runner(cfg, loaders)
     # Loops and data sets are built only here.
-    with unknown_settings_explained():
+    with unknown_settings_explained(), downloads_explained(cfg):
         runner.train()
     leave_group()
 

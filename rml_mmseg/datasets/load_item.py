@@ -52,9 +52,18 @@ def check_files(
         if kind == 'mask' and not masks:
             continue
         if path is None or not is_file(path):
+            hint = ''
+            if setting != 'labelled' and kind == 'mask':
+                part = setting.split('_')[0]
+                hint = (
+                    '. For label maps of images without masks take '
+                    f'LoadAnnotations out of {setting}.pipeline, and set '
+                    f'{part}_evaluator.format_only=True and its output_dir'
+                )
             raise FileNotFoundError(
                 f'{setting} image {info["img_path"]!r}: no {kind} {path!r}; '
-                f'look at {setting}.data_prefix, img_suffix and seg_map_suffix'
+                f'look at {setting}.data_prefix, img_suffix and '
+                f'seg_map_suffix{hint}'
             )
 
 

@@ -66,8 +66,11 @@ def load_config(args: Namespace) -> Config:
 
     Raises:
         ValueError: If an override sets what nothing reads.
+        SystemExit: If there is no such file.
     """
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    if not os.path.isfile(args.config):
+        raise SystemExit(f'error: no config {args.config}')
     cfg = Config.fromfile(args.config)
     cfg.launcher = args.launcher
     if args.cfg_options is not None:

@@ -25,6 +25,12 @@ KNOWN = [
     *inspect.signature(Runner.__init__).parameters,
     *('custom_imports', 'tta_model', 'runner_type', 'auto_scale_lr'),
 ]
+# Read by mmengine's Runner, and by the tools, from the whole config.
+READ = [
+    *KNOWN,
+    *('compile', 'data_preparation', 'find_unused_parameters'),
+    *('model_wrapper_cfg', 'sync_bn', 'tta_pipeline'),
+]
 SHARDED = 'FlexibleRunner'
 # What mmseg 0.x reads, and what has taken its place.
 OLD_NAMES = {
@@ -68,17 +74,24 @@ def check_options(cfg: Mapping[str, Any], options: Iterable[str]) -> None:
         options (Iterable[str]): Settings, with dots between their parts.
 
     Raises:
-        ValueError: If one begins with a name that neither the config nor
-            mmengine knows.
+        ValueError: If one begins with a name that mmengine does not read.
     """
     for option in options:
         name = option.split('.')[0]
-        if name not in cfg and name not in KNOWN:
-            hint = did_you_mean(name, [*cfg, *KNOWN])
+        if name in READ:
+            continue
+        if name in cfg:
             raise ValueError(
-                f'--cfg-options sets {option!r}, which nothing reads: neither '
-                f'the config nor mmengine has {name!r}{hint}'
+                f'--cfg-options sets {option!r}, which nothing reads: '
+                f'{name!r} is a variable of the file, and what was made of it '
+                'stays as it is. Set what it stands in, such as '
+                'train_dataloader.dataset..., or the variable in a file'
             )
+        hint = did_you_mean(name, READ)
+        raise ValueError(
+            f'--cfg-options sets {option!r}, which nothing reads: neither '
+            f'the config nor mmengine has {name!r}{hint}'
+        )
 
 
 def sharded_message() -> str:

@@ -238,6 +238,11 @@ def test_weights_of_other_classes(tiny_config):
 def test_windows_without_a_size(tiny_config):
     cfg = tiny_config({'model.test_cfg.mode': 'slide'})
     check(cfg, "mode='slide' needs crop_size", 'no crop_size and no stride')
+    windows = dict(mode='slide', crop_size=(8, 8), stride=(8, 9))
+    options = {f'model.test_cfg.{k}': v for k, v in windows.items()}
+    check(
+        tiny_config(options), 'stride=(8, 9) is larger than crop_size=(8, 8)'
+    )
     cfg = tiny_config({'model.test_cfg.mode': 'slid'})
     check(cfg, "model.test_cfg.mode='slid'", "'slide'")
 

@@ -121,7 +121,7 @@ def test_variables_of_the_user_are_left_alone():
     ('option', 'hint'),
     [
         ('modle.test_cfg.mode', "did you mean 'model'"),
-        ('crop_sise', "did you mean 'crop_size'"),
+        ('crop_size', "'crop_size' is a variable of the file"),
         ('xyz', "has 'xyz'$"),
     ],
 )
@@ -131,7 +131,7 @@ def test_overrides_that_nothing_reads(option, hint):
 
 
 def test_overrides_of_what_the_config_or_mmengine_has():
-    options = ['model.test_cfg.mode', 'crop_size', 'randomness.seed', 'resume']
+    options = ['model.test_cfg.mode', 'randomness.seed', 'resume', 'sync_bn']
     check_options(config(), options)
 
 

@@ -27,6 +27,7 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS, MODELS
 
 import rml_mmseg  # noqa: F401  (registers what the config names)
+from rml_mmseg.engine.config_check import check_options
 from rml_mmseg.semi_config import (
     SemiData,
     SemiPlan,
@@ -82,7 +83,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         nargs='+',
         action=DictAction,
         help='settings of the written config to override, as key=value, '
-        'such as model.segmentors.0.pretrained=None',
+        'such as model.segmentors.0.backbone.init_cfg=None for random weights',
     )
     add('--force', action='store_true', help='overwrite --out')
     args = parser.parse_args(argv)
@@ -188,6 +189,7 @@ def run(args: argparse.Namespace) -> list[str]:
         data.unlabelled['ann_file'] = str(listed.resolve())
     config, notes = compose(stocks, data, plan)
     cfg = Config(portable(config, args.out.parent))
+    check_options(cfg, args.cfg_options or {})
     cfg.merge_from_dict(args.cfg_options or {})
     args.out.parent.mkdir(parents=True, exist_ok=True)
     if data.names is not None:

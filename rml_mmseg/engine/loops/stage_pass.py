@@ -18,6 +18,8 @@ from rml_mmseg.models.utils.pseudo_labels import sample_logits
 from rml_mmseg.models.utils.segmentor_forward import final_head
 from rml_mmseg.models.utils.window_forward import whole_logits
 
+from ..trials import described
+
 
 def image_paths(
     dataset: SemiSegDataset, labelled: bool = True
@@ -227,7 +229,7 @@ def try_stage_pass(model: Any, dataset: SemiSegDataset) -> None:
             size = tuple(read[0].shape[-2:])
             raise RuntimeError(
                 f'the teachers cannot read {path!r}, of (height, width) '
-                f'{size}: {type(error).__name__}: {error}'
+                f'{size}: {described(error)}'
             ) from error
 
 

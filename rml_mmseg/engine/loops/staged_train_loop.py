@@ -7,6 +7,7 @@ from typing import Any, Optional, Union
 
 import torch
 from mmengine.dist import get_rank
+from mmengine.hooks import CheckpointHook
 from mmengine.logging import print_log
 from mmengine.runner import IterBasedTrainLoop, Runner
 from mmengine.runner.loops import _InfiniteDataloaderIterator
@@ -17,8 +18,8 @@ from torch.utils.data import DataLoader
 from rml_mmseg.datasets.seeding import derive_seed
 
 from ..config_check import sharded_message
+from ..trials import try_batch, try_validation
 from ..unwrap import unwrap
-from ..validation_check import try_validation
 from .shielded_dataloader import shielded_dataloader
 from .stage_files import StageFiles
 from .stage_pass import run_stage_pass, try_stage_pass
@@ -62,8 +63,9 @@ class StagedTrainLoop(IterBasedTrainLoop):
             False: they go on.
 
     Raises:
-        ValueError: If a length is below 1, a schedule counts epochs or is
-            no config, or the runner shards models.
+        ValueError: If a length is below 1, a schedule or the checkpoints
+            count epochs, a schedule is no config, or the runner shards
+            models.
     """
 
     dataloader_iterator: Any
@@ -101,6 +103,7 @@ class StagedTrainLoop(IterBasedTrainLoop):
             raise ValueError(sharded_message())
         # Not of `runner.cfg`, which is empty for a runner of keywords.
         check_schedules(runner.param_schedulers, iters_per_stage)
+        self._check_checkpoints(runner)
         self._schedules = copy.deepcopy(runner.param_schedulers)
         self.stages = stages
         self.burn_in_iters = burn_in_iters
@@ -117,6 +120,16 @@ class StagedTrainLoop(IterBasedTrainLoop):
             val_interval=val_interval,
         )
         self._stage_files = self._build_stage_files()
+
+    @staticmethod
+    def _check_checkpoints(runner: Runner) -> None:
+        for hook in runner.hooks:
+            if isinstance(hook, CheckpointHook) and hook.by_epoch:
+                raise ValueError(
+                    'default_hooks.checkpoint.by_epoch is True, which is the '
+                    'default, and would save once, at the end of the run: '
+                    'set by_epoch=False and an interval of iterations'
+                )
 
     def _build_stage_files(self) -> Optional[StageFiles]:
         """Files of the stages, where the labels are made stage by stage."""
@@ -163,8 +176,8 @@ class StagedTrainLoop(IterBasedTrainLoop):
         """Train all stages."""
         self.runner.call_hook('before_train')
         self.runner.call_hook('before_train_epoch')
-        if self.runner.val_loop is not None:
-            try_validation(self.runner.val_loop)
+        try_batch(self.dataloader, self.runner.model)
+        try_validation(self.runner.val_loop, self.dataloader.dataset)
         self._resume_within_stage()
         if self._iter >= self._max_iters:
             print_log(

@@ -48,6 +48,28 @@ def check_batch(data: Mapping[str, Any]) -> None:
             )
 
 
+def check_channels(images: Sequence[Any], mean: Any, setting: str) -> None:
+    """Make sure that images have the channels that they are normalised by.
+
+    Args:
+        images (list[Tensor]): Of (C, h, w) each.
+        mean (Tensor, optional): (C, 1, 1), None without normalisation.
+        setting (str): The pipeline's name in a config.
+
+    Raises:
+        ValueError: If an image has others.
+    """
+    wanted = 1 if mean is None else len(mean)
+    for image in images:
+        if wanted not in (1, len(image)):
+            raise ValueError(
+                f'{setting} gives images of {len(image)} channels, and '
+                f'model.data_preprocessor.mean has {wanted} values: set '
+                "color_type of LoadImageFromFile ('color' gives 3 channels), "
+                'or mean and std'
+            )
+
+
 def check_sizes(images: Sequence[Any], size: Any, setting: str) -> None:
     """Make sure that images of a batch can be padded to one size.
 

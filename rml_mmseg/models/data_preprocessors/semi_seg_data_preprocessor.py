@@ -10,7 +10,7 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
-from .batch_check import check_batch, check_sizes
+from .batch_check import check_batch, check_channels, check_sizes
 
 
 @MODELS.register_module()
@@ -67,9 +67,7 @@ class SemiSegDataPreProcessor(BaseDataPreprocessor):
             return self.base(data, training)
         check_batch(data)
         data = self.cast_data(data)
-        check_sizes(
-            data['labelled']['inputs'], self.base.size, 'labelled.pipeline'
-        )
+        self._check(data['labelled']['inputs'], 'labelled.pipeline')
         labelled = self.base(data['labelled'], training=True)
         inputs = dict(labelled=labelled['inputs'])
         samples = [
@@ -86,6 +84,10 @@ class SemiSegDataPreProcessor(BaseDataPreprocessor):
             ),
         )
 
+    def _check(self, images: list[Tensor], setting: str) -> None:
+        check_channels(images, getattr(self.base, 'mean', None), setting)
+        check_sizes(images, self.base.size, setting)
+
     def _stack_views(self, parts: list[dict]) -> dict[str, Any]:
         """Stack the views of all unlabelled items."""
         items: dict[str, list] = {}
@@ -95,7 +97,7 @@ class SemiSegDataPreProcessor(BaseDataPreprocessor):
         weak = items['weak']
         strong = _by_kind(parts, 'strong')
         views = [*weak, *(image for view in strong for image in view)]
-        check_sizes(views, self.base.size, 'unlabelled.pipeline')
+        self._check(views, 'unlabelled.pipeline')
         carriers = [
             SegDataSample(gt_sem_seg=PixelData(data=valid))
             for valid in items['valid']

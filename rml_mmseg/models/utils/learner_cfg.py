@@ -37,6 +37,14 @@ def learner_cfg(cfg: Mapping, test_cfg: Mapping) -> dict[str, Any]:
             'width of a window, and stride, the steps between windows, '
             f'and has no {" and no ".join(lacking)}'
         )
+    if merged['mode'] == 'slide':
+        window, stride = merged['crop_size'], merged['stride']
+        if any(step > side for step, side in zip(stride, window)):
+            raise ValueError(
+                f'model.test_cfg.stride={tuple(stride)} is larger than '
+                f'crop_size={tuple(window)}: pixels between windows would '
+                'have no prediction. Make it crop_size or smaller'
+            )
     single['test_cfg'] = ConfigDict(merged)
     return single
 

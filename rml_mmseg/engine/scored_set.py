@@ -1,0 +1,93 @@
+"""Whether what is scored is there, and can be."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mmengine.dataset import BaseDataset
+from mmseg.datasets.transforms import LoadAnnotations
+from mmseg.evaluation import IoUMetric
+
+from rml_mmseg.datasets.load_item import check_files
+from rml_mmseg.datasets.members import members
+from rml_mmseg.evaluation.metrics import LearnersIoUMetric
+from rml_mmseg.models.utils.settings import check_choice
+
+IOU_METRICS = ['mIoU', 'mDice', 'mFscore']
+
+
+def check_scored_set(loop: Any, part: str) -> None:
+    """Make sure that images can be scored: their files, names and metrics.
+
+    Args:
+        loop (ValLoop | TestLoop): Built loop.
+        part (str): ``'val'`` or ``'test'``.
+
+    Raises:
+        ValueError: If there is no image, a metric has no such score, or two
+            label maps would have one name.
+        FileNotFoundError: If a file is missing.
+    """
+    setting = f'{part}_dataloader.dataset'
+    dataset = loop.dataloader.dataset
+    if not len(dataset):
+        raise ValueError(
+            f'{setting} has no image: look at its data_prefix, img_suffix '
+            'and ann_file'
+        )
+    metrics = list(iou_metrics(loop))
+    for metric in metrics:
+        for name in metric.metrics:
+            check_choice(f'{part}_evaluator.iou_metrics', name, IOU_METRICS)
+    scored = any(not metric.format_only for metric in metrics)
+    for member in plain_members(dataset):
+        loads = any(
+            isinstance(step, LoadAnnotations)
+            for step in member.pipeline.transforms
+        )
+        for info in map(member.get_data_info, range(len(member))):
+            if 'img_path' in info:
+                check_files(member, info, setting, scored or loads)
+    if any(metric.output_dir for metric in metrics):
+        check_names(dataset, f'{part}_evaluator.output_dir')
+
+
+def plain_members(dataset: Any) -> list[BaseDataset]:
+    """Plain data sets of a joined one, none of one of another kind."""
+    try:
+        return members(dataset)
+    except TypeError:
+        return []
+
+
+def iou_metrics(loop: Any) -> Iterator[IoUMetric]:
+    """The IoU metrics of a loop, of several learners that of the deployed."""
+    for metric in loop.evaluator.metrics:
+        if isinstance(metric, LearnersIoUMetric):
+            yield metric.deployed
+        elif isinstance(metric, IoUMetric):
+            yield metric
+
+
+def check_names(dataset: Any, setting: str) -> None:
+    """Refuse to write predictions of which one would replace another.
+
+    Both the metric and the visualiser name a file as its image alone.
+
+    Args:
+        dataset (BaseDataset | ConcatDataset): What is predicted.
+        setting (str): What has them written.
+
+    Raises:
+        ValueError: If two images of different folders have one name.
+    """
+    seen: dict[str, str] = {}
+    for i in range(len(dataset)):
+        path = dataset.get_data_info(i).get('img_path')
+        other = seen.setdefault(Path(path).stem, path) if path else path
+        if other != path:
+            raise ValueError(
+                f'{setting} would write {other!r} and {path!r} to one file: '
+                'predict the folders one by one, by data_prefix or ann_file '
+                'of the data set'
+            )

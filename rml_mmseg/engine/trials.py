@@ -1,0 +1,121 @@
+"""First steps of a run, made and forgotten before it begins."""
+
+import logging
+import traceback
+from typing import Any
+
+import torch
+from mmengine.logging import print_log
+from mmengine.runner import ValLoop
+from mmengine.runner.amp import autocast
+
+from rml_mmseg.datasets.seeding import seeded
+
+from .scored_set import check_scored_set, iou_metrics, plain_members
+from .unwrap import unwrap
+
+# Masks of a validation set that are looked at, about.
+PROBED = 8
+
+
+@torch.no_grad()
+def try_validation(loop: Any, training: Any) -> None:
+    """Predict the first image of the validation set, and forget it.
+
+    Args:
+        loop (ValLoop): Built loop; of another kind it is not tried.
+        training (Any): The training set.
+
+    Raises:
+        ValueError: If images cannot be scored, see :func:`check_scored_set`,
+            or a mask that is looked at lacks or does not fit the classes.
+        FileNotFoundError: If an image or its mask is missing.
+        RuntimeError: If the first image cannot be loaded or predicted.
+    """
+    if not isinstance(loop, ValLoop):
+        return
+    setting = 'val_dataloader.dataset'
+    check_scored_set(loop, 'val')
+    loader, model = loop.dataloader, loop.runner.model
+    try:
+        with seeded(0), autocast(enabled=loop.fp16):
+            batch = loader.collate_fn([loader.dataset[0]])
+            samples = model.eval().val_step(batch)
+    except Exception as error:
+        raise RuntimeError(
+            f'the model cannot predict the first image of {setting}: '
+            f'{described(error)}'
+        ) from error
+    if all(metric.format_only for metric in iou_metrics(loop)):
+        return
+    if 'gt_sem_seg' not in samples[0]:
+        raise ValueError(
+            f"{setting}.pipeline gives no masks: put dict(type='"
+            "LoadAnnotations') before PackSegInputs"
+        )
+    _check_masks(loader.dataset, setting)
+    _compare_label_rules(loader.dataset, training, setting)
+
+
+def _check_masks(dataset: Any, setting: str) -> None:
+    """Look for ids that are no class, which a metric leaves out in silence."""
+    meta = getattr(dataset, 'metainfo', None) or {}
+    classes = len(meta.get('classes') or ()) or 255
+    step = max(len(dataset) // PROBED, 1)
+    for i in range(0, len(dataset), step):
+        with seeded(0):
+            sample = dataset[i]['data_samples']
+        ids = sample.gt_sem_seg.data.unique()
+        wrong = ids[(ids >= classes) & (ids != 255)].tolist()
+        if wrong:
+            raise ValueError(
+                f'{setting}: mask {sample.get("seg_map_path")!r} holds '
+                f'{wrong[:8]}, outside of the {classes} classes (0 to '
+                f'{classes - 1}, 255 ignored): look at its metainfo.classes, '
+                'reduce_zero_label and the mask'
+            )
+
+
+def _compare_label_rules(dataset: Any, training: Any, setting: str) -> None:
+    """Tell where masks are read otherwise than those that are learnt."""
+    learnt = plain_members(getattr(training, 'labelled', training))
+    for member in plain_members(dataset) if learnt else ():
+        for key in ('reduce_zero_label', 'label_map'):
+            own, other = (getattr(m, key, None) for m in (member, learnt[0]))
+            if own != other:
+                print_log(
+                    f'{setting}.{key} is {own!r}, and {other!r} of the '
+                    'labelled set: unless their masks differ in that, set '
+                    'both alike',
+                    logger='current',
+                    level=logging.WARNING,
+                )
+
+
+def try_batch(loader: Any, model: Any) -> None:
+    """Load a batch of the first images, and forget it.
+
+    Args:
+        loader (DataLoader): Of a ``SemiSegDataset``; of another it is not
+            tried.
+        model (MutualSemiSegmentor): Preprocesses it.
+
+    Raises:
+        ValueError: If a pipeline lacks a step, or gives what cannot be
+            stacked.
+    """
+    if not hasattr(loader.dataset, 'unlabelled'):
+        return
+    count = min(len(loader.dataset), loader.batch_size or 1)
+    with seeded(0):
+        items = [loader.dataset[i] for i in range(count)]
+    unwrap(model).data_preprocessor(loader.collate_fn(items), True)
+
+
+def described(error: Exception) -> str:
+    """An error's kind and text, and where it has none, its line."""
+    text = str(error)
+    if not text:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        text = f'{place.line} ({place.filename}, line {place.lineno})'
+    return f'{type(error).__name__}: {text}'

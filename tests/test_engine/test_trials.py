@@ -1,0 +1,170 @@
+"""What would stop the first validation stops the run before it trains."""
+
+import cv2
+import numpy as np
+import pytest
+
+from rml_mmseg.engine import trials
+from rml_mmseg.engine.loops import staged_train_loop
+from tests.toys import (
+    toy_model_cfg,
+    toy_runner,
+    val_settings,
+    write_images,
+    write_toy_sets,
+)
+
+
+@pytest.fixture
+def refused(tmp_path):
+    """Function that trains with a changed validation, which must fail."""
+
+    def run(kind, message, evaluator=None, pipeline=None, **dataset):
+        settings = val_settings(tmp_path)
+        own = settings['val_dataloader']['dataset']
+        own.update(dataset)
+        if pipeline is not None:
+            own['pipeline'] = [own['pipeline'][i] for i in pipeline]
+        settings['val_evaluator'].update(evaluator or {})
+        runner = toy_runner(tmp_path, **settings)
+        with pytest.raises(kind, match=message):
+            runner.train()
+        assert runner.iter == 0
+
+    return run
+
+
+def test_no_image(refused):
+    refused(ValueError, 'val_dataloader.dataset has no image', img_suffix='.x')
+
+
+def test_a_mask_that_is_missing(refused):
+    message = r"val_dataloader.dataset image .*0.png'.*no mask .*0_x.png"
+    refused(FileNotFoundError, message, seg_map_suffix='_x.png')
+
+
+def test_an_image_that_is_missing(refused, tmp_path):
+    names = tmp_path / 'names.txt'
+    names.write_text('0\n7\n')
+    message = r'val_dataloader.dataset image .*no image .*7.png'
+    refused(FileNotFoundError, message, ann_file=str(names))
+
+
+def test_masks_that_are_not_named(refused):
+    refused(
+        FileNotFoundError, 'no mask None', data_prefix=dict(img_path='img')
+    )
+
+
+def test_masks_that_are_not_loaded(refused):
+    message = r"pipeline gives no masks: put dict\(type='LoadAnnotations'\)"
+    refused(ValueError, message, pipeline=(0, 2))
+
+
+def test_an_item_that_is_not_packed(refused):
+    message = 'the model cannot predict the first image of val_dataloader'
+    refused(RuntimeError, message, pipeline=(0, 1))
+
+
+def test_ids_that_are_no_class(refused, tmp_path):
+    """A metric leaves them out in silence."""
+    write_toy_sets(tmp_path)
+    mask = cv2.imread(str(tmp_path / 'val/ann/1.png'), cv2.IMREAD_UNCHANGED)
+    mask[0, :2] = 3, 255
+    cv2.imwrite(str(tmp_path / 'val/ann/1.png'), mask)
+    message = r"dataset: mask .*1.png' holds \[3\], outside of the 3 classes"
+    refused(ValueError, message)
+
+
+def test_masks_that_are_read_otherwise_are_told(tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr(
+        trials, 'print_log', lambda text, **kwargs: told.append(text)
+    )
+    settings = val_settings(tmp_path)
+    toy_runner(tmp_path, **settings).train()
+    assert told == []
+    settings['val_dataloader']['dataset']['reduce_zero_label'] = True
+    toy_runner(tmp_path, **settings).train()
+    assert len(told) == 1
+    assert 'val_dataloader.dataset.reduce_zero_label is True' in told[0]
+
+
+def test_scores_that_there_are_not(refused):
+    message = "val_evaluator.iou_metrics='Dice'.*did you mean 'mDice'"
+    refused(ValueError, message, dict(iou_metrics=['mIoU', 'Dice']))
+
+
+def test_label_maps_of_one_name(refused, tmp_path):
+    write_toy_sets(tmp_path)
+    for part in ('img', 'ann'):
+        folder = tmp_path / 'val' / part / 'more'
+        folder.mkdir(parents=True)
+        write_images(tmp_path / 'other', 1)
+        (tmp_path / 'other' / part / '0.png').rename(folder / '0.png')
+    message = r'val_evaluator.output_dir would write .*more/0.png'
+    refused(ValueError, message, dict(output_dir=str(tmp_path / 'maps')))
+
+
+def test_an_error_without_a_text_shows_its_line():
+    def fail():
+        assert 1 > 2
+
+    with pytest.raises(AssertionError) as caught:
+        fail()
+    caught.value.args = ()
+    assert 'AssertionError: assert 1 > 2 (' in trials.described(caught.value)
+    assert trials.described(ValueError('text')) == 'ValueError: text'
+
+
+def test_a_batch_that_cannot_be_stacked_is_told_before_the_teachers_read(
+    tmp_path, monkeypatch
+):
+    def read(*args):
+        raise AssertionError('the teachers read all images')
+
+    monkeypatch.setattr(staged_train_loop, 'run_stage_pass', read)
+    model = toy_model_cfg()
+    model['data_preprocessor']['size'] = (4, 4)
+    runner = toy_runner(tmp_path, model=model)
+    for image in ('1', '2'):
+        path = str(tmp_path / f'unlabelled/img/{image}.png')
+        cv2.imwrite(path, np.zeros((9, int(image) + 4, 3), np.uint8))
+    with pytest.raises(ValueError, match='unlabelled.pipeline gives images'):
+        runner.train()
+
+
+def test_images_of_other_channels(tmp_path):
+    runner = toy_runner(tmp_path)
+    loader = runner.cfg.train_dataloader
+    loader.dataset.labelled.pipeline[0]['color_type'] = 'grayscale'
+    runner = toy_runner(tmp_path, train_dataloader=loader)
+    message = (
+        r'labelled.pipeline gives images of 1 channels.*mean has 3.*color'
+    )
+    with pytest.raises(ValueError, match=message):
+        runner.train()
+
+
+def test_predictions_without_masks(tmp_path):
+    """As for a test set whose labels are secret."""
+    settings = val_settings(tmp_path)
+    dataset = settings['val_dataloader']['dataset']
+    dataset.update(data_prefix=dict(img_path='img'))
+    del dataset['pipeline'][1]
+    settings['val_evaluator'].update(
+        format_only=True, output_dir=str(tmp_path / 'maps')
+    )
+    runner = toy_runner(tmp_path, **settings)
+    runner.train()
+    assert runner.iter == 4
+    assert len(list((tmp_path / 'maps').iterdir())) == 2
+
+
+def test_a_try_changes_nothing(tmp_path, monkeypatch):
+    tried = toy_runner(tmp_path, **val_settings(tmp_path)).train()
+    for name in ('try_batch', 'try_validation'):
+        monkeypatch.setattr(staged_train_loop, name, lambda *_: None)
+    plain = toy_runner(tmp_path, **val_settings(tmp_path)).train()
+    for key, value in plain.state_dict().items():
+        assert value.equal(tried.state_dict()[key]), key
