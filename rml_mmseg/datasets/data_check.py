@@ -157,7 +157,9 @@ class SetChecker:
     def finish(self) -> SetReport:
         """The report, with what only the whole set tells."""
         report = self.report
-        for k in np.flatnonzero(report.images == 0):
+        # Masks that were refused were not counted.
+        absent = () if report.problems else np.flatnonzero(report.images == 0)
+        for k in absent:
             report.warnings.append(
                 f'class {k} {report.classes[k]} is in no image'
             )

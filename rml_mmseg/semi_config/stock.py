@@ -1,7 +1,8 @@
 """Finding and reading stock configs of mmseg."""
 
 import difflib
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Optional
@@ -37,7 +38,7 @@ def load_stock(name: str) -> Config:
         wanted = path.with_name(f'{path.name.removesuffix(".py")}.py').name
         shipped = {p.name: p for p in stock_folder().glob('*/*.py')}
         if wanted not in shipped:
-            near = difflib.get_close_matches(wanted, shipped, n=3, cutoff=0.5)
+            near = _near_names(wanted, shipped)
             raise FileNotFoundError(
                 f'{name} is neither a file nor a config of mmseg in '
                 f'{stock_folder()}; near names there: {near}'
@@ -51,6 +52,18 @@ def load_stock(name: str) -> Config:
         ) from error
     check_stock(cfg, str(path))
     return cfg
+
+
+def _near_names(wanted: str, known: Iterable[str], count: int = 5) -> list:
+    """Names that share the most words with one, the most alike first."""
+    words = set(re.split(r'[-_.]', wanted))
+
+    def distance(name: str) -> tuple[int, float]:
+        shared = len(words & set(re.split(r'[-_.]', name)))
+        alike = difflib.SequenceMatcher(None, wanted, name).ratio()
+        return -shared, -alike
+
+    return sorted(known, key=distance)[:count]
 
 
 def check_stock(cfg: Config, name: str) -> None:

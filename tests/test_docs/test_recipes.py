@@ -95,6 +95,8 @@ def settings_of(kind):
                 break
     if kind.__name__ == 'SemiSegDataPreProcessor':
         names |= settings_of(MODELS.get('SegDataPreProcessor'))
+    if kind.__name__ == 'LearnersIoUMetric':
+        names |= settings_of(METRICS.get('IoUMetric'))
     return names
 
 

@@ -33,8 +33,13 @@ def test_shipped_config_by_name(name):
 
 
 def test_near_names():
-    with pytest.raises(FileNotFoundError, match=f"near names.*'{PSPNET}.py"):
-        load_stock('pspnet_r50_4xb2-40k_cityscapes')
+    for name, near in (
+        ('pspnet_r50_4xb2-40k_cityscapes', PSPNET),
+        ('segformer_mit-b0', 'segformer_mit-b0_8xb2-160k_ade20k-512x512'),
+        ('fcn_unet_s5-d16', 'unet-s5-d16_fcn_4xb4-40k_'),
+    ):
+        with pytest.raises(FileNotFoundError, match=f"near names.*'{near}"):
+            load_stock(name)
 
 
 @pytest.mark.parametrize(

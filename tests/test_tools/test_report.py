@@ -92,6 +92,13 @@ def test_several_runs_are_compared(page, tmp_path):
     assert 'Baseline: plain.' in found.shown
 
 
+def test_runs_of_one_seed_are_told(page, tmp_path):
+    for name in ('a', 'b'):
+        runs.write_run(tmp_path / name, name='small')
+    text = ' '.join(page(tmp_path / 'a', tmp_path / 'b').shown)
+    assert 'The runs of small have one seed: give runs' in text
+
+
 def test_baseline_by_name(page, tmp_path):
     first, second = (
         runs.write_run(tmp_path / name, miou=miou, name=name)

@@ -234,8 +234,8 @@ def divide(
     labelled = [item.name for item in items if item.annotated]
     if not labelled:
         raise ValueError(
-            'no image has an annotation of its name; look at --masks and '
-            '--mask-ending, --labelme or --coco'
+            'no image has an annotation of its name that is not left out; '
+            'look at --masks and --mask-ending, --labelme or --coco'
         )
     if args.val_list is not None:
         wanted = args.val_list.read_text('utf-8').split('\n')

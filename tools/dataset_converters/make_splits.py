@@ -145,7 +145,10 @@ def mask_classes(
     for name in track_iter_progress(names, file=sys.stderr):
         path = args.masks / f'{name}{args.mask_suffix}'
         if not path.is_file():
-            raise FileNotFoundError(f'--stratify: mask {path} does not exist')
+            raise FileNotFoundError(
+                f'--stratify: mask {path} does not exist; every image needs '
+                'one, so give --names of those that have a mask'
+            )
         # Pillow, because OpenCV turns a palette's indices into colours.
         mask = mmcv.imread(path, flag='unchanged', backend='pillow')
         if mask.ndim != 2:

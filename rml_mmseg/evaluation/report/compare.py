@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from statistics import mean, stdev
 from typing import Optional
 
+from rml_mmseg.engine.changed_settings import changed_settings
+
 from .run import Run
 
 
@@ -21,6 +23,25 @@ class Group:
     name: str
     runs: list[Run]
     is_baseline: bool = False
+
+    @property
+    def differences(self) -> list[str]:
+        """list[str]: Settings that differ, besides seeds and lists."""
+        first, *others = [run.config or {} for run in self.runs]
+        found = {
+            name for cfg in others for name in changed_settings(first, cfg)
+        }
+        return sorted(
+            name
+            for name in found
+            if not name.startswith('randomness') and 'ann_file' not in name
+        )
+
+    @property
+    def has_one_seed(self) -> bool:
+        """bool: Whether several runs have the same seed."""
+        seeds = [run.seed for run in self.runs]
+        return len(seeds) > 1 and len({*seeds}) == 1
 
     def scores(self, kind: str) -> list[float]:
         """All known mIoU of the runs, of ``'val'`` or ``'test'``."""

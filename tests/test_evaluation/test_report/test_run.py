@@ -125,6 +125,19 @@ def test_mean_and_deviation_over_seeds(tmp_path):
     assert plain.deviation('val') is None
 
 
+def test_runs_of_one_name_that_are_not_alike(tmp_path):
+    several = [
+        read_run(runs.write_run(tmp_path / str(seed), seed=seed))
+        for seed in (0, 1)
+    ]
+    (group,) = compare_groups(several)
+    assert group.differences == [] and not group.has_one_seed
+    several[1].config['train_cfg'] = dict(stages=2)
+    several[1].config['randomness'] = dict(seed=0)
+    assert group.differences == ['train_cfg.stages']
+    assert group.has_one_seed
+
+
 def test_a_group_without_scores(tmp_path):
     run = read_run(runs.write_run(tmp_path))
     run.val, run.test = {}, {}
