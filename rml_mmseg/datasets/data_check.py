@@ -118,6 +118,12 @@ class SetChecker:
             raise ValueError(f'{path!r} cannot be decoded')
         with Image.open(path) as file:
             turned = file.getexif().get(ORIENTATION, 1) != 1
+            transparent = file.mode in ('RGBA', 'LA', 'PA')
+        if transparent:
+            report.warnings.append(
+                f'{path!r} has an alpha channel, which is left out: pixels '
+                'that it hides count as any other'
+            )
         if turned and self.masks:
             report.warnings.append(
                 f'{path!r} is turned by its EXIF data: make sure that its '

@@ -1,6 +1,7 @@
 """First steps of a run, made and forgotten before it begins."""
 
 import logging
+import os.path as osp
 import traceback
 from typing import Any
 
@@ -54,7 +55,9 @@ def try_validation(loop: Any, training: Any) -> None:
             "LoadAnnotations') before PackSegInputs"
         )
     _check_masks(loader.dataset, setting)
-    _compare_label_rules(loader.dataset, training, setting)
+    learnt = plain_members(getattr(training, 'labelled', training))
+    _compare_label_rules(loader.dataset, learnt, setting)
+    _find_learnt_images(loader.dataset, learnt, setting)
 
 
 def _check_masks(dataset: Any, setting: str) -> None:
@@ -76,9 +79,8 @@ def _check_masks(dataset: Any, setting: str) -> None:
             )
 
 
-def _compare_label_rules(dataset: Any, training: Any, setting: str) -> None:
+def _compare_label_rules(dataset: Any, learnt: list, setting: str) -> None:
     """Tell where masks are read otherwise than those that are learnt."""
-    learnt = plain_members(getattr(training, 'labelled', training))
     for member in plain_members(dataset) if learnt else ():
         for key in ('reduce_zero_label', 'label_map'):
             own, other = (getattr(m, key, None) for m in (member, learnt[0]))
@@ -90,6 +92,28 @@ def _compare_label_rules(dataset: Any, training: Any, setting: str) -> None:
                     logger='current',
                     level=logging.WARNING,
                 )
+
+
+def _find_learnt_images(dataset: Any, learnt: list, setting: str) -> None:
+    """Tell of images whose labels are both learnt and scored."""
+    known, scored = (
+        {osp.abspath(path) for part in parts for path in _image_paths(part)}
+        for parts in (learnt, plain_members(dataset))
+    )
+    both = sorted(known & scored)
+    if both:
+        print_log(
+            f'{len(both)} of {len(scored)} images of {setting} are labelled '
+            f'training images, such as {both[0]!r}: their scores say nothing '
+            'of other images',
+            logger='current',
+            level=logging.WARNING,
+        )
+
+
+def _image_paths(part: Any) -> list[str]:
+    infos = map(part.get_data_info, range(len(part)))
+    return [info['img_path'] for info in infos if 'img_path' in info]
 
 
 def try_batch(loader: Any, model: Any) -> None:

@@ -90,6 +90,21 @@ def test_masks_that_are_read_otherwise_are_told(tmp_path, monkeypatch):
     assert 'val_dataloader.dataset.reduce_zero_label is True' in told[0]
 
 
+def test_scores_of_what_is_learnt_are_told(tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr(
+        trials, 'print_log', lambda text, **kwargs: told.append(text)
+    )
+    settings = val_settings(tmp_path)
+    settings['val_dataloader']['dataset']['data_root'] = str(
+        tmp_path / 'labelled'
+    )
+    toy_runner(tmp_path, **settings).train()
+    (text,) = told
+    assert text.startswith('3 of 3 images of val_dataloader.dataset are lab')
+    assert str(tmp_path / 'labelled/img/0.png') in text
+
+
 def test_scores_that_there_are_not(refused):
     message = "val_evaluator.iou_metrics='Dice'.*did you mean 'mDice'"
     refused(ValueError, message, dict(iou_metrics=['mIoU', 'Dice']))

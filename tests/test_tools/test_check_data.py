@@ -121,6 +121,9 @@ def test_what_should_be_looked_at(config, capsys, tiny_data):
     dark = np.arange(48 * 64, dtype=np.uint16).reshape(48, 64)
     dark[0, 0] = 4000
     cv2.imwrite(str(folder / '07.png'), dark)
+    clear = Image.open(folder / '08.png').convert('RGBA')
+    clear.putalpha(7)
+    clear.save(folder / '08.png')
     turned = Image.open(folder / '02.png')
     exif = turned.getexif()
     exif[0x0112] = 3
@@ -138,6 +141,7 @@ def test_what_should_be_looked_at(config, capsys, tiny_data):
         "06.png' is one colour, 9",
         "07.png' holds values to 4000 (uint16), of which loading keeps eight",
         "02.png' is turned by its EXIF data",
+        "08.png' has an alpha channel, which is left out",
         'class 3 tree is in no image',
     ):
         assert any(text in line for line in warnings), (text, printed.out)
