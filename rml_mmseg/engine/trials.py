@@ -47,20 +47,22 @@ def try_validation(loop: Any, training: Any) -> None:
             f'the model cannot predict the first image of {setting}: '
             f'{described(error)}'
         ) from error
-    if all(metric.format_only for metric in iou_metrics(loop)):
+    metrics = [m for m in iou_metrics(loop) if not m.format_only]
+    if not metrics:
         return
     if 'gt_sem_seg' not in samples[0]:
         raise ValueError(
             f"{setting}.pipeline gives no masks: put dict(type='"
             "LoadAnnotations') before PackSegInputs"
         )
-    _check_masks(loader.dataset, setting)
+    ignored = {255, *(metric.ignore_index for metric in metrics)}
+    _check_masks(loader.dataset, setting, ignored)
     learnt = plain_members(getattr(training, 'labelled', training))
     _compare_label_rules(loader.dataset, learnt, setting)
     _find_learnt_images(loader.dataset, learnt, setting)
 
 
-def _check_masks(dataset: Any, setting: str) -> None:
+def _check_masks(dataset: Any, setting: str, ignored: set[int]) -> None:
     """Look for ids that are no class, which a metric leaves out in silence."""
     meta = getattr(dataset, 'metainfo', None) or {}
     classes = len(meta.get('classes') or ()) or 255
@@ -68,8 +70,8 @@ def _check_masks(dataset: Any, setting: str) -> None:
     for i in range(0, len(dataset), step):
         with seeded(0):
             sample = dataset[i]['data_samples']
-        ids = sample.gt_sem_seg.data.unique()
-        wrong = ids[(ids >= classes) & (ids != 255)].tolist()
+        ids = {*sample.gt_sem_seg.data.unique().tolist()} - ignored
+        wrong = sorted(i for i in ids if i >= classes)
         if wrong:
             raise ValueError(
                 f'{setting}: mask {sample.get("seg_map_path")!r} holds '
