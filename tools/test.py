@@ -7,13 +7,13 @@ import os
 
 from mmengine.config import Config
 
+from rml_mmseg.engine.checks.scored_set import check_names, check_scored_set
 from rml_mmseg.engine.command_line import (
     add_runner_arguments,
     build_runner,
     leave_group,
     load_config,
 )
-from rml_mmseg.engine.scored_set import check_names, check_scored_set
 from rml_mmseg.engine.whole_checkpoint import CheckpointError
 from rml_mmseg.semi_config.stock import type_name
 

@@ -6,14 +6,14 @@ import argparse
 
 from mmengine.config import Config
 
+from rml_mmseg.engine.checks.downloads import downloads_explained
+from rml_mmseg.engine.checks.unknown_settings import unknown_settings_explained
 from rml_mmseg.engine.command_line import (
     add_runner_arguments,
     build_runner,
     leave_group,
     load_config,
 )
-from rml_mmseg.engine.downloads import downloads_explained
-from rml_mmseg.engine.unknown_settings import unknown_settings_explained
 from rml_mmseg.semi_config.stock import type_name
 
 

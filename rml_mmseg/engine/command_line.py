@@ -16,8 +16,8 @@ from mmseg.registry import RUNNERS
 from torch import distributed as dist
 
 from ..datasets.data_root import check_data_roots
-from .config_check import check_config, check_options
-from .unknown_settings import unknown_settings_explained
+from .checks.config import check_config, check_options
+from .checks.unknown_settings import unknown_settings_explained
 
 
 def add_runner_arguments(parser: ArgumentParser) -> None:

@@ -34,7 +34,7 @@ from rml_mmseg.datasets.splits import (
     seeded_order,
     split_order,
 )
-from rml_mmseg.engine.config_check import check_config
+from rml_mmseg.engine.checks.config import check_config
 from rml_mmseg.engine.loops.stage_schedules import check_schedules
 from rml_mmseg.engine.whole_checkpoint import (
     CheckpointError,

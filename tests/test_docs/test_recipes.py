@@ -26,7 +26,7 @@ from mmseg.registry import (
 from torch import nn
 
 import rml_mmseg  # noqa: F401
-from rml_mmseg.engine.config_check import check_config
+from rml_mmseg.engine.checks.config import check_config
 from rml_mmseg.models.utils.settings import SemiTrainCfg
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -27,7 +27,7 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS, MODELS
 
 import rml_mmseg  # noqa: F401  (registers what the config names)
-from rml_mmseg.engine.config_check import check_options
+from rml_mmseg.engine.checks.config import check_options
 from rml_mmseg.semi_config import (
     SemiData,
     SemiPlan,

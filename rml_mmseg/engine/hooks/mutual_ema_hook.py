@@ -14,7 +14,7 @@ from torch import nn
 from rml_mmseg.models.utils.ema import BUFFER_POLICIES
 
 from ..average_statistics import average_statistics
-from ..config_check import check_config
+from ..checks.config import check_config
 from ..finite import infinite_buffers, is_finite, mend_buffers
 from ..unfinished_step import collect, restore
 from ..unwrap import unwrap

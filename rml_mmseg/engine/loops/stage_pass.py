@@ -18,7 +18,7 @@ from rml_mmseg.models.utils.pseudo_labels import sample_logits
 from rml_mmseg.models.utils.segmentor_forward import final_head
 from rml_mmseg.models.utils.window_forward import whole_logits
 
-from ..trials import described
+from ..checks.trials import described
 
 
 def image_paths(

@@ -17,8 +17,8 @@ from torch.utils.data import DataLoader
 
 from rml_mmseg.datasets.seeding import derive_seed
 
-from ..config_check import sharded_message
-from ..trials import try_batch, try_validation
+from ..checks.config import sharded_message
+from ..checks.trials import try_batch, try_validation
 from ..unwrap import unwrap
 from .shielded_dataloader import shielded_dataloader
 from .stage_files import StageFiles

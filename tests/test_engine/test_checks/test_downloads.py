@@ -4,7 +4,7 @@ from urllib.error import URLError
 
 import pytest
 
-from rml_mmseg.engine.downloads import downloads_explained
+from rml_mmseg.engine.checks.downloads import downloads_explained
 
 WEIGHTS = 'https://example.org/weights.pth'
 

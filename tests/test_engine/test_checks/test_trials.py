@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from rml_mmseg.engine import trials
+from rml_mmseg.engine.checks import trials
 from rml_mmseg.engine.loops import staged_train_loop
 from tests.toys import (
     toy_model_cfg,

@@ -19,7 +19,7 @@ from rml_mmseg.models.utils.settings import (
 )
 from rml_mmseg.semi_config.stock import type_name
 
-from .data_config_check import check_data_config
+from .data_config import check_data_config
 
 KNOWN = [
     *inspect.signature(Runner.__init__).parameters,

@@ -5,8 +5,8 @@ import sys
 import pytest
 from mmengine.registry import Registry
 
+from rml_mmseg.engine.checks.unknown_settings import unknown_settings_explained
 from rml_mmseg.engine.hooks import AtomicCheckpointHook
-from rml_mmseg.engine.unknown_settings import unknown_settings_explained
 
 
 def test_unknown_setting_of_a_component():

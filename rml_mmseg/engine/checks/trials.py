@@ -12,8 +12,8 @@ from mmengine.runner.amp import autocast
 
 from rml_mmseg.datasets.seeding import seeded
 
+from ..unwrap import unwrap
 from .scored_set import check_scored_set, iou_metrics, plain_members
-from .unwrap import unwrap
 
 # Masks of a validation set that are looked at, about.
 PROBED = 8

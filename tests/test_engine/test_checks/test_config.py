@@ -4,7 +4,7 @@ import pytest
 from mmengine.config import Config
 from mmseg.registry import HOOKS
 
-from rml_mmseg.engine.config_check import check_config, check_options
+from rml_mmseg.engine.checks.config import check_config, check_options
 from rml_mmseg.engine.hooks import MutualEMAHook
 from tests.toys import toy_model_cfg
 
@@ -49,7 +49,7 @@ def test_a_misspelt_setting_beside_the_right_one(monkeypatch):
     """As `--cfg-options train_confg.x=1` makes it, or a config's variable."""
     told = []
     monkeypatch.setattr(
-        'rml_mmseg.engine.config_check.print_log',
+        'rml_mmseg.engine.checks.config.print_log',
         lambda text, **_: told.append(text),
     )
     check_config(config(train_confg=dict(x=1)))

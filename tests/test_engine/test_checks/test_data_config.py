@@ -5,7 +5,7 @@ from mmengine.config import Config
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
-from rml_mmseg.engine.data_config_check import check_data_config
+from rml_mmseg.engine.checks.data_config import check_data_config
 
 FOLDERS = dict(img_path='img', seg_map_path='ann')
 
