@@ -6,12 +6,11 @@ from mmengine.hooks import Hook
 
 from rml_mmseg.datasets.soft_labels import SoftLabelStore
 from rml_mmseg.engine.loops.stage_pass import (
-    image_paths,
-    one_of_each_size,
     run_stage_pass,
     try_stage_pass,
     without_padding,
 )
+from rml_mmseg.engine.loops.whole_images import image_paths, one_of_each_size
 from tests.toys import toy_model_cfg, toy_runner, write_images
 
 STAGED = dict(p0='stage')

@@ -1,0 +1,123 @@
+"""Images of a training set as teachers read them: whole, one by one."""
+
+import os.path as osp
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any, Optional
+
+import torch
+from mmengine.dist import get_dist_info, is_main_process
+from mmengine.utils import ProgressBar
+from PIL import Image
+from torch import Tensor
+
+from rml_mmseg.datasets import SemiSegDataset
+
+
+def image_paths(
+    dataset: SemiSegDataset, labelled: bool = True
+) -> list[tuple[str, bool]]:
+    """This rank's images: their paths and whether they are unlabelled.
+
+    Args:
+        dataset (SemiSegDataset): Labelled and unlabelled images.
+        labelled (bool): Whether the labelled ones are among them.
+    """
+    rank, world_size = get_dist_info()
+    paths = [(path, True) for path in _paths(dataset.unlabelled)]
+    if labelled:
+        # An image of both sets counts once.
+        both = {osp.realpath(p) for p, _ in paths if dataset.allow_overlap}
+        paths = [
+            *(
+                (path, False)
+                for path in _paths(dataset.labelled)
+                if osp.realpath(path) not in both
+            ),
+            *paths,
+        ]
+    return paths[rank::world_size]
+
+
+def _paths(part: Any) -> list[str]:
+    return [part.get_data_info(i)['img_path'] for i in range(len(part))]
+
+
+def with_progress(paths: list, title: str) -> Iterator[Any]:
+    """Go through paths, the main process showing progress and ETA."""
+    shown = is_main_process() and bool(paths)
+    if shown:
+        print(title)
+        bar = ProgressBar(len(paths), file=sys.stderr)
+    for item in paths:
+        yield item
+        if shown:
+            bar.update()
+    if shown:
+        print(file=sys.stderr)
+
+
+def whole_image(
+    model: Any, dataset: SemiSegDataset, path: str
+) -> tuple[Tensor, Tensor]:
+    """A whole image as the teachers see it.
+
+    Returns:
+        tuple[Tensor, Tensor]: The image (1, 3, H, W), and where it is not
+        padding (1, H, W).
+    """
+    item = dataset.load_image(path)
+    batch = dict(inputs=[item['inputs']], data_samples=[item['data_samples']])
+    done = model.data_preprocessor(batch, training=False)
+    images = done['inputs']
+    height, width = images.shape[-2:]
+    meta = done['data_samples'][0].metainfo
+    padding = meta.get('img_padding_size', meta.get('padding_size', (0,) * 4))
+    left, right, top, bottom = padding
+    valid = torch.zeros(1, height, width, dtype=torch.bool)
+    valid[:, top : height - bottom, left : width - right] = True
+    return images, valid.to(images.device)
+
+
+def readable_image(
+    model: Any, dataset: SemiSegDataset, path: str, unlabelled: bool
+) -> Optional[tuple[Tensor, Tensor]]:
+    """A whole image, or None for an unlabelled one that cannot be read.
+
+    Args:
+        model (MutualSemiSegmentor): Unwrapped model.
+        dataset (SemiSegDataset): Counts what cannot be read.
+        path (str): The image.
+        unlabelled (bool): Whether it may be left out.
+    """
+    if path in dataset.unreadable:
+        return None
+    try:
+        return whole_image(model, dataset, path)
+    except Exception as error:
+        if not unlabelled:
+            raise
+        dataset.note_unreadable(path, error, dataset.image_pipeline)
+        return None
+
+
+def one_of_each_size(
+    paths: list[tuple[str, bool]], looked_at: int = 200, most: int = 8
+) -> list[tuple[str, bool]]:
+    """The first image of each size, among some that are evenly apart.
+
+    Args:
+        paths (list[tuple[str, bool]]): As of :func:`image_paths`.
+        looked_at (int): Number of images whose header is read, about.
+            Defaults to 200.
+        most (int): Number of sizes that are enough. Defaults to 8.
+    """
+    found: dict[tuple[int, int], tuple[str, bool]] = {}
+    for item in paths[:: max(len(paths) // looked_at, 1)]:
+        # Files that are read in another way, or not at all, are of one size.
+        size = (0, 0)
+        with suppress(Exception), Image.open(item[0]) as file:
+            size = file.size
+        found.setdefault(size, item)
+    return list(found.values())[:most]
