@@ -3,6 +3,7 @@
 Nothing here needs a network: W&B is offline and MLflow writes to a file.
 """
 
+import gc
 import importlib
 from importlib.util import find_spec
 from pathlib import Path
@@ -50,6 +51,9 @@ def test_tensorboard(tmp_path):
 
 
 def train_with_wandb(folder, backend):
+    # Collected while W&B is parsed, garbage ends Python 3.11's parser with
+    # "AST constructor recursion depth mismatch" now and then.
+    gc.disable()
     train(folder, backend)
     # It writes in a process of its own.
     importlib.import_module('wandb').finish()
