@@ -32,9 +32,10 @@ def check_data_roots(
     """
     missing: dict[str, list[str]] = {}
     for loader in loaders:
-        for setting, path in _named_paths(cfg.get(loader), loader):
-            if not os.path.exists(path):
-                missing.setdefault(path, []).append(setting)
+        for place, dataset in dataset_nodes(cfg.get(loader), loader):
+            for setting, path in _dataset_paths(dataset, place):
+                if not os.path.exists(path):
+                    missing.setdefault(path, []).append(setting)
     if not missing:
         return
     lines = [
@@ -51,17 +52,25 @@ def check_data_roots(
     raise FileNotFoundError('\n'.join(lines))
 
 
-def _named_paths(node: Any, place: str) -> Iterator[tuple[str, str]]:
-    """Yield the setting and the path of all data below a piece of config."""
+def dataset_nodes(node: Any, place: str) -> Iterator[tuple[str, Any]]:
+    """Yield the data sets of a piece of config, at any depth.
+
+    Args:
+        node (Any): Such as a data loader's config.
+        place (str): Its name, with dots.
+
+    Yields:
+        tuple: The name of a dict that names data, and the dict.
+    """
     if isinstance(node, Mapping):
         if any(node.get(name) for name in _SETTINGS):
-            yield from _dataset_paths(node, place)
+            yield place, node
         for key, value in node.items():
             if key not in ('data_prefix', 'pipeline'):
-                yield from _named_paths(value, f'{place}.{key}')
+                yield from dataset_nodes(value, f'{place}.{key}')
     elif isinstance(node, (list, tuple)):
         for index, value in enumerate(node):
-            yield from _named_paths(value, f'{place}.{index}')
+            yield from dataset_nodes(value, f'{place}.{index}')
 
 
 def _dataset_paths(

@@ -27,6 +27,7 @@ def check_files(
     info: dict,
     setting: str = 'labelled',
     masks: bool = True,
+    hint: str = '',
 ) -> None:
     """Make sure that an image and its mask are there.
 
@@ -35,6 +36,7 @@ def check_files(
         info (dict): One of its entries.
         setting (str): Its name in a config. Defaults to ``'labelled'``.
         masks (bool): Whether it must have a mask. Defaults to True.
+        hint (str): What else to say of a missing mask. Defaults to ''.
 
     Raises:
         FileNotFoundError: If one is missing.
@@ -52,18 +54,10 @@ def check_files(
         if kind == 'mask' and not masks:
             continue
         if path is None or not is_file(path):
-            hint = ''
-            if setting != 'labelled' and kind == 'mask':
-                part = setting.split('_')[0]
-                hint = (
-                    '. For label maps of images without masks take '
-                    f'LoadAnnotations out of {setting}.pipeline, and set '
-                    f'{part}_evaluator.format_only=True and its output_dir'
-                )
             raise FileNotFoundError(
                 f'{setting} image {info["img_path"]!r}: no {kind} {path!r}; '
                 f'look at {setting}.data_prefix, img_suffix and '
-                f'seg_map_suffix{hint}'
+                f'seg_map_suffix{hint if kind == "mask" else ""}'
             )
 
 

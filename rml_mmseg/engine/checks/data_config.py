@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
 from rml_mmseg.datasets import SemiSegDataset, UnlabelledSegDataset
+from rml_mmseg.datasets.data_root import dataset_nodes
 from rml_mmseg.models.utils.settings import did_you_mean
 from rml_mmseg.semi_config.stock import type_name
 
@@ -29,9 +30,8 @@ def check_data_config(cfg: Mapping[str, Any]) -> None:
         ValueError: Naming the setting, what it is, and what would be right.
     """
     for name in ('train_dataloader', 'val_dataloader'):
-        loader = cfg.get(name)
-        if isinstance(loader, Mapping):
-            for place, node in _datasets(loader.get('dataset'), name):
+        for place, node in dataset_nodes(cfg.get(name), name):
+            if node.get('data_prefix'):
                 _check_prefix(place, node)
     loader = cfg.get('train_dataloader')
     if not isinstance(loader, Mapping):
@@ -49,21 +49,6 @@ def check_data_config(cfg: Mapping[str, Any]) -> None:
             "'SemiSegDataPreProcessor', ...), which takes the settings of "
             'SegDataPreProcessor'
         )
-
-
-def _datasets(
-    node: Any, loader: str, place: str = 'dataset'
-) -> Iterator[tuple[str, Any]]:
-    """Yield the data sets that name folders, at any depth of a config."""
-    if isinstance(node, Mapping):
-        if node.get('data_prefix'):
-            yield f'{loader}.{place}', node
-        for key, value in node.items():
-            if key not in ('data_prefix', 'pipeline', 'metainfo'):
-                yield from _datasets(value, loader, f'{place}.{key}')
-    elif isinstance(node, (list, tuple)):
-        for index, value in enumerate(node):
-            yield from _datasets(value, loader, f'{place}.{index}')
 
 
 def _check_prefix(place: str, dataset: Mapping[str, Any]) -> None:

@@ -40,6 +40,11 @@ def check_scored_set(loop: Any, part: str) -> None:
         for name in metric.metrics:
             check_choice(f'{part}_evaluator.iou_metrics', name, IOU_METRICS)
     scored = any(not metric.format_only for metric in metrics)
+    hint = (
+        '. For label maps of images without masks take LoadAnnotations out '
+        f'of {setting}.pipeline, and set {part}_evaluator.format_only=True '
+        'and its output_dir'
+    )
     for member in plain_members(dataset):
         loads = any(
             isinstance(step, LoadAnnotations)
@@ -47,7 +52,7 @@ def check_scored_set(loop: Any, part: str) -> None:
         )
         for info in map(member.get_data_info, range(len(member))):
             if 'img_path' in info:
-                check_files(member, info, setting, scored or loads)
+                check_files(member, info, setting, scored or loads, hint)
     if any(metric.output_dir for metric in metrics):
         check_names(dataset, f'{part}_evaluator.output_dir')
 

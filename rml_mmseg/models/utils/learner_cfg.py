@@ -30,23 +30,29 @@ def learner_cfg(cfg: Mapping, test_cfg: Mapping) -> dict[str, Any]:
     merged = {**(single.get('test_cfg') or {}), **test_cfg}
     merged = {'mode': 'whole', **merged}
     check_choice('model.test_cfg.mode', merged['mode'], ['whole', 'slide'])
-    lacking = [key for key in ('crop_size', 'stride') if not merged.get(key)]
-    if merged['mode'] == 'slide' and lacking:
+    if merged['mode'] == 'slide':
+        _check_windows(merged)
+    single['test_cfg'] = ConfigDict(merged)
+    return single
+
+
+def _check_windows(test_cfg: Mapping) -> None:
+    """Refuse windows of no size, or with gaps between them."""
+    window, stride = test_cfg.get('crop_size'), test_cfg.get('stride')
+    if not (window and stride):
+        found = dict(crop_size=window, stride=stride)
+        lacking = [key for key, value in found.items() if not value]
         raise ValueError(
             "model.test_cfg.mode='slide' needs crop_size, the height and "
             'width of a window, and stride, the steps between windows, '
             f'and has no {" and no ".join(lacking)}'
         )
-    if merged['mode'] == 'slide':
-        window, stride = merged['crop_size'], merged['stride']
-        if any(step > side for step, side in zip(stride, window)):
-            raise ValueError(
-                f'model.test_cfg.stride={tuple(stride)} is larger than '
-                f'crop_size={tuple(window)}: pixels between windows would '
-                'have no prediction. Make it crop_size or smaller'
-            )
-    single['test_cfg'] = ConfigDict(merged)
-    return single
+    if any(step > side for step, side in zip(stride, window)):
+        raise ValueError(
+            f'model.test_cfg.stride={tuple(stride)} is larger than '
+            f'crop_size={tuple(window)}: pixels between windows would '
+            'have no prediction. Make it crop_size or smaller'
+        )
 
 
 def without_weights(cfg: Any) -> Any:
