@@ -40,6 +40,7 @@ LEAVES = [
     'camvid_480x360/rml_deeplabv2_vit_camvid_1-8',
     'camvid_480x360/supervised_vit_camvid_1-8',
     'camvid_480x360/unimatch_deeplabv2_camvid_1-8',
+    'rivals/unimatch_v2_dinov2-dpt_voc_1-8',
     *(
         str(path.relative_to(FOLDER).with_suffix(''))
         for path in sorted(FOLDER.glob('*/*_camvid_*.py'))

@@ -1,6 +1,7 @@
 """Mutual learning of several segmentors from unlabelled images."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Optional, Union
 
 import torch
@@ -9,7 +10,7 @@ from mmseg.utils import add_prefix
 from torch import Tensor
 
 from ..utils.ema import ema_update
-from ..utils.feature_dropout import dropped_forward
+from ..utils.feature_dropout import divide_channels, dropped_forward
 from ..utils.learners import (
     build_rectifiers,
     check_checkpointing,
@@ -112,6 +113,8 @@ class MutualSemiSegmentor(LearnersSegmentor):
                 'of classes: set both to None, or take PseudoLabelLoss'
             )
         self.pseudo_labeller = PseudoLabeller(cfg, self.num_classes, soft)
+        share = cfg.complementary_dropout
+        self._divide = partial(divide_channels, share=share) if share else None
         if cfg.channels_last:
             self.to(memory_format=torch.channels_last)
         self.recomputed = RecomputedBuffers(self.students)
@@ -186,6 +189,7 @@ class MutualSemiSegmentor(LearnersSegmentor):
                 view,
                 self.semi_train_cfg.joint_forward,
                 self.semi_train_cfg.unlabelled_statistics,
+                self._divide,
             )
             logits = resize_logits(student, logits, view.shape[-2:])
             costs = self.pseudo_label_loss(

@@ -1,11 +1,17 @@
 """Perturbation of the features between an encoder and its head."""
 
+from functools import partial
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .segmentor_forward import forward_logits, kept_statistics
+from .segmentor_forward import (
+    changed_features,
+    forward_logits,
+    kept_statistics,
+)
 
 
 def drop_channels(features: Any, share: float) -> Any:
@@ -41,12 +47,49 @@ def dropped_forward(
     Returns:
         Tensor: Unscaled logits (N, K, h, w).
     """
-    encoder = segmentor.neck if segmentor.with_neck else segmentor.backbone
-    handle = encoder.register_forward_hook(
-        lambda module, args, output: drop_channels(output, share)
-    )
-    try:
-        with kept_statistics(segmentor, not statistics):
-            return forward_logits(segmentor, images)
-    finally:
-        handle.remove()
+    drop = partial(drop_channels, share=share)
+    kept = kept_statistics(segmentor, not statistics)
+    with kept, changed_features(segmentor, drop):
+        return forward_logits(segmentor, images)
+
+
+def _flat(features: Any) -> list[Tensor]:
+    """The tensors of nested levels, in order."""
+    if isinstance(features, Tensor):
+        return [features]
+    return [tensor for level in features for tensor in _flat(level)]
+
+
+def divide_channels(features: Any, share: float, start: int = 0) -> Any:
+    """Features of two views, each without the channels that the other has.
+
+    Of some of the images one view keeps a random half of the channels and
+    the other view the rest, scaled up by 2; the other images keep all
+    (complementary dropout of UniMatch V2, Yang et al., 2025, section 3.3).
+    Levels of as many channels are divided alike.
+
+    Args:
+        features (Tensor | Sequence): (M + 2N, C, ...): M images that are
+            left as they are, N images in one view, and the same in another;
+            or levels of such.
+        share (float): Probability that the channels of an image are divided.
+        start (int): M. Defaults to 0.
+    """
+    first = _flat(features)[0]
+    count = (len(first) - start) // 2
+    chosen = torch.rand(count, device=first.device) < share
+    scales: dict[int, Tensor] = {}
+
+    def scale(level: Any) -> Any:
+        if not isinstance(level, Tensor):
+            return type(level)(scale(item) for item in level)
+        channels = level.shape[1]
+        if channels not in scales:
+            half = torch.randint(2, (count, channels), device=level.device)
+            half = torch.where(chosen[:, None], 2 * half, 1)
+            kept = half.new_ones(start, channels)
+            scales[channels] = torch.cat([kept, half, 2 - half])
+        shape = (*level.shape[:2], *[1] * (level.dim() - 2))
+        return level * scales[channels].to(level.dtype).view(shape)
+
+    return scale(features)

@@ -1,7 +1,8 @@
 """Forward passes of a stock segmentor that RML needs."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Optional
 
 import torch
@@ -141,6 +142,30 @@ def kept_statistics(network: nn.Module, kept: bool = True) -> Iterator[None]:
             norm.momentum = momentum
 
 
+@contextmanager
+def changed_features(
+    segmentor: Any, change: Optional[Callable[[Any], Any]]
+) -> Iterator[None]:
+    """Change the features between the encoder and the head of a segmentor.
+
+    Args:
+        segmentor (EncoderDecoder): A stock segmentor.
+        change (Callable, optional): Gives other features for what the neck,
+            or the backbone where there is none, has made; None for none.
+    """
+    if change is None:
+        yield
+        return
+    encoder = segmentor.neck if segmentor.with_neck else segmentor.backbone
+    handle = encoder.register_forward_hook(
+        lambda module, args, output: change(output)
+    )
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
 def can_join(segmentor: Any, labelled: Tensor, unlabelled: Tensor) -> bool:
     """Whether labelled and unlabelled images can share one forward pass.
 
@@ -166,6 +191,7 @@ def student_forward(
     unlabelled: Tensor,
     join: bool = True,
     statistics: bool = True,
+    change: Optional[Callable] = None,
 ) -> tuple[dict[str, Tensor], Tensor]:
     """Supervised losses (Eq. 1) and the logits of unlabelled images.
 
@@ -177,6 +203,9 @@ def student_forward(
         join (bool): Whether to use one forward pass where it is possible.
         statistics (bool): Whether unlabelled images move the running
             statistics of batch normalisation; False takes two passes.
+        change (Callable, optional): Gives other features for those of the
+            unlabelled images; its ``start`` is the number of labelled
+            images before them in the batch.
 
     Returns:
         tuple: Losses named as by the stock segmentor, and unscaled logits
@@ -185,10 +214,13 @@ def student_forward(
     joined = join and statistics
     if not (joined and can_join(segmentor, labelled, unlabelled)):
         losses = segmentor.loss(labelled, samples)
-        with kept_statistics(segmentor, not statistics):
+        kept = kept_statistics(segmentor, not statistics)
+        with kept, changed_features(segmentor, change):
             return losses, forward_logits(segmentor, unlabelled)
     count = len(labelled)
-    features = segmentor.extract_feat(torch.cat([labelled, unlabelled]))
+    later = partial(change, start=count) if change else None
+    with changed_features(segmentor, later):
+        features = segmentor.extract_feat(torch.cat([labelled, unlabelled]))
     logits = segmentor.decode_head.forward(features)
     losses = add_prefix(
         segmentor.decode_head.loss_by_feat(logits[:count], samples), 'decode'

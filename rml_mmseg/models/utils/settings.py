@@ -73,6 +73,9 @@ class SemiTrainCfg:
         strong_views: Strong views of each image that a student learns from,
             each with a mask of its own where ``CutMix.num_masks`` is as
             large (UniMatch).
+        complementary_dropout: Share of the images of which each of two
+            strong views loses the half of the encoder's channels that the
+            other keeps (UniMatch V2), in [0, 1].
         feature_dropout: Share of channels dropped from the encoder's
             features of the weak view, from which a student then also learns
             its labels (UniMatch), in [0, 1); 0 for no such loss.
@@ -102,6 +105,7 @@ class SemiTrainCfg:
     confidence: Optional[float] = None
     confidence_share: Optional[float] = None
     strong_views: int = 1
+    complementary_dropout: float = 0.0
     feature_dropout: float = 0.0
     feature_weight: float = 1.0
     ramp_up_iters: int = 0
@@ -211,6 +215,17 @@ class SemiTrainCfg:
             raise ValueError(
                 'semi_train_cfg.strong_views must be 1 or more, got '
                 f'{self.strong_views}'
+            )
+        if not 0 <= self.complementary_dropout <= 1:
+            raise ValueError(
+                'semi_train_cfg.complementary_dropout must be in [0, 1], got '
+                f'{self.complementary_dropout}'
+            )
+        if self.complementary_dropout and self.strong_views != 2:
+            raise ValueError(
+                'semi_train_cfg.complementary_dropout divides channels '
+                'between two strong views: set strong_views=2 (it is '
+                f'{self.strong_views}), or complementary_dropout=0'
             )
         if self.ramp_up_iters < 0:
             raise ValueError(

@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from rml_mmseg.models.utils.feature_dropout import divide_channels
 from tests.toys import toy_batch, toy_mutual, toy_segmentor
 
 BOXES = torch.tensor(
@@ -149,6 +150,36 @@ def test_perturbed_features_learn_the_labels_of_the_weak_view():
     ).mean()
     found = losses['students.0.loss_feature_self']
     torch.testing.assert_close(found, 0.5 * 3 * cost)
+
+
+@pytest.mark.parametrize('joint', [True, False])
+def test_each_strong_view_learns_without_the_channels_of_the_other(joint):
+    model = toy_mutual(
+        1,
+        rectifier=None,
+        semi_train_cfg=dict(
+            strong_views=2, complementary_dropout=1.0, joint_forward=joint
+        ),
+    )
+    inputs, samples = toy_batch(strong=2)
+    torch.manual_seed(3)
+    losses = model.loss(inputs, samples)
+    student = model.students[0]
+    views = torch.cat([inputs['strong'][0], inputs['strong'][1]])
+    (features,) = student.extract_feat(views)
+    torch.manual_seed(3)
+    divided = divide_channels(features, 1.0)
+    assert not torch.equal(divided, features)
+    labels = soft(model.teachers[0], inputs['weak']).argmax(1)
+    cost = F.cross_entropy(
+        student.decode_head([divided]), torch.cat([labels, labels])
+    )
+    torch.testing.assert_close(losses['students.0.loss_self'], cost)
+    # The labelled images keep all channels.
+    supervised = student.loss(inputs['labelled'], samples['labelled'])
+    torch.testing.assert_close(
+        losses['students.0.decode.loss_ce'], supervised['decode.loss_ce']
+    )
 
 
 def test_soft_labels_are_mixed_and_learnt():

@@ -4,6 +4,7 @@ import torch.nn.functional as F
 from mmseg.registry import MODELS
 
 from rml_mmseg.models.utils.feature_dropout import (
+    divide_channels,
     drop_channels,
     dropped_forward,
 )
@@ -61,3 +62,44 @@ def test_running_statistics_move_only_if_they_shall(segmentor, statistics):
     dropped_forward(segmentor, IMAGES, 0.5, statistics)
     after = segmentor.backbone.norm.running_mean
     assert torch.equal(before, after) == (not statistics)
+
+
+def test_two_views_divide_the_channels_of_some_images():
+    torch.manual_seed(0)
+    labelled, images, channels = 3, 400, 10
+    features = torch.randn(labelled + 2 * images, channels, 2, 3)
+    divided = divide_channels(features, 0.25, start=labelled)
+    assert torch.equal(divided[:labelled], features[:labelled])
+    scales = (divided / features)[labelled:]
+    # The same at every place of a map.
+    scales = scales.flatten(2)
+    torch.testing.assert_close(scales, scales[..., :1].expand_as(scales))
+    first, second = scales[..., 0].round().view(2, images, channels)
+    assert torch.equal(first + second, torch.full_like(first, 2.0))
+    whole = (first == 1).all(1)
+    assert 0.65 < whole.float().mean() < 0.85
+    assert set(first[~whole].unique().tolist()) == {0.0, 2.0}
+    assert 0.45 < (first[~whole] == 0).float().mean() < 0.55
+    # Not the same channels in every image.
+    assert len(first[~whole].unique(dim=0)) > 50
+
+
+def test_levels_of_as_many_channels_are_divided_alike():
+    torch.manual_seed(0)
+    ones = torch.ones
+    levels = ([ones(12, 8, 2, 2), ones(12, 8)], ones(12, 8, 1, 1), ones(12, 6))
+    (maps, tokens), later, other = divide_channels(levels, 0.5)
+    for level in (tokens, later[..., 0, 0]):
+        assert torch.equal(maps[..., 0, 0], level)
+    # Which images are divided is the same for all.
+    assert torch.equal((tokens == 1).all(1), (other == 1).all(1))
+    assert 0 < (tokens == 1).all(1).sum() < 12
+
+
+@pytest.mark.parametrize('share', [0.0, 1.0])
+def test_no_image_or_every_one_is_divided(share):
+    features = torch.ones(8, 16, 2, 2, dtype=torch.bfloat16)
+    divided = divide_channels(features, share)
+    assert divided.dtype == features.dtype
+    assert bool((divided == 1).all()) == (share == 0)
+    assert bool((divided != 1).all()) == (share == 1)

@@ -20,6 +20,7 @@ def test_defaults_are_the_paper_s():
     assert (cfg.peer_source, cfg.p0) == ('teacher', 'online')
     assert cfg.confidence is cfg.confidence_share is None
     assert (cfg.self_source, cfg.strong_views) == ('teacher', 1)
+    assert cfg.complementary_dropout == 0
     assert cfg.feature_dropout == 0
     assert cfg.ensemble_p0 is False
     assert cfg.ramp_up_iters == 0
@@ -47,6 +48,7 @@ def test_unknown_setting_is_an_error_with_a_hint(key, hint):
         ('confidence', -0.5),
         ('confidence_share', 1.0),
         ('strong_views', 0),
+        ('complementary_dropout', 1.5),
         ('feature_dropout', 1.0),
         ('feature_dropout', -0.5),
         ('feature_weight', -1),
@@ -56,6 +58,14 @@ def test_unknown_setting_is_an_error_with_a_hint(key, hint):
 def test_value_out_of_range_is_an_error(setting, value):
     with pytest.raises(ValueError, match=f'semi_train_cfg.{setting}.*{value}'):
         SemiTrainCfg.build({setting: value}, 2)
+
+
+@pytest.mark.parametrize('views', [1, 3])
+def test_channels_are_divided_between_two_views(views):
+    cfg = dict(complementary_dropout=0.5, strong_views=views)
+    with pytest.raises(ValueError, match=f'strong_views=2 .it is {views}.'):
+        SemiTrainCfg.build(cfg, 1)
+    SemiTrainCfg.build({**cfg, 'strong_views': 2}, 1)
 
 
 @pytest.mark.parametrize(

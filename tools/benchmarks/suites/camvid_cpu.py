@@ -152,6 +152,11 @@ methods = dict(
     unimatch=dict(
         semi, title='UniMatch', config=f'{rivals}/unimatch_camvid_1-8.py'
     ),
+    unimatch_v2=dict(
+        semi,
+        title='UniMatch V2',
+        config=f'{rivals}/unimatch_v2_camvid_1-8.py',
+    ),
     iml_cnn_cnn=dict(
         semi,
         title='IML, two CNNs',

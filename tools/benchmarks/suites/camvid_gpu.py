@@ -35,6 +35,7 @@ stems = dict(
     cps='cps_deeplabv2_vit',
     cps_as_long='cps_deeplabv2_vit',
     unimatch='unimatch_deeplabv2',
+    unimatch_v2='unimatch_v2_deeplabv2',
     iml_cnn_cnn='iml_deeplabv2_deeplabv2',
     iml_vit_vit='iml_vit_vit',
     rml_cnn_cnn='rml_deeplabv2_deeplabv2',
