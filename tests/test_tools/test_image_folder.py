@@ -252,6 +252,33 @@ class TestImageFolder:
                 *arguments[2:], '--val-list', names,
             )  # fmt: skip
 
+    def test_groups_are_kept_apart(self, tmp_path, call, capsys):
+        arguments = self._source(tmp_path, 0, 0)
+        for patient in range(4):
+            for number in range(4):
+                name = f'{patient}-{number}.png'
+                image = photo(2, 4, 4 * patient + number)
+                save(tmp_path / f'images/{name}', image)
+                if number < 2:
+                    save(tmp_path / f'masks/{name}', [[0, 0, 1, 1]] * 2)
+        call(image_folder, *arguments, '--group', '^[0-9]+')
+        val = self._list(tmp_path, 'val')
+        (patient,) = {name[0] for name in val}
+        assert val == [f'{patient}-0', f'{patient}-1']
+        train = [
+            name
+            for split in ('labelled', 'unlabelled')
+            for name in self._list(tmp_path, split)
+        ]
+        assert len(train) == 12 and {n[0] for n in train} == {*'0123'} - {
+            patient
+        }
+        # Nothing of the images that are left out.
+        images = [p.stem for p in (tmp_path / 'out/img_dir').rglob('*.png')]
+        assert sorted(images) == sorted(train + val)
+        text = capsys.readouterr().out
+        assert '4 groups, 1 for validation; 2 unlabelled images' in text
+
     def test_dry_run_writes_nothing(self, tmp_path, call, capsys):
         call(image_folder, *self._source(tmp_path), '--dry-run')
         text = capsys.readouterr().out

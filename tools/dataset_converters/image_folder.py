@@ -27,8 +27,10 @@ from rml_mmseg.datasets.image_folder.class_names import (
     usable_palette,
 )
 from rml_mmseg.datasets.image_folder.division import (
+    check_groups,
     check_val,
     choose_val,
+    group_names,
     shared_images,
 )
 from rml_mmseg.datasets.image_folder.folder_item import common_suffix
@@ -106,6 +108,13 @@ def parse_args() -> argparse.Namespace:
         '--val-list', type=Path, help='file of names for validation'
     )
     add('--seed', type=int, default=0, help='seed of the validation images')
+    add(
+        '--group',
+        metavar='PATTERN',
+        help='regular expression for the part of a name that images of one '
+        "patient, video or site share, such as '^[^_]+'; no group is both in "
+        'training and in validation',
+    )
     add(
         '--networks',
         choices=list(NETWORKS),
@@ -229,7 +238,8 @@ def divide(
     """Names of the images for each purpose.
 
     Raises:
-        ValueError: If no image is annotated, or none is left for training.
+        ValueError: If no image is annotated, none is left for training, or
+            groups cannot be kept apart.
     """
     labelled = [item.name for item in items if item.annotated]
     if not labelled:
@@ -237,19 +247,34 @@ def divide(
             'no image has an annotation of its name that is not left out; '
             'look at --masks and --mask-ending, --labelme or --coco'
         )
+    groups = None
+    if args.group is not None:
+        groups = group_names([item.name for item in items], args.group)
     if args.val_list is not None:
         wanted = args.val_list.read_text('utf-8').split('\n')
         val = check_val(labelled, [w.strip() for w in wanted if w.strip()])
+        if groups:
+            check_groups(labelled, val, groups)
     else:
         shown = {
             name: set(np.flatnonzero(reports[name].pixels[:255]).tolist())
             for name in labelled
         }
         generator = np.random.default_rng(args.seed)
-        val = choose_val(labelled, args.val_fraction, generator, shown)
+        val = choose_val(labelled, args.val_fraction, generator, shown, groups)
+    unlabelled = [item.name for item in items if not item.annotated]
+    if groups:
+        held = {groups[name] for name in val}
+        kept = [name for name in unlabelled if groups[name] not in held]
+        print(
+            f'{len(set(groups.values()))} groups, {len(held)} for '
+            f'validation; {len(unlabelled) - len(kept)} unlabelled images of '
+            'these are left out'
+        )
+        unlabelled = kept
     splits = dict(
         labelled=sorted(set(labelled) - set(val)),
-        unlabelled=[item.name for item in items if not item.annotated],
+        unlabelled=unlabelled,
         val=val,
     )
     twins = shared_images(splits, reports)
@@ -300,6 +325,8 @@ def run(args: argparse.Namespace) -> None:
         items, annotations, names and len(names), args.skip_bad
     )
     splits = divide(args, items, reports)
+    used = set().union(*splits.values())
+    items = [item for item in items if item.name in used]
     found = [r.pixels for r in reports.values() if r.pixels is not None]
     names = names_of_ids(np.sum(found, axis=0), names)
     report = statistics(splits, reports, names)

@@ -1,6 +1,7 @@
 """Which labelled images are for training and which for validation."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Optional
 
 import numpy as np
@@ -9,11 +10,46 @@ from ..splits import class_covering_order
 from .item_report import ItemReport
 
 
+def group_names(names: Iterable[str], pattern: str) -> dict[str, str]:
+    """The group that each image belongs to, such as its patient.
+
+    Args:
+        names (Iterable[str]): Names of images, without suffix.
+        pattern (str): Regular expression for the part of a name that a
+            group shares; only its first group of brackets, if it has one.
+
+    Returns:
+        dict[str, str]: That part by name.
+
+    Raises:
+        ValueError: If the pattern is none, or is not found in a name.
+    """
+    try:
+        search = re.compile(pattern).search
+    except re.error as error:
+        raise ValueError(
+            f'--group {pattern!r} is no regular expression: {error}'
+        ) from error
+    found = {name: search(name) for name in names}
+    strange = [name for name, match in found.items() if not match]
+    if strange:
+        raise ValueError(
+            f'--group {pattern!r} is not found in {len(strange)} names, '
+            f'the first being {strange[0]!r}'
+        )
+    return {
+        name: match[min(match.re.groups, 1)] or ''
+        for name, match in found.items()
+        if match
+    }
+
+
 def choose_val(
     labelled: Sequence[str],
     fraction: float,
     generator: np.random.Generator,
     classes: Optional[Mapping[str, set[int]]] = None,
+    groups: Optional[Mapping[str, str]] = None,
 ) -> list[str]:
     """Random labelled images for validation.
 
@@ -25,6 +61,9 @@ def choose_val(
         classes (Mapping[str, set[int]], optional): Classes that each image
             shows; what training needs to see all of them stays there, as
             far as there is room.
+        groups (Mapping[str, str], optional): Group of each image. All of a
+            group are chosen or none, so that they may be more than the
+            fraction. By default each is a group of its own.
 
     Returns:
         list[str]: Sorted names.
@@ -44,10 +83,50 @@ def choose_val(
             'which leaves none for training; label more, or set '
             '--val-fraction'
         )
-    order = [labelled[i] for i in generator.permutation(len(labelled))]
+    members: dict[str, list[str]] = {}
+    for name in labelled:
+        members.setdefault(groups[name] if groups else name, []).append(name)
+    keys = list(members)
+    order = [keys[i] for i in generator.permutation(len(keys))]
     if classes is not None:
-        order = class_covering_order(order, classes)
-    return sorted(order[len(order) - count :])
+        shown = {
+            key: set().union(*(classes[name] for name in own))
+            for key, own in members.items()
+        }
+        order = class_covering_order(order, shown)
+    val: list[str] = []
+    while len(val) < count:
+        if len(order) == 1:
+            raise ValueError(
+                f'--group gives {len(keys)} group(s) of labelled images, and '
+                f'validation needs {count} of {len(labelled)} images, which '
+                'leaves no group for training; set --val-fraction or '
+                '--val-list, or label images of more groups'
+            )
+        val += members[order.pop()]
+    return sorted(val)
+
+
+def check_groups(
+    labelled: Sequence[str], val: Sequence[str], groups: Mapping[str, str]
+) -> None:
+    """Refuse labelled images of one group on both sides.
+
+    Args:
+        labelled (Sequence[str]): Names of all labelled images.
+        val (Sequence[str]): Those for validation.
+        groups (Mapping[str, str]): Group of each image.
+
+    Raises:
+        ValueError: Naming such a group and an image on each side.
+    """
+    held = {groups[name]: name for name in val}
+    for name in sorted(set(labelled) - set(val)):
+        if groups[name] in held:
+            raise ValueError(
+                f'--val-list divides the group {groups[name]!r}: it has '
+                f'{held[groups[name]]!r}, but not {name!r}'
+            )
 
 
 def check_val(labelled: Sequence[str], val: Sequence[str]) -> list[str]:

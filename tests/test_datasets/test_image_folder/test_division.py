@@ -3,7 +3,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rml_mmseg.datasets.image_folder.division import choose_val
+from rml_mmseg.datasets.image_folder.division import (
+    check_groups,
+    choose_val,
+    group_names,
+)
 
 NAMES = [f'{number:02}' for number in range(10)]
 
@@ -29,3 +33,49 @@ def test_one_image_at_least_unless_none_is_wanted():
 def test_none_left_for_training():
     with pytest.raises(ValueError, match='takes 1 of 1 labelled images'):
         choose_val(['a'], 0.2, np.random.default_rng(0))
+
+
+SLICES = [f'p{p}/{slice:02}' for p in range(6) for slice in range(p + 1)]
+PATIENTS = group_names(SLICES, '^[^/]+')
+
+
+@given(st.integers(0, 1000), st.floats(0.01, 0.5))
+def test_a_group_is_on_one_side(seed, fraction):
+    generator = np.random.default_rng(seed)
+    val = choose_val(SLICES, fraction, generator, groups=PATIENTS)
+    check_groups(SLICES, val, PATIENTS)
+    sizes = {p: [*PATIENTS.values()].count(p) for p in PATIENTS.values()}
+    held = {PATIENTS[name] for name in val}
+    assert len(val) == sum(sizes[p] for p in held)
+    # As many as asked for, and no group that is not needed for that.
+    wanted = max(round(fraction * len(SLICES)), 1)
+    assert wanted <= len(val) < wanted + max(sizes[p] for p in held)
+
+
+def test_training_keeps_a_group_of_every_class():
+    shown = {name: {0} for name in SLICES} | {'p4/03': {1}, 'p2/00': {2}}
+    for seed in range(20):
+        generator = np.random.default_rng(seed)
+        val = choose_val(SLICES, 0.3, generator, shown, PATIENTS)
+        assert not {'p4/03', 'p2/00'} & {*val}
+
+
+def test_one_group_cannot_be_divided():
+    groups = dict.fromkeys(NAMES, 'a')
+    with pytest.raises(ValueError, match='--group gives 1 group.*--val-list'):
+        choose_val(NAMES, 0.2, np.random.default_rng(0), groups=groups)
+
+
+def test_a_list_that_divides_a_group_is_refused():
+    with pytest.raises(ValueError, match="'p3'.*'p3/01', but not 'p3/00'"):
+        check_groups(SLICES, ['p3/01'], PATIENTS)
+
+
+def test_brackets_choose_the_part_that_is_shared():
+    names = ['scan_p01_3', 'scan_p02_1']
+    wanted = {'scan_p01_3': 'p01', 'scan_p02_1': 'p02'}
+    assert group_names(names, '_(p[0-9]+)_') == wanted
+    with pytest.raises(ValueError, match="in 1 names.*being 'scan_p02_1'"):
+        group_names(names, 'p01')
+    with pytest.raises(ValueError, match='no regular expression'):
+        group_names(names, '(')
