@@ -92,6 +92,25 @@ def test_several_runs_are_compared(page, tmp_path):
     assert 'Baseline: plain.' in found.shown
 
 
+def test_another_score(page, call, tmp_path):
+    for name, miou in (('plain', 48.0), ('semi', 50.0)):
+        folder = runs.write_run(
+            tmp_path / name, name != 'plain', miou=miou, name=name
+        )
+        for path in [*folder.glob('*/*.log'), *folder.rglob('*.json')]:
+            text = path.read_text('utf-8')
+            path.write_text(text.replace('IoU', 'Dice'), 'utf-8')
+    folders = (tmp_path / 'plain', tmp_path / 'semi')
+    found = page(*folders, '--metric', 'mDice')
+    shown = ' '.join(found.shown)
+    # Validation, test and class a|b.
+    assert found.shown.count('+2.00') >= 3
+    assert 'Dice by class (test images)' in shown
+    assert 'mDice, last' in shown and 'IoU, ' not in shown
+    with pytest.raises(SystemExit, match='--metric mIoU: the runs have mDice'):
+        call(report, *folders, '--out', tmp_path / 'other.html')
+
+
 def test_runs_of_one_seed_are_told(page, tmp_path):
     for name in ('a', 'b'):
         runs.write_run(tmp_path / name, name='small')

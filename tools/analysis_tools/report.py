@@ -52,6 +52,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         default=6,
         help='most pictures of panels a run; default: %(default)s',
     )
+    parser.add_argument(
+        '--metric',
+        default='mIoU',
+        help="score to show, one of iou_metrics' means, such as mDice; "
+        'default: %(default)s',
+    )
     return parser.parse_args(argv)
 
 
@@ -93,7 +99,14 @@ def main() -> None:
     args = parse_args()
     try:
         runs, baseline = read_runs(args)
-        page = render_page(runs, TEMPLATE, baseline, args.title, args.panels)
+        page = render_page(
+            runs,
+            TEMPLATE,
+            baseline,
+            args.title,
+            args.panels,
+            args.metric,
+        )
         args.out.parent.mkdir(parents=True, exist_ok=True)
         args.out.write_text(page, encoding='utf-8')
     except (OSError, ValueError) as error:

@@ -17,11 +17,13 @@ class Group:
     Attributes:
         name: Name of the config.
         runs: Its runs.
+        metric: The score that is compared, such as ``'mIoU'``.
         is_baseline: Whether the others are compared with it.
     """
 
     name: str
     runs: list[Run]
+    metric: str
     is_baseline: bool = False
 
     @property
@@ -44,31 +46,36 @@ class Group:
         return len(seeds) > 1 and len({*seeds}) == 1
 
     def scores(self, kind: str) -> list[float]:
-        """All known mIoU of the runs, of ``'val'`` or ``'test'``."""
+        """All known scores of the runs, of ``'val'`` or ``'test'``."""
         found = [
-            run.test.get('mIoU') if kind == 'test' else run.score()
+            (
+                run.test.get(self.metric)
+                if kind == 'test'
+                else run.score(self.metric)
+            )
             for run in self.runs
         ]
         return [value for value in found if value is not None]
 
     def mean(self, kind: str) -> Optional[float]:
-        """Mean mIoU, percent."""
+        """Mean score, percent."""
         scores = self.scores(kind)
         return mean(scores) if scores else None
 
     def deviation(self, kind: str) -> Optional[float]:
-        """Standard deviation (n - 1) of the mIoU; of two runs or more."""
+        """Standard deviation (n - 1) of the scores; of two runs or more."""
         scores = self.scores(kind)
         return stdev(scores) if len(scores) > 1 else None
 
 
 def compare_groups(
-    runs: Sequence[Run], baseline: Optional[Run] = None
+    runs: Sequence[Run], metric: str, baseline: Optional[Run] = None
 ) -> list[Group]:
     """Group runs by their config.
 
     Args:
         runs (Sequence[Run]): All runs.
+        metric (str): The score that is compared.
         baseline (Run, optional): A run of the group that the others are
             compared with.
 
@@ -77,7 +84,7 @@ def compare_groups(
     """
     groups: dict[str, Group] = {}
     for run in runs:
-        group = groups.setdefault(run.group, Group(run.group, []))
+        group = groups.setdefault(run.group, Group(run.group, [], metric))
         group.runs.append(run)
         group.is_baseline |= run is baseline
     return list(groups.values())

@@ -132,7 +132,7 @@ def plot_classes(
     axes.set_yticks(range(len(classes)), [_label(c, 22) for c in classes])
     axes.set_ylim(len(classes) - 0.4, -0.6)
     axes.set_xlim(0, 100)
-    axes.set_xlabel('IoU, %')
+    axes.set_xlabel('%')
     axes.set_title(title, fontsize=10)
     axes.grid(alpha=0.2, axis='x')
     if len(scores) > 1:

@@ -22,12 +22,32 @@ def number(value: Any, digits: int = 2, sign: bool = False) -> str:
     return text.replace('-', '−')
 
 
+def check_metric(runs: Sequence[Run], metric: str) -> None:
+    """Refuse a score that runs were scored by others than.
+
+    Raises:
+        ValueError: If some run has scores, but none has this one.
+    """
+    scores = {
+        name
+        for run in runs
+        for name in (*run.val, *run.test)
+        if name.startswith('m')
+    }
+    if scores and metric not in scores:
+        raise ValueError(
+            f'--metric {metric}: the runs have {", ".join(sorted(scores))}; '
+            'for others set iou_metrics of val_evaluator and test_evaluator'
+        )
+
+
 def render_page(
     runs: Sequence[Run],
     template: Path,
     baseline: Optional[Run] = None,
     title: str = 'Training report',
     panels: int = 6,
+    metric: str = 'mIoU',
 ) -> str:
     """Runs as one HTML page that needs nothing else.
 
@@ -40,9 +60,13 @@ def render_page(
             compared with.
         title (str): Title of the page.
         panels (int): Most pictures of panels a run.
+        metric (str): Score to show and compare, one of mmseg's ``IoUMetric``.
 
     Returns:
         str: HTML.
+
+    Raises:
+        ValueError: If no run has such a score.
     """
     environment = Environment(
         loader=FileSystemLoader(template.parent),
@@ -53,12 +77,13 @@ def render_page(
         lstrip_blocks=True,
     )
     environment.filters['number'] = number
-    groups = compare_groups(runs, baseline)
+    check_metric(runs, metric)
+    groups = compare_groups(runs, metric, baseline)
     overlay = None
     if len(runs) > 1:
         overlay = plot_curves(
-            {run.name: run.val.get('mIoU', []) for run in runs},
-            'Validation mIoU of the deployed networks',
+            {run.name: run.val.get(metric, []) for run in runs},
+            f'Validation {metric} of the deployed networks',
             '%',
         )
     return environment.get_template(template.name).render(
@@ -69,5 +94,6 @@ def render_page(
         reference=next((g for g in groups if g.is_baseline), None),
         groups=groups if len(runs) > 1 else [],
         overlay=overlay,
-        sections=[run_section(run, baseline, panels) for run in runs],
+        metric=metric,
+        sections=[run_section(r, baseline, panels, metric) for r in runs],
     )

@@ -96,19 +96,19 @@ class Run:
         steps = [curve[-1][0] for curve in curves if curve]
         return max(steps, default=None)
 
-    def score(self, name: str = 'mIoU') -> Optional[float]:
+    def score(self, name: str) -> Optional[float]:
         """Score of the deployed network at the last validation."""
         curve = self.val.get(name)
         return curve[-1][1] if curve else None
 
-    def best(self, name: str = 'mIoU') -> Optional[tuple[int, float]]:
+    def best(self, name: str) -> Optional[tuple[int, float]]:
         """Step and value of the highest validation score."""
         curve = self.val.get(name)
         return max(curve, key=lambda point: point[1]) if curve else None
 
-    def class_ious(self, mode: str) -> dict[str, float]:
-        """IoU by class of the deployed network, percent."""
-        return self.classes.get(mode, {}).get(DEPLOYED, {}).get('IoU', {})
+    def class_scores(self, mode: str, name: str) -> dict[str, float]:
+        """A score, such as IoU, by class of the deployed network, percent."""
+        return self.classes.get(mode, {}).get(DEPLOYED, {}).get(name, {})
 
 
 def read_run(folder: Path, name: Optional[str] = None) -> Run:

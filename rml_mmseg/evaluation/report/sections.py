@@ -13,7 +13,7 @@ MONITOR = 'monitor/'
 
 
 def run_section(
-    run: Run, baseline: Optional[Run], panels: int
+    run: Run, baseline: Optional[Run], panels: int, metric: str
 ) -> dict[str, Any]:
     """Plots, tables and pictures of a run.
 
@@ -21,36 +21,37 @@ def run_section(
         run (Run): The run.
         baseline (Run, optional): What its classes are compared with.
         panels (int): Most pictures of panels to take.
+        metric (str): Score to show, such as ``'mIoU'``.
     """
     plots = [
         plot_curves(
             {k: v for k, v in run.train.items() if 'loss' in k}, 'Losses'
         ),
-        plot_curves(_learners(run), 'Validation mIoU', '%'),
+        plot_curves(_learners(run, metric), f'Validation {metric}', '%'),
         *_monitor_plots(run),
     ]
     return dict(
         run=run,
         plots=[plot for plot in plots if plot is not None],
         monitored=any(key.startswith(MONITOR) for key in run.train),
-        classes=_classes(run, baseline),
+        classes=_classes(run, baseline, metric[1:]),
         panels=panel_pictures(run, panels),
         hard=hard_images(run),
         config=run.config.pretty_text if run.config else None,
     )
 
 
-def _learners(run: Run) -> dict[str, Curve]:
-    """Validation mIoU of each learner."""
+def _learners(run: Run, metric: str) -> dict[str, Curve]:
+    """Validation score of each learner."""
     named = {
-        key[: -len('/mIoU')]: curve
+        key.rpartition('/')[0]: curve
         for key, curve in run.val.items()
-        if key.endswith('/mIoU')
+        if key.endswith(f'/{metric}')
     }
     if named:
         return named
-    curve = run.val.get('mIoU')
-    return {'mIoU': curve} if curve else {}
+    curve = run.val.get(metric)
+    return {metric: curve} if curve else {}
 
 
 def _monitored(run: Run, *kinds: str) -> dict[str, Curve]:
@@ -111,16 +112,18 @@ def _monitor_plots(run: Run) -> list[Optional[Markup]]:
     ]
 
 
-def _classes(run: Run, baseline: Optional[Run]) -> Optional[dict[str, Any]]:
-    """IoU by class, with the difference to the baseline."""
+def _classes(
+    run: Run, baseline: Optional[Run], score: str
+) -> Optional[dict[str, Any]]:
+    """A score by class, with the difference to the baseline."""
     for mode in ('test', 'val'):
-        own = run.class_ious(mode)
-        other = baseline.class_ious(mode) if baseline else {}
+        own = run.class_scores(mode, score)
+        other = baseline.class_scores(mode, score) if baseline else {}
         # Both of the same images, or the run alone.
         if own and (other or baseline in (None, run) or mode == 'val'):
             break
     else:
-        own, other = run.class_ious('test'), {}
+        own, other = run.class_scores('test', score), {}
         mode = 'test'
     if not own:
         return None
@@ -138,8 +141,11 @@ def _classes(run: Run, baseline: Optional[Run]) -> Optional[dict[str, Any]]:
     names = {baseline.name: other} if baseline and other else {}
     plot = None
     if len(own) <= 40:
-        plot = plot_classes({**names, run.name: own}, f'IoU by class, {mode}')
+        plot = plot_classes(
+            {**names, run.name: own}, f'{score} by class, {mode}'
+        )
     return dict(
+        score=score,
         mode=mode,
         rows=rows,
         baseline=baseline.name if baseline and other else None,

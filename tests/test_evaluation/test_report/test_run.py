@@ -21,16 +21,16 @@ def test_everything_of_a_run(tmp_path):
     assert (run.deployed, run.iterations) == ('teachers.0', 100)
     assert run.train['loss'] == [(50, 3.0), (100, 2.0)]
     assert run.val['students.1/mIoU'] == [(50, 43.0), (100, 48.0)]
-    assert run.score() == 50.0
-    assert run.best() == (100, 50.0)
+    assert run.score('mIoU') == 50.0
+    assert run.best('mIoU') == (100, 50.0)
     assert run.test == {'mIoU': 49.0}
     # The last validation, a name with a bar in it, and no score at all.
-    assert run.class_ious('val') == {'road': 90.0, 'a|b': 50.0}
+    assert run.class_scores('val', 'IoU') == {'road': 90.0, 'a|b': 50.0}
     assert run.classes['val']['students.1']['IoU'] == {
         'road': 3.0,
         'a|b': 4.0,
     }
-    assert run.class_ious('test') == {'road': 80.0, 'a|b': 40.0}
+    assert run.class_scores('test', 'IoU') == {'road': 80.0, 'a|b': 40.0}
 
 
 def test_a_plain_run(tmp_path):
@@ -68,7 +68,7 @@ def test_a_run_whose_config_is_gone(tmp_path):
     assert run.config is None
     assert run.seed is None
     assert not run.is_semi
-    assert run.score() == 50.0
+    assert run.score('mIoU') == 50.0
 
 
 def test_a_resumed_run_goes_on_and_replaces(tmp_path):
@@ -115,7 +115,7 @@ def test_mean_and_deviation_over_seeds(tmp_path):
     baseline = read_run(
         runs.write_run(tmp_path / 'plain', semi=False, name='plain')
     )
-    small, plain = compare_groups([*found, baseline], baseline)
+    small, plain = compare_groups([*found, baseline], 'mIoU', baseline)
     assert (small.name, small.is_baseline) == ('small', False)
     assert (plain.name, plain.is_baseline) == ('plain', True)
     assert small.mean('val') == 52.0
@@ -130,7 +130,7 @@ def test_runs_of_one_name_that_are_not_alike(tmp_path):
         read_run(runs.write_run(tmp_path / str(seed), seed=seed))
         for seed in (0, 1)
     ]
-    (group,) = compare_groups(several)
+    (group,) = compare_groups(several, 'mIoU')
     assert group.differences == [] and not group.has_one_seed
     several[1].config['train_cfg'] = dict(stages=2)
     several[1].config['randomness'] = dict(seed=0)
@@ -141,7 +141,7 @@ def test_runs_of_one_name_that_are_not_alike(tmp_path):
 def test_a_group_without_scores(tmp_path):
     run = read_run(runs.write_run(tmp_path))
     run.val, run.test = {}, {}
-    (group,) = compare_groups([run])
+    (group,) = compare_groups([run], 'mIoU')
     assert group.mean('val') is None
     assert group.deviation('test') is None
 
