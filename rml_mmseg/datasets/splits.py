@@ -188,8 +188,14 @@ def split_order(
     return lists
 
 
-def check_disjoint(lists: Mapping[str, Iterable[str]]) -> None:
+def check_disjoint(
+    lists: Mapping[str, Iterable[str]], kind: str = 'images'
+) -> None:
     """Refusal of lists that share a name.
+
+    Args:
+        lists (Mapping): Names by title.
+        kind (str): What the names are of. Default: ``'images'``.
 
     Raises:
         ValueError: With the two lists' names and up to three examples.
@@ -200,7 +206,7 @@ def check_disjoint(lists: Mapping[str, Iterable[str]]) -> None:
             shared = sorted(names & others)
             if shared:
                 raise ValueError(
-                    f'{title} and {other_title} share {len(shared)} images '
+                    f'{title} and {other_title} share {len(shared)} {kind} '
                     f'and must share none, for example '
                     f'{", ".join(shared[:3])}'
                 )

@@ -24,6 +24,58 @@ def shared(name):
 NAMES = [f'frame_{index:03d}' for index in range(20)]
 
 
+def test_patients_are_kept_together(tmp_path, capsys):
+    names = [f'p{p}_{s}' for p in range(8) for s in range(p % 3 + 1)]
+    pool, out = tmp_path / 'names.txt', tmp_path / 'out'
+    pool.write_text(splits.list_text(names))
+    arguments = ['--names', str(pool), '--group', '^[^_]+', '--out', str(out)]
+    draw = [*arguments, '--seed', '3', '--count', '2', '--held-out', '1']
+    assert make_splits.main(draw) == 0
+    order = splits.seeded_order([f'p{p}' for p in range(8)], 3)
+    for title, own in (
+        ('labelled', order[:2]),
+        ('unlabelled', order[2:7]),
+        ('held_out', order[7:]),
+    ):
+        found = (out / f'{title}.txt').read_text().split()
+        assert found == [
+            name for p in own for name in names if name.startswith(p)
+        ]
+    record = json.loads((out / 'provenance.json').read_text())
+    assert record['group'] == '^[^_]+'
+    assert record['groups'] == dict(labelled=2, unlabelled=5, held_out=1)
+    # Another image of a patient for training.
+    (tmp_path / 'val.txt').write_text(f'{order[0]}_9\n')
+    draw += ['--val', str(tmp_path / 'val.txt'), '--force']
+    assert make_splits.main(draw) == 2
+    assert 'labelled and validation share 1 groups' in capsys.readouterr().err
+
+
+def test_every_class_has_a_labelled_patient(tmp_path):
+    names = [f'p{p}_{s}' for p in range(6) for s in range(2)]
+    masks = tmp_path / 'masks'
+    masks.mkdir()
+    for name in names:
+        mask = np.full((2, 2), 5 if name == 'p4_1' else 0, np.uint8)
+        Image.fromarray(mask).save(masks / f'{name}.png')
+    (tmp_path / 'names.txt').write_text(splits.list_text(names))
+    for seed in range(4):
+        out = tmp_path / str(seed)
+        assert not make_splits.main(
+            [
+                *(
+                    '--names',
+                    str(tmp_path / 'names.txt'),
+                    '--group',
+                    '^p[0-9]',
+                ),
+                *('--stratify', '--masks', str(masks), '--count', '1'),
+                *('--seed', str(seed), '--out', str(out)),
+            ]
+        )
+        assert (out / 'labelled.txt').read_text().split() == ['p4_0', 'p4_1']
+
+
 def test_cityscapes_splits_are_the_published_ones(capsys):
     path = shared('cityscapes_train_names.txt')
     names = path.read_text().split()

@@ -30,7 +30,6 @@ from rml_mmseg.datasets.image_folder.division import (
     check_groups,
     check_val,
     choose_val,
-    group_names,
     shared_images,
 )
 from rml_mmseg.datasets.image_folder.folder_item import common_suffix
@@ -46,6 +45,7 @@ from rml_mmseg.datasets.image_folder.training_configs import (
 )
 from rml_mmseg.datasets.image_folder.writer import write_item
 from rml_mmseg.datasets.mask_decoding import read_colour_table
+from rml_mmseg.datasets.name_groups import group_names
 
 
 def parse_args() -> argparse.Namespace:

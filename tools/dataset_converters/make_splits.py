@@ -12,6 +12,11 @@ Examples::
         --images data/camvid/img_dir/train --ratio 1/8 --seed 0 \
         --held-out 37 --out data/camvid/splits/1-8_seed0_held-out
 
+    # seven labelled patients, whose slices are named patient007_slice03
+    python tools/dataset_converters/make_splits.py \
+        --images data/mine/img_dir/train --group '^[^_]+' --count 7 --seed 0 \
+        --out data/mine/splits/7_patients
+
     # one of the paper's Cityscapes splits (372 images, CutMix-Seg's seed)
     python tools/dataset_converters/make_splits.py \
         --images data/cityscapes/leftImg8bit/train \
@@ -38,6 +43,11 @@ import numpy as np
 from mmengine.utils import track_iter_progress
 
 from rml_mmseg.datasets import published_splits, split_readers, splits
+from rml_mmseg.datasets.name_groups import (
+    classes_of,
+    group_members,
+    group_names,
+)
 
 
 def parse_args(argv: Optional[list[str]] = None) -> argparse.Namespace:
@@ -55,6 +65,13 @@ def parse_args(argv: Optional[list[str]] = None) -> argparse.Namespace:
     size = parser.add_mutually_exclusive_group()
     size.add_argument('--ratio', help='labelled share, such as 1/8')
     size.add_argument('--count', type=int, help='number of labelled images')
+    add(
+        '--group',
+        metavar='PATTERN',
+        help='regular expression for the part of a name that images of one '
+        "patient, video or site share, such as '^[^_]+'; --ratio, --count "
+        'and --held-out then count these, and none is in two lists',
+    )
     add(
         '--held-out',
         type=int,
@@ -168,18 +185,20 @@ def draw(args: argparse.Namespace) -> tuple[dict[str, list[str]], dict]:
     if args.ratio is None and args.count is None:
         raise ValueError('give the labelled share by --ratio or --count')
     names = read_any(pool, args)
+    groups = group_names(names, args.group) if args.group else {}
+    members = group_members(names, groups)
     count = args.count
     if count is None:
-        count = splits.labelled_count(len(names), args.ratio)
+        count = splits.labelled_count(len(members), args.ratio)
     if args.permutation is not None:
         permutation = split_readers.read_permutation(args.permutation)
-        order = splits.permuted_order(names, permutation)
+        order = splits.permuted_order(members, permutation)
         rule = f'sorted names in the order of {args.permutation.name}'
     else:
-        order = splits.seeded_order(names, args.seed)
+        order = splits.seeded_order(members, args.seed)
         rule = 'sorted names, numpy.random.RandomState(seed).permutation'
     if args.stratify:
-        classes = mask_classes(order, args)
+        classes = classes_of(members, mask_classes(names, args))
         order = splits.class_covering_order(order, classes)
         rule += '; first a greedy cover of the classes'
         absent = set().union(*classes.values()) - set().union(
@@ -188,11 +207,16 @@ def draw(args: argparse.Namespace) -> tuple[dict[str, list[str]], dict]:
         if absent:
             print(
                 f'no labelled image shows the classes {sorted(absent)}: '
-                f'{count} images are too few to cover all'
+                f'{count} {"groups" if args.group else "images"} are too few '
+                'to cover all'
             )
-    lists = splits.split_order(
+    drawn = splits.split_order(
         order, count, args.unlabelled_includes_labelled, args.held_out
     )
+    lists = {
+        title: [name for group in own for name in members[group]]
+        for title, own in drawn.items()
+    }
     provenance: dict[str, Any] = {
         'source': args.source or str(pool),
         'source_count': len(names),
@@ -204,6 +228,11 @@ def draw(args: argparse.Namespace) -> tuple[dict[str, list[str]], dict]:
     }
     if args.held_out:
         provenance['rule'] += ', the held-out ones last'
+    if args.group:
+        provenance['group'] = args.group
+        provenance['groups'] = {
+            title: len(own) for title, own in drawn.items()
+        }
     return lists, provenance
 
 
@@ -243,6 +272,12 @@ def main(argv: Optional[list[str]] = None) -> int:
         if args.val:
             checked['validation'] = read_any(args.val, args)
         splits.check_disjoint(checked)
+        if args.group:
+            groups = {
+                title: group_names(names, args.group).values()
+                for title, names in checked.items()
+            }
+            splits.check_disjoint(groups, 'groups')
         paths = splits.write_split(args.out, lists, provenance, args.force)
     except (ValueError, OSError) as error:
         print(f'make_splits: {error}', file=sys.stderr)

@@ -1,47 +1,13 @@
 """Which labelled images are for training and which for validation."""
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Optional
 
 import numpy as np
 
+from ..name_groups import classes_of, group_members
 from ..splits import class_covering_order
 from .item_report import ItemReport
-
-
-def group_names(names: Iterable[str], pattern: str) -> dict[str, str]:
-    """The group that each image belongs to, such as its patient.
-
-    Args:
-        names (Iterable[str]): Names of images, without suffix.
-        pattern (str): Regular expression for the part of a name that a
-            group shares; only its first group of brackets, if it has one.
-
-    Returns:
-        dict[str, str]: That part by name.
-
-    Raises:
-        ValueError: If the pattern is none, or is not found in a name.
-    """
-    try:
-        search = re.compile(pattern).search
-    except re.error as error:
-        raise ValueError(
-            f'--group {pattern!r} is no regular expression: {error}'
-        ) from error
-    found = {name: search(name) for name in names}
-    strange = [name for name, match in found.items() if not match]
-    if strange:
-        raise ValueError(
-            f'--group {pattern!r} is not found in {len(strange)} names, '
-            f'the first being {strange[0]!r}'
-        )
-    return {
-        name: match[min(match.re.groups, 1)] or ''
-        for name, match in found.items()
-        if match
-    }
 
 
 def choose_val(
@@ -83,17 +49,11 @@ def choose_val(
             'which leaves none for training; label more, or set '
             '--val-fraction'
         )
-    members: dict[str, list[str]] = {}
-    for name in labelled:
-        members.setdefault(groups[name] if groups else name, []).append(name)
+    members = group_members(labelled, groups or {})
     keys = list(members)
     order = [keys[i] for i in generator.permutation(len(keys))]
     if classes is not None:
-        shown = {
-            key: set().union(*(classes[name] for name in own))
-            for key, own in members.items()
-        }
-        order = class_covering_order(order, shown)
+        order = class_covering_order(order, classes_of(members, classes))
     val: list[str] = []
     while len(val) < count:
         if len(order) == 1:

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from rml_mmseg.datasets.image_folder.division import (
     check_groups,
     choose_val,
-    group_names,
 )
+from rml_mmseg.datasets.name_groups import group_names
 
 NAMES = [f'{number:02}' for number in range(10)]
 
@@ -69,13 +69,3 @@ def test_one_group_cannot_be_divided():
 def test_a_list_that_divides_a_group_is_refused():
     with pytest.raises(ValueError, match="'p3'.*'p3/01', but not 'p3/00'"):
         check_groups(SLICES, ['p3/01'], PATIENTS)
-
-
-def test_brackets_choose_the_part_that_is_shared():
-    names = ['scan_p01_3', 'scan_p02_1']
-    wanted = {'scan_p01_3': 'p01', 'scan_p02_1': 'p02'}
-    assert group_names(names, '_(p[0-9]+)_') == wanted
-    with pytest.raises(ValueError, match="in 1 names.*being 'scan_p02_1'"):
-        group_names(names, 'p01')
-    with pytest.raises(ValueError, match='no regular expression'):
-        group_names(names, '(')

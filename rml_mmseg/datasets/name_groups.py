@@ -1,0 +1,70 @@
+"""Groups of images that belong together, such as those of one patient."""
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+
+
+def group_names(names: Iterable[str], pattern: str) -> dict[str, str]:
+    """The group that each image belongs to, such as its patient.
+
+    Args:
+        names (Iterable[str]): Names of images, without suffix.
+        pattern (str): Regular expression for the part of a name that a
+            group shares; only its first group of brackets, if it has one.
+
+    Returns:
+        dict[str, str]: That part by name.
+
+    Raises:
+        ValueError: If the pattern is none, or is not found in a name.
+    """
+    try:
+        search = re.compile(pattern).search
+    except re.error as error:
+        raise ValueError(
+            f'--group {pattern!r} is no regular expression: {error}'
+        ) from error
+    found = {name: search(name) for name in names}
+    strange = [name for name, match in found.items() if not match]
+    if strange:
+        raise ValueError(
+            f'--group {pattern!r} is not found in {len(strange)} names, '
+            f'the first being {strange[0]!r}'
+        )
+    return {
+        name: match[min(match.re.groups, 1)] or ''
+        for name, match in found.items()
+        if match
+    }
+
+
+def group_members(
+    names: Iterable[str], groups: Mapping[str, str]
+) -> dict[str, list[str]]:
+    """The images of each group, in the order in which they come.
+
+    Args:
+        names (Iterable[str]): Names of images.
+        groups (Mapping[str, str]): Group by name; an image that is not in
+            it is a group of its own.
+    """
+    members: dict[str, list[str]] = {}
+    for name in names:
+        members.setdefault(groups.get(name, name), []).append(name)
+    return members
+
+
+def classes_of(
+    members: Mapping[str, Iterable[str]],
+    classes: Mapping[str, Collection[int]],
+) -> dict[str, set[int]]:
+    """Classes that the images of each group show.
+
+    Args:
+        members (Mapping): Names of images by group.
+        classes (Mapping): Classes of each image.
+    """
+    return {
+        group: set().union(*(classes[name] for name in own))
+        for group, own in members.items()
+    }

@@ -1,0 +1,24 @@
+import pytest
+
+from rml_mmseg.datasets.name_groups import (
+    classes_of,
+    group_members,
+    group_names,
+)
+
+
+def test_brackets_choose_the_part_that_is_shared():
+    names = ['scan_p01_3', 'scan_p02_1']
+    wanted = {'scan_p01_3': 'p01', 'scan_p02_1': 'p02'}
+    assert group_names(names, '_(p[0-9]+)_') == wanted
+    with pytest.raises(ValueError, match="in 1 names.*being 'scan_p02_1'"):
+        group_names(names, 'p01')
+    with pytest.raises(ValueError, match='no regular expression'):
+        group_names(names, '(')
+
+
+def test_an_image_of_no_group_is_one_of_its_own():
+    members = group_members(['b', 'a', 'c'], {'b': 'x', 'c': 'x'})
+    assert members == {'x': ['b', 'c'], 'a': ['a']}
+    shown = classes_of(members, {'a': {2}, 'b': {0, 1}, 'c': {1, 3}})
+    assert shown == {'x': {0, 1, 3}, 'a': {2}}
