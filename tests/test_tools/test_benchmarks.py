@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
 
 from rml_mmseg.evaluation.benchmarks import load_training, run_measured
 from tools.benchmarks import (
@@ -167,6 +168,14 @@ def test_memory_of_the_paper_is_computed(measure):
     assert row['activations with_cp, GB'] < row['activations, GB']
     half = row['activations in 16 bits, GB'] / row['activations, GB']
     assert 0.45 < half < 0.65
+
+
+def test_every_strong_view_takes_memory(measure):
+    path = ROOT / 'configs/camvid_480x360/unimatch_deeplabv2_camvid_1-8.py'
+    (row,) = rows_of(measure(paper_memory, path))
+    batch = Config.fromfile(path).train_dataloader.batch_size
+    # Labelled images, two strong views, and the weak view's features.
+    assert row['images a step'] == 4 * batch
 
 
 def test_training_without_data_reads_generated_scenes(tmp_path, monkeypatch):

@@ -16,6 +16,7 @@ from rml_mmseg.evaluation.benchmarks import Report, add_report_arguments
 from rml_mmseg.evaluation.benchmarks.saved_bytes import saved_bytes
 from rml_mmseg.evaluation.benchmarks.trainings import without_pretrained
 from rml_mmseg.models.utils.learner_cfg import learner_cfg
+from rml_mmseg.models.utils.settings import SemiTrainCfg
 
 CONFIGS = [
     'configs/rml/deeplabv2_deeplabv2_city_1-8.py',
@@ -23,6 +24,8 @@ CONFIGS = [
     'configs/rml/setr_setr_city_1-8.py',
     'configs/rml/deeplabv2_deeplabv2_voc_1-8.py',
     'configs/rml/segformer_dinov2_city_1-8.py',
+    'configs/rml/segformer_dinov2-dpt_city_1-8.py',
+    'configs/rivals/unimatch_v2_dinov2-dpt_voc_1-8.py',
 ]
 # Float32 numbers that an optimiser keeps for each weight.
 STATES = {'SGD': 1, 'Adam': 2, 'AdamW': 2}
@@ -94,7 +97,9 @@ def row_of(path: str) -> dict[str, Any]:
         # The weights, their gradients, the optimiser's and the teacher's.
         fixed += count * FLOAT * (3 + states)
         weights += count
-    images = pairs * (1 + k)
+    learning = SemiTrainCfg(**cfg.model.semi_train_cfg)
+    views = learning.strong_views + bool(learning.feature_dropout)
+    images = pairs * (1 + k * views)
     soft = len(segmentors) * pairs * k * FLOAT * crop[0] * crop[1]
     soft *= segmentors[0]['decode_head']['num_classes']
 
