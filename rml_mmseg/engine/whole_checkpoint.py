@@ -135,22 +135,26 @@ def _check_shapes(
             )
 
 
-def candidates(folder: str) -> list[str]:
+def candidates(folder: str, template: str = 'iter_{}.pth') -> list[str]:
     """Files that look like checkpoints of a run, the newest first.
 
     Args:
         folder (str): Where the run saved them.
+        template (str): Their names, as ``CheckpointHook.filename_tmpl``.
     """
+    pattern = re.sub(r'\\{.*?\\}', r'(\\d+)', re.escape(template))
     numbered = []
-    for path in glob(osp.join(escape(folder), '*.pth')):
-        match = re.fullmatch(r'(?:iter|epoch)_(\d+)\.pth', osp.basename(path))
+    for path in glob(osp.join(escape(folder), '*')):
+        match = re.fullmatch(pattern, osp.basename(path))
         if match:
-            numbered.append((int(match[1]), path))
+            numbered.append((int(''.join(match.groups()) or 0), path))
     return [path for _, path in sorted(numbered, reverse=True)]
 
 
 def newest_whole_checkpoint(
-    folder: str, state: Optional[Mapping[str, torch.Tensor]] = None
+    folder: str,
+    template: str = 'iter_{}.pth',
+    state: Optional[Mapping[str, torch.Tensor]] = None,
 ) -> Optional[str]:
     """The newest checkpoint of a folder that a run can go on from.
 
@@ -158,6 +162,7 @@ def newest_whole_checkpoint(
 
     Args:
         folder (str): Where the run saved its checkpoints.
+        template (str): Their names, as ``CheckpointHook.filename_tmpl``.
         state (Mapping, optional): State of the model that it must fit.
 
     Returns:
@@ -167,7 +172,7 @@ def newest_whole_checkpoint(
         CheckpointError: If there are checkpoints, but none is whole.
     """
     problems = []
-    for path in candidates(folder):
+    for path in candidates(folder, template):
         try:
             check_checkpoint(path, state)
         except CheckpointError as error:

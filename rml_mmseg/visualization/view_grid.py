@@ -55,25 +55,31 @@ def view_rows(
     data_samples: dict[str, list[SegDataSample]],
     preprocessor: Any,
     colours: np.ndarray,
+    strong_views: int = 1,
 ) -> list[Row]:
     """All views, a row for every unlabelled image of a batch.
 
     A row has the labelled image of the same item and its label, the weak
-    view, where it is valid, the strong views, and these as they are mixed,
-    with the border of what was pasted.
+    view, where it is valid, the strong views, these as they are mixed, with
+    the border of what was pasted, and where the last of them is valid.
 
     Args:
         inputs (dict): See ``SemiSegDataPreProcessor``.
         data_samples (dict): ``labelled`` and ``unlabelled``.
         preprocessor (SegDataPreProcessor): What normalised the images.
         colours (np.ndarray): (256, 3) uint8.
+        strong_views (int): Strong views of a learner, each of which has a
+            mask of its own where there are several. Defaults to 1.
     """
     labelled = labelled_rows(
         inputs['labelled'], data_samples['labelled'], preprocessor, colours
     )
     weak, valid = inputs['weak'], inputs['valid']
     partner = torch.arange(len(weak)).roll(1)
-    masks = _masks(inputs, data_samples['unlabelled'], partner)
+    masks = [
+        _masks(inputs, data_samples['unlabelled'], partner, j % strong_views)
+        for j in range(len(inputs['strong']))
+    ]
     rows = []
     for i, image in enumerate(weak):
         picture = to_rgb(image, preprocessor)
@@ -83,14 +89,14 @@ def view_rows(
         for j, views in enumerate(inputs['strong']):
             strong = to_rgb(views[i], preprocessor)
             row.append(Panel(f'strong {j}', strong))
-        for j, views in enumerate(inputs['strong']):
-            if masks is None:
+        for j, (views, mask) in enumerate(zip(inputs['strong'], masks)):
+            if mask is None:
                 continue
-            mixed = to_rgb(apply_mask(views, masks, partner)[i], preprocessor)
-            row.append(Panel(f'mixed {j}', _outlined(mixed, masks[i])))
-        if masks is not None:
-            seen = apply_mask(valid, masks, partner)[i]
-            where = _outlined(_validity(mixed, seen), masks[i])
+            mixed = to_rgb(apply_mask(views, mask, partner)[i], preprocessor)
+            row.append(Panel(f'mixed {j}', _outlined(mixed, mask[i])))
+        if mask is not None:
+            seen = apply_mask(valid, mask, partner)[i]
+            where = _outlined(_validity(mixed, seen), mask[i])
             share = seen.float().mean().item()
             row.append(Panel(f'valid when mixed: {share:.0%}', where))
         rows.append(row)
@@ -98,7 +104,10 @@ def view_rows(
 
 
 def _masks(
-    inputs: dict[str, Any], samples: list[SegDataSample], partner: Tensor
+    inputs: dict[str, Any],
+    samples: list[SegDataSample],
+    partner: Tensor,
+    number: int,
 ) -> Optional[Tensor]:
     """Where the partner is pasted, (M, H, W); None if nothing is mixed.
 
@@ -110,7 +119,7 @@ def _masks(
         if not all('gt_sem_seg' in sample for sample in samples):
             return None
         labels = torch.stack([s.gt_sem_seg.data[0] for s in samples])
-    return mix_masks(inputs, labels, partner)
+    return mix_masks(inputs, labels, partner, number)
 
 
 def _ids(labels: Tensor) -> frozenset[int]:

@@ -136,6 +136,24 @@ def test_a_note_of_a_checkpoint_that_is_gone(tmp_path):
     assert last(tmp_path) == 'iter_4.pth'
 
 
+def test_checkpoints_of_other_names_are_resumed(tmp_path):
+    template = 'step_{}.pth'
+    runner_with(tmp_path, filename_tmpl=template).train()
+    runner = runner_with(tmp_path, resume=True, filename_tmpl=template)
+    runner.call_hook('before_run')
+    assert runner._resume
+    assert Path(runner._load_from).name == 'step_4.pth'
+
+
+def test_of_a_remote_folder_the_last_one_is_resumed(tmp_path):
+    runner = runner_with(tmp_path, resume=True, out_dir='s3://bucket/runs')
+    work = Path(runner.work_dir)
+    path = f's3://bucket/runs/{work.name}/iter_3.pth'
+    (work / 'last_checkpoint').write_text(path)
+    runner.call_hook('before_run')
+    assert runner._resume and runner._load_from == path
+
+
 def test_a_named_checkpoint_must_be_whole(tmp_path):
     path = tmp_path / 'mine.pth'
     path.write_bytes(b'no checkpoint')

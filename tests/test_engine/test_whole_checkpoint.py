@@ -171,12 +171,28 @@ def test_newest_first_by_number(tmp_path):
     assert names == ['iter_10.pth', 'iter_9.pth', 'iter_2.pth']
 
 
+@pytest.mark.parametrize(
+    ('template', 'found'),
+    [
+        ('step_{}.pth', ['step_7.pth']),
+        ('run.{:04d}.ckpt', ['run.0008.ckpt']),
+        ('epoch_{}.pth', []),
+        ('only.pth', ['only.pth']),
+    ],
+)
+def test_names_are_those_of_the_template(tmp_path, template, found):
+    for name in ('step_7.pth', 'run.0008.ckpt', 'runx0009.ckpt', 'only.pth'):
+        (tmp_path / name).write_bytes(b'')
+    paths = candidates(str(tmp_path), template)
+    assert [path.rsplit('/', 1)[1] for path in paths] == found
+
+
 def test_what_is_not_whole_is_passed_over(tmp_path):
     write(tmp_path / 'iter_2.pth')
     whole = write(tmp_path / 'iter_4.pth')
     write(tmp_path / 'iter_6.pth', state_dict={})
     (tmp_path / 'iter_8.pth').write_bytes(whole.read_bytes()[:-20])
-    assert newest_whole_checkpoint(str(tmp_path), STATE) == str(whole)
+    assert newest_whole_checkpoint(str(tmp_path), state=STATE) == str(whole)
 
 
 def test_none_is_whole(tmp_path):

@@ -217,3 +217,15 @@ def test_what_is_wrong_is_named(cityscapes, tmp_path, call, change, message):
         call(make_semi_config, *stocks, *pairs)
     left = {path.name for path in tmp_path.iterdir()}
     assert left <= {'cityscapes', 'labelled.txt', 'other.py'}
+
+
+def test_what_cannot_be_written_anew_stays(cityscapes, tmp_path, call):
+    (tmp_path / 'semi.py').write_text('old = 1\n')
+    (tmp_path / 'semi_unlabelled.txt').write_text('old\n')
+    with pytest.raises(SystemExit, match='unsup_weight must be 0'):
+        call(
+            make_semi_config, PSPNET, *cityscapes, '--force',
+            '--cfg-options', 'model.semi_train_cfg.unsup_weight=-1',
+        )  # fmt: skip
+    assert (tmp_path / 'semi.py').read_text() == 'old = 1\n'
+    assert (tmp_path / 'semi_unlabelled.txt').read_text() == 'old\n'

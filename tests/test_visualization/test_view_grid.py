@@ -42,9 +42,9 @@ def batch():
     )
 
 
-def rows_of(batch):
+def rows_of(batch, **kwargs):
     base = SegDataPreProcessor(bgr_to_rgb=True, size_divisor=1)
-    rows = view_rows(*batch, base, COLOURS)
+    rows = view_rows(*batch, base, COLOURS, **kwargs)
     return [{panel.title: panel.picture for panel in row} for row in rows]
 
 
@@ -71,6 +71,18 @@ def test_mixed_views_show_what_is_pasted(batch):
     assert mixed[3, 4, 0] == 40 and mixed[3, 0, 0] == 30
     assert mixed[1, 4].tolist() == list(OUTLINE)
     assert second['mixed 1'][3, 1, 0] == 50
+
+
+def test_each_strong_view_of_a_learner_has_its_own_box(batch):
+    boxes = batch[0]['mix_boxes']
+    others = torch.tensor([[0, 0, 2, 3], [3, 0, 6, 8]])
+    batch[0]['mix_boxes'] = torch.stack([boxes, others], 1)
+    first, second = rows_of(batch, strong_views=2)
+    assert first['mixed 0'][3, 4, 0] == 40
+    assert first['mixed 1'][3, 4, 0] == 50 and first['mixed 1'][0, 1, 0] != 50
+    # Two learners of one view each share the first box.
+    first, second = rows_of(batch)
+    assert first['mixed 1'][3, 4, 0] == 60
 
 
 def test_padding_follows_the_box(batch):

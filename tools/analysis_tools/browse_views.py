@@ -70,11 +70,13 @@ def batches(
     colours = class_colours(len(names), meta.get('palette'))
     preprocessor = MODELS.build(copy.deepcopy(cfg.model.data_preprocessor))
     base = getattr(preprocessor, 'base', preprocessor)
+    learning = cfg.model.get('semi_train_cfg') or {}
+    views = learning.get('strong_views', 1)
     for batch in loader:
         data = preprocessor(batch, training=True)
         inputs, samples = data['inputs'], data['data_samples']
         if isinstance(inputs, dict):
-            rows = view_rows(inputs, samples, base, colours)
+            rows = view_rows(inputs, samples, base, colours, views)
         else:
             rows = labelled_rows(inputs, samples, base, colours)
         yield rows, names, colours.tolist()

@@ -192,6 +192,7 @@ def run(args: argparse.Namespace) -> list[str]:
     check_options(cfg, args.cfg_options or {})
     cfg.merge_from_dict(args.cfg_options or {})
     args.out.parent.mkdir(parents=True, exist_ok=True)
+    before = listed.read_bytes() if listed.exists() else None
     if data.names is not None:
         text = ''.join(f'{name}\n' for name in data.names)
         listed.write_text(text, 'utf-8')
@@ -206,7 +207,9 @@ def run(args: argparse.Namespace) -> list[str]:
         draft.replace(args.out)
     except BaseException:
         draft.unlink(missing_ok=True)
-        if data.names is not None:
+        if before is not None:
+            listed.write_bytes(before)
+        elif data.names is not None:
             listed.unlink()
         raise
     return [

@@ -8,7 +8,7 @@ from typing import Any, Optional
 
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import CheckpointHook
-from mmengine.runner import BaseLoop, Runner
+from mmengine.runner import BaseLoop, Runner, find_latest_checkpoint
 from mmseg.registry import HOOKS
 
 from rml_mmseg.datasets.whole_file import (
@@ -50,9 +50,9 @@ class AtomicCheckpointHook(CheckpointHook):
     newer is in its place: at any instant, and on a full disk, a whole
     checkpoint is there. What a killed run left unfinished goes when the next
     one begins. A run with ``resume=True`` goes on from the newest
-    one that is whole and of its model; others are named and passed over, and
-    settings that are not those it was trained with are named. Weights of
-    another model are not tested.
+    one that is whole and of its model, of a remote ``out_dir`` from the last
+    one; others are named and passed over, and settings that are not those it
+    was trained with are named. Weights of another model are not tested.
 
     Args:
         kwargs: Arguments of ``CheckpointHook``.
@@ -137,8 +137,12 @@ class AtomicCheckpointHook(CheckpointHook):
     def _choose(self, runner: Runner) -> Optional[str]:
         state = unwrap(runner.model).state_dict()
         path = runner._load_from
+        folder = self._folder(runner)
+        if path is None and '://' in folder:
+            # Not on this machine, so that none can be looked at.
+            return find_latest_checkpoint(runner.work_dir)
         if path is None:
-            return newest_whole_checkpoint(self._folder(runner), state)
+            return newest_whole_checkpoint(folder, self.filename_tmpl, state)
         if osp.isfile(path):
             try:
                 check_checkpoint(path, state)
