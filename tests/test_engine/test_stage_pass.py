@@ -97,18 +97,25 @@ def test_what_a_step_left_unfinished_is_no_part_of_the_prototypes(tmp_path):
         assert torch.equal(ours, other)
 
 
-def test_restarted_students_have_prototypes_of_their_own(tmp_path):
+@pytest.mark.parametrize('initialise', [True, False])
+def test_restarted_students_have_prototypes_of_their_own(tmp_path, initialise):
     class Compare(Hook):
         priority = 'LOWEST'
         seen = 0
 
         def before_train_iter(self, runner, batch_idx, data_batch=None):
             loop = runner.train_loop
-            if loop.stage_iter == 0:
-                self.seen += 1
-                anew = _computed_anew(runner)
-                for ours, other in zip(_prototypes(runner.model), anew):
-                    assert torch.equal(ours, other), loop.stage
+            if loop.stage_iter:
+                return
+            self.seen += 1
+            if not initialise:
+                # The first batch makes them.
+                for rectifier in runner.model.rectifiers:
+                    assert not rectifier.initialised.any()
+                return
+            anew = _computed_anew(runner)
+            for ours, other in zip(_prototypes(runner.model), anew):
+                assert torch.equal(ours, other), loop.stage
 
     compare = Compare()
     runner = toy_runner(
@@ -121,6 +128,7 @@ def test_restarted_students_have_prototypes_of_their_own(tmp_path):
             stages=2,
             val_interval=100,
             restart_students=True,
+            initialise=initialise,
         ),
     )
     runner.train()

@@ -1,4 +1,5 @@
 import copy
+import shutil
 
 import cv2
 import pytest
@@ -255,6 +256,26 @@ class TestStageLabels:
 
         # A step of the coding where a logit lies between two of them.
         assert max(self._seen(tmp_path, look)) <= STEP + 0.02
+
+    def test_a_finished_run_needs_its_labels_no_more(self, tmp_path):
+        def train(resume):
+            hook = dict(
+                type='AtomicCheckpointHook', by_epoch=False, interval=4
+            )
+            runner = toy_runner(
+                tmp_path,
+                model=toy_model_cfg(semi_train_cfg=dict(p0='stage')),
+                default_hooks=dict(checkpoint=hook),
+                resume=resume,
+                log_level='INFO',
+            )
+            runner.train()
+
+        train(False)
+        shutil.rmtree(tmp_path / 'work' / 'stages')
+        train(True)
+        logs = (tmp_path / 'work').glob('*/*.log')
+        assert any('Nothing is left to train' in p.read_text() for p in logs)
 
     def test_rests_of_a_killed_run_go(self, tmp_path):
         folder = tmp_path / 'work' / 'stages' / 'stage_2' / 'soft_labels'

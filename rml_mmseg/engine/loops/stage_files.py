@@ -57,10 +57,7 @@ class StageFiles:
             self._save('initial_students.pth', self.model.students)
         self._save(f'stage_{stage + 1}/teachers.pth', self.model.teachers)
         store = SoftLabelStore(self.folder(stage), fingerprint(teachers))
-        if prototypes:
-            run_stage_pass(self.model, self.dataset, store)
-        else:
-            mend_store(self.model, self.dataset, store, teachers)
+        run_stage_pass(self.model, self.dataset, store, prototypes)
 
     def mend(self, stage: int) -> None:
         """Check the labels of a stage that goes on, and make what lacks.

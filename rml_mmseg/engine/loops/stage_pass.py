@@ -73,7 +73,8 @@ def run_stage_pass(
     model: Any,
     dataset: SemiSegDataset,
     store: Optional[SoftLabelStore] = None,
-) -> None:
+    prototypes: bool = True,
+) -> int:
     """Compute prototypes and, for a store, soft pseudo labels.
 
     A prototype is the mean feature of all pixels, over all labelled and
@@ -86,15 +87,25 @@ def run_stage_pass(
         model (MutualSemiSegmentor): Unwrapped model.
         dataset (SemiSegDataset): The training set.
         store (SoftLabelStore, optional): Where soft labels go.
+        prototypes (bool): Whether the rectifiers, if there are any, get
+            prototypes. Defaults to True.
+
+    Returns:
+        int: Number of images whose labels this rank wrote.
     """
-    prototypes = len(model.rectifiers) > 0
+    rectifiers = model.rectifiers if prototypes else ()
+    prototypes = len(rectifiers) > 0
     if not prototypes and store is None:
-        return
-    for rectifier in model.rectifiers:
+        return 0
+    made = 0
+    for rectifier in rectifiers:
         # Of a step that the stage's end left unfinished.
         rectifier.discard()
     paths = image_paths(dataset, labelled=prototypes)
-    for path, unlabelled in with_progress(paths, 'Teachers read all images'):
+    title = 'Teachers read all images'
+    if not prototypes:
+        title = 'Checking soft pseudo labels, and making those that lack'
+    for path, unlabelled in with_progress(paths, title):
         writes = store is not None and unlabelled and not store.holds(path)
         if not (prototypes or writes):
             continue
@@ -107,15 +118,17 @@ def run_stage_pass(
                 teacher,
                 images,
                 valid,
-                model.rectifiers[i].accumulate if prototypes else None,
+                rectifiers[i].accumulate if prototypes else None,
             )
             for i, teacher in enumerate(model.teachers)
         ]
         if store is not None and writes:
             _write(store, path, model, outputs, valid)
-    for rectifier in model.rectifiers:
+            made += 1
+    for rectifier in rectifiers:
         rectifier.initialise()
     barrier()
+    return made
 
 
 @torch.no_grad()
@@ -162,23 +175,8 @@ def mend_store(
     Returns:
         int: Number of images whose labels this rank made again.
     """
-    paths = image_paths(dataset, labelled=False)
-    lacking = [
-        path
-        for path, _ in with_progress(paths, 'Checking soft pseudo labels')
-        if not store.holds(path)
-    ]
-    if lacking:
-        today = {k: v.clone() for k, v in model.teachers.state_dict().items()}
-        model.teachers.load_state_dict(snapshot)
-        for path in with_progress(lacking, 'Making soft pseudo labels again'):
-            read = readable_image(model, dataset, path, True)
-            if read is not None:
-                images, valid = read
-                outputs = [
-                    whole_logits(t, images, valid) for t in model.teachers
-                ]
-                _write(store, path, model, outputs, valid)
-        model.teachers.load_state_dict(today)
-    barrier()
-    return len(lacking)
+    today = {k: v.clone() for k, v in model.teachers.state_dict().items()}
+    model.teachers.load_state_dict(snapshot)
+    made = run_stage_pass(model, dataset, store, prototypes=False)
+    model.teachers.load_state_dict(today)
+    return made

@@ -178,8 +178,9 @@ class StagedTrainLoop(IterBasedTrainLoop):
         self.runner.call_hook('before_train_epoch')
         try_batch(self.dataloader, self.runner.model)
         try_validation(self.runner.val_loop, self.dataloader.dataset)
-        self._resume_within_stage()
-        if self._iter >= self._max_iters:
+        if self._iter < self._max_iters:
+            self._resume_within_stage()
+        else:
             print_log(
                 f'Nothing is left to train: iteration {self._iter} of '
                 f'{self._max_iters} is reached. For more, raise '
@@ -292,7 +293,9 @@ class StagedTrainLoop(IterBasedTrainLoop):
         for optimizer in all_optimizers(self.runner.optim_wrapper):
             optimizer.zero_grad()
             optimizer.state.clear()
-        if self.initialise:
+        model = unwrap(self.runner.model)
+        for rectifier in model.rectifiers:
             # Prototypes are of the networks in use, not of those before.
-            model = unwrap(self.runner.model)
+            rectifier.forget()
+        if self.initialise:
             run_stage_pass(model, self.dataloader.dataset)

@@ -216,6 +216,12 @@ class PrototypeRectifier(nn.Module):
         """Forget what was accumulated since the last ``update``."""
         self._pending = None
 
+    def forget(self) -> None:
+        """Be without prototypes, as of a network that has changed."""
+        self.discard()
+        self.counts.zero_()
+        self.shares.zero_()
+
     def _reduced(self) -> Optional[tuple[Tensor, Tensor, Tensor]]:
         """Sums (K, C), counts (K,) and shares (K, 2) over all processes."""
         packed, self._pending = self._pending, None

@@ -104,6 +104,19 @@ class TestUpdate:
         rectifier.update()
         assert not rectifier.initialised.any()
 
+    def test_after_forgetting_the_next_batch_makes_the_prototypes(self):
+        rectifier = _rectifier(momentum=0.9)
+        rectifier.update(FEATURES + 7, LABELS)
+        rectifier.accumulate(FEATURES + 5, LABELS)
+        rectifier.forget()
+        assert not rectifier.initialised.any()
+        rectifier.update(FEATURES, LABELS)
+        anew = _rectifier(momentum=0.9)
+        anew.update(FEATURES, LABELS)
+        known = anew.initialised
+        assert torch.equal(rectifier.counts, anew.counts)
+        assert torch.equal(rectifier.prototypes[known], anew.prototypes[known])
+
     def test_too_few_pixels_move_nothing(self):
         rectifier = _rectifier(min_pixels=2)
         rectifier.update(FEATURES, LABELS)
