@@ -11,12 +11,12 @@ class ShieldedWorker:
     """The start of a data loader's worker that signals do not end.
 
     A signal to all processes of a run would end its workers, and with them
-    the run before it has saved. They ignore it. A SIGTERM of their parent
-    still ends them: it is how Python ends those that are left when a program
-    ends, and it waits for them. SIGTERM is not ignored where the system
-    cannot tell who sent it, as macOS, and where a library starts threads of
-    its own in forked processes, as W&B does. Workers whose parent is gone end
-    by themselves.
+    the run before it has saved. They ignore it. A SIGTERM of the process
+    that made this object, the loader's, still ends them: it is how Python
+    ends those that are left when a program ends, and it waits for them.
+    SIGTERM is not ignored where the system cannot tell who sent it, as macOS,
+    and where a library starts threads of its own in forked processes, as W&B
+    does. Workers whose parent is gone end by themselves.
 
     Args:
         numbers (Sequence[int]): The signals.
@@ -30,6 +30,8 @@ class ShieldedWorker:
         then: Optional[Callable[[int], Any]] = None,
     ) -> None:
         self.numbers = list(numbers)
+        # Not the worker's own, which may be a server that forks.
+        self.parent = os.getpid()
         self.then = then
 
     def __call__(self, worker_id: int) -> None:
@@ -40,14 +42,13 @@ class ShieldedWorker:
             elif hasattr(signal, 'sigwaitinfo'):
                 # Blocked, it waits for the thread that asks who sent it.
                 signal.pthread_sigmask(signal.SIG_BLOCK, [number])
-                threading.Thread(target=_obey_parent, daemon=True).start()
+                threading.Thread(target=self._obey, daemon=True).start()
         if self.then is not None:
             self.then(worker_id)
 
-
-def _obey_parent() -> None:
-    """End the process at a SIGTERM of its parent, and at no other."""
-    while signal.sigwaitinfo([signal.SIGTERM]).si_pid != os.getppid():
-        pass
-    # As PyTorch's own handler does.
-    os._exit(0)
+    def _obey(self) -> None:
+        """End the process at a SIGTERM of the loader's, and at no other."""
+        while signal.sigwaitinfo([signal.SIGTERM]).si_pid != self.parent:
+            pass
+        # As PyTorch's own handler does.
+        os._exit(0)

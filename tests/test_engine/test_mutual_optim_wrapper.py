@@ -96,6 +96,21 @@ def test_equals_separate_optimisers():
     assert not _equal(students, _students())
 
 
+def test_norms_of_the_gradients_are_told_apart():
+    students = _students()
+    clips = [dict(clip_grad=dict(max_norm=norm)) for norm in (1.0, 1e-3)]
+    wrapper = _wrapper(students, own=clips)
+    hub = MessageHub.get_current_instance()
+    loss = sum(_losses(students, 0))
+    wrapper.update_params(loss)
+    reference = _students()
+    for i, own in enumerate(_losses(reference, 0)):
+        own.backward()
+        norm = nn.utils.clip_grad_norm_(reference[i].parameters(), 1.0)
+        found = hub.get_scalar(f'train/students.{i}.grad_norm').current()
+        assert found == pytest.approx(float(norm))
+
+
 def test_one_backward_pass_for_all():
     students = _students()
     wrapper = _wrapper(students)

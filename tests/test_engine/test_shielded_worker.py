@@ -3,6 +3,8 @@
 import os
 import pickle
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -13,16 +15,16 @@ from rml_mmseg.engine.shielded_worker import ShieldedWorker
 from tests.forks import FORK, PATIENCE
 
 
-def shielded(numbers, ready):
-    ShieldedWorker(numbers, lambda number: ready.set())(0)
+def shielded(begin, ready):
+    begin(0)
+    ready.set()
     time.sleep(PATIENCE)
 
 
 def test_a_worker_heeds_the_sigterm_of_its_parent_alone():
     ready = FORK.Event()
-    process = FORK.Process(
-        target=shielded, args=([signal.SIGTERM, signal.SIGUSR1], ready)
-    )
+    begin = ShieldedWorker([signal.SIGTERM, signal.SIGUSR1])
+    process = FORK.Process(target=shielded, args=(begin, ready))
     process.start()
     try:
         assert ready.wait(PATIENCE)
@@ -37,6 +39,42 @@ def test_a_worker_heeds_the_sigterm_of_its_parent_alone():
         assert process.exitcode == 0
     finally:
         process.kill()
+
+
+SERVER = """
+import multiprocessing, signal, time
+from rml_mmseg.engine.shielded_worker import ShieldedWorker
+
+def work(begin, ready):
+    begin(0)
+    ready.set()
+    time.sleep(60)
+
+if __name__ == '__main__':
+    context = multiprocessing.get_context('forkserver')
+    ready = context.Event()
+    begin = ShieldedWorker([signal.SIGTERM])
+    process = context.Process(target=work, args=(begin, ready))
+    process.start()
+    assert ready.wait(60)
+    process.terminate()
+    process.join(20)
+    print('ended:', process.exitcode is not None)
+    process.kill()
+"""
+
+
+def test_the_parent_of_a_worker_may_be_a_server_that_forks(tmp_path):
+    path = tmp_path / 'server.py'
+    path.write_text(SERVER)
+    done = subprocess.run(
+        [sys.executable, str(path)],
+        capture_output=True,
+        text=True,
+        # Threads of libraries would be ended by it in any case.
+        env={**os.environ, 'OPENBLAS_NUM_THREADS': '1'},
+    )
+    assert done.stdout.endswith('ended: True\n'), done.stderr
 
 
 def test_a_worker_keeps_its_own_beginning():

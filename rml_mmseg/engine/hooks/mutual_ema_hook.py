@@ -3,7 +3,7 @@
 import logging
 from typing import Optional
 
-from mmengine.dist import get_world_size
+from mmengine.dist import all_reduce_params, get_world_size
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.optim import OptimWrapper
@@ -13,7 +13,6 @@ from torch import nn
 
 from rml_mmseg.models.utils.ema import BUFFER_POLICIES
 
-from ..average_statistics import average_statistics
 from ..checks.config import check_config
 from ..finite import infinite_buffers, is_finite, mend_buffers
 from ..unfinished_step import collect, restore
@@ -170,8 +169,12 @@ class MutualEMAHook(Hook):
         if skipped:
             for student, teacher in zip(model.students, model.teachers):
                 mend_buffers(student, teacher)
-        # Of the students, since a checkpoint holds those of one process.
-        average_statistics(model.students)
+        # Running statistics, which every process has of its own; those of
+        # the students, since a checkpoint holds those of one process.
+        buffers = model.students.buffers()
+        all_reduce_params(
+            [b for b in buffers if b.is_floating_point()], op='mean'
+        )
         if skipped:
             for rectifier in model.rectifiers:
                 rectifier.discard()

@@ -47,8 +47,9 @@ class MutualOptimWrapper(OptimWrapperDict):
     """Optimisers of several students, stepped together.
 
     The students share one loss and one backward pass, as DDP wants it;
-    then each student's optimiser clips and steps by its own rule. Under
-    mixed precision all share one gradient scaler.
+    then each student's optimiser clips and steps by its own rule; one that
+    clips logs its norm, ``train/students.{i}.grad_norm``. Under mixed
+    precision all share one gradient scaler.
 
     Where a student's gradients are not finite, either no student is stepped
     and the run stops, or that student's step is left out and counted
@@ -96,6 +97,10 @@ class MutualOptimWrapper(OptimWrapperDict):
                     f'optim_wrapper.students must agree in {setting}, '
                     f'found {values}'
                 )
+        for name, wrapper in optim_wrappers.items():
+            if wrapper.clip_grad_kwargs:
+                # All of them would write one scalar.
+                wrapper.grad_name = f'{name}.{wrapper.grad_name}'
         self.scaler = None
         if isinstance(self.leader, AmpOptimWrapper):
             self.scaler = self.leader.loss_scaler
