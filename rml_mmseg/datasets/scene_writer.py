@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import mmcv
 import numpy as np
 
 from .scene_classes import SCENE_CLASSES
@@ -104,12 +105,6 @@ def _write_lines(path: Path, lines: list[str]) -> None:
     path.write_text(''.join(f'{line}\n' for line in lines), 'utf-8')
 
 
-def _write_png(path: Path, array: np.ndarray) -> None:
-    # An explicit level keeps the files' size off the encoder's defaults.
-    if not cv2.imwrite(str(path), array, [cv2.IMWRITE_PNG_COMPRESSION, 6]):
-        raise OSError(f'{path} could not be written')
-
-
 def _write_split(
     root: Path, generator: SceneGenerator, split: str, count: int
 ) -> np.ndarray:
@@ -121,8 +116,10 @@ def _write_split(
     for index in range(count):
         image, mask = generator.generate(split, index)
         name = f'scene_{index:04d}.png'
-        _write_png(images / name, image[..., ::-1])
-        _write_png(masks / name, mask)
+        # An explicit level keeps the files' size off the encoder's defaults.
+        level = [cv2.IMWRITE_PNG_COMPRESSION, 6]
+        mmcv.imwrite(image[..., ::-1], str(images / name), level)
+        mmcv.imwrite(mask, str(masks / name), level)
         pixels[index] = np.bincount(mask.ravel(), minlength=len(SCENE_CLASSES))
     return pixels
 

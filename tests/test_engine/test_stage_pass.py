@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from mmengine.hooks import Hook
 
 from rml_mmseg.datasets.soft_labels import SoftLabelStore
@@ -11,6 +12,7 @@ from rml_mmseg.engine.loops.stage_pass import (
     without_padding,
 )
 from rml_mmseg.engine.loops.whole_images import image_paths, one_of_each_size
+from rml_mmseg.models.utils.pseudo_labels import sample_logits
 from tests.toys import toy_model_cfg, toy_runner, write_images
 
 STAGED = dict(p0='stage')
@@ -69,21 +71,44 @@ def test_padding_is_cut_off_the_logits(align_corners, top, left):
     valid = torch.zeros(1, height, width, dtype=torch.bool)
     valid[:, top : top + 6, left : left + 8] = True
 
-    def fractions(count):
-        steps = torch.arange(count)
-        if align_corners:
-            return steps / (count - 1)
-        return (steps + 0.5) / count
+    def pixels(count, length):
+        """Where cells lie, in pixels whose first has its centre at 0."""
+        return (torch.arange(count) + 0.5) / count * length - 0.5
 
-    rows, columns = fractions(cells[0]), fractions(cells[1])
-    plane = 2 * height * rows[:, None] + width * columns
+    rows, columns = pixels(cells[0], height), pixels(cells[1], width)
+    if align_corners:
+        rows = torch.linspace(0, height - 1, cells[0])
+        columns = torch.linspace(0, width - 1, cells[1])
+    plane = 2 * rows[:, None] + columns
     cut = without_padding(plane[None], valid, align_corners)
     assert cut.shape == (1, 3, 4)
-    rows, columns = top + 6 * fractions(3), left + 8 * fractions(4)
-    expected = 2 * rows[:, None] + columns
-    torch.testing.assert_close(cut[0], expected)
-    whole = torch.ones_like(valid)
-    assert torch.equal(without_padding(plane[None], whole)[0], plane)
+    rows, columns = top + pixels(3, 6), left + pixels(4, 8)
+    torch.testing.assert_close(cut[0], 2 * rows[:, None] + columns)
+    if not align_corners:
+        whole = torch.ones_like(valid)
+        assert torch.equal(without_padding(plane[None], whole)[0], plane)
+
+
+def test_labels_of_aligned_corners_lie_where_their_head_has_them():
+    logits = torch.rand(2, 3, 4).cumsum(1).cumsum(2)
+    size = (12, 16)
+    expected = F.interpolate(logits[None], size, None, 'bilinear', True)[0]
+    valid = torch.ones(1, *size, dtype=torch.bool)
+    stored = without_padding(logits, valid, align_corners=True)
+    rows, columns = ((torch.arange(n) + 0.5) / n for n in size)
+    places = torch.stack(torch.meshgrid(columns, rows, indexing='xy'))
+    inside = (slice(None), slice(2, -2), slice(2, -2))
+
+    def error(found):
+        return (sample_logits(found, places) - expected)[inside].abs().max()
+
+    # Interpolated twice, but not half a pixel away.
+    assert error(stored) < 0.5 * error(logits)
+    plane = torch.arange(3.0)[:, None] + torch.arange(4.0)
+    expected = F.interpolate(plane[None, None], size, None, 'bilinear', True)[
+        0
+    ]
+    assert error(without_padding(plane[None], valid, True)) < 1e-5
 
 
 def test_what_a_step_left_unfinished_is_no_part_of_the_prototypes(tmp_path):

@@ -14,7 +14,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
+import mmcv
 from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
@@ -115,8 +115,7 @@ def run(args: argparse.Namespace) -> list[Path]:
         title = f'{os.path.basename(args.config)}, iteration {number}'
         picture = draw_panels(rows, legend, title)
         path = args.out / f'views_{number:03}.png'
-        if not cv2.imwrite(str(path), picture[..., ::-1]):
-            raise OSError(f'{path} cannot be written')
+        mmcv.imwrite(picture[..., ::-1], str(path))
         written.append(path)
         left -= len(rows)
         if left <= 0:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import copy
 from typing import Any
 
 import torch
@@ -14,8 +13,7 @@ from torch import nn
 
 from rml_mmseg.evaluation.benchmarks import Report, add_report_arguments
 from rml_mmseg.evaluation.benchmarks.saved_bytes import saved_bytes
-from rml_mmseg.evaluation.benchmarks.trainings import without_pretrained
-from rml_mmseg.models.utils.learner_cfg import learner_cfg
+from rml_mmseg.models.utils.learner_cfg import learner_cfg, without_weights
 from rml_mmseg.models.utils.settings import SemiTrainCfg
 
 CONFIGS = [
@@ -42,7 +40,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def build(cfg: dict, checkpointing: bool, dtype: torch.dtype) -> nn.Module:
     """A segmentor without numbers, for shapes alone."""
-    cfg = without_pretrained(learner_cfg(copy.deepcopy(cfg), {}))
+    cfg = without_weights(learner_cfg(cfg, {}))
     if checkpointing:
         cfg['backbone']['with_cp'] = True
     network: nn.Module = MODELS.build(cfg)

@@ -14,6 +14,7 @@ from mmengine.optim import build_optim_wrapper
 from mmseg.registry import MODELS
 
 from rml_mmseg.engine.hooks import MutualEMAHook, PseudoLabelMonitorHook
+from rml_mmseg.engine.loops.stage_schedules import all_optimizers
 from rml_mmseg.engine.unwrap import unwrap
 from rml_mmseg.evaluation.benchmarks import (
     MeasuredLoop,
@@ -25,7 +26,7 @@ from rml_mmseg.evaluation.benchmarks import (
     peak_extra_bytes,
     run_measured,
 )
-from rml_mmseg.evaluation.benchmarks.floor import all_wrappers, make_floor
+from rml_mmseg.evaluation.benchmarks.floor import make_floor
 from rml_mmseg.models.utils.learner_cfg import learner_cfg
 
 DEFAULT = 'configs/ablations/_base_/camvid_1-8.py'
@@ -125,8 +126,8 @@ def watch(watches: Stopwatches, loop: MeasuredLoop) -> None:
     wrapper = runner.optim_wrapper
     watches.watch(wrapper, 'update_params', 'rest of the optimiser wrapper')
     watches.watch(wrapper, 'backward', 'students, backward')
-    for single in all_wrappers(wrapper):
-        watches.watch(single.optimizer, 'step', 'optimisers')
+    for optimizer in all_optimizers(wrapper):
+        watches.watch(optimizer, 'step', 'optimisers')
     for hook in runner.hooks:
         part = 'other hooks'
         if isinstance(hook, MutualEMAHook):

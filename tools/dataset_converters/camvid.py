@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import cv2
+import mmcv
 import mmengine
 import numpy as np
 from PIL import Image
@@ -111,8 +112,8 @@ def convert_pair(
         )
     target = out / 'img_dir' / split / f'{image_path.stem}.{image_format}'
     options = [cv2.IMWRITE_JPEG_QUALITY, quality]
-    cv2.imwrite(str(target), image, options if image_format == 'jpg' else [])
-    cv2.imwrite(str(out / 'ann_dir' / split / mask_path.name), mask)
+    mmcv.imwrite(image, str(target), options if image_format == 'jpg' else [])
+    mmcv.imwrite(mask, str(out / 'ann_dir' / split / mask_path.name))
 
 
 def parse_args() -> argparse.Namespace:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import cv2
+import mmcv
 import mmengine
 import numpy as np
 
@@ -132,11 +133,9 @@ def _read(path: Path, flags: int) -> np.ndarray:
 
 
 def _write(path: Path, array: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     # A killed run must not leave half a file that the next one skips.
     unfinished = path.with_name(f'{path.stem}.unfinished{path.suffix}')
-    if not cv2.imwrite(str(unfinished), array):
-        raise OSError(f'{path} could not be written')
+    mmcv.imwrite(array, str(unfinished))
     unfinished.replace(path)
 
 

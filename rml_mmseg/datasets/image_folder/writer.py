@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Optional
 
 import cv2
-import numpy as np
+import mmcv
 
 from .annotations import Annotations
 from .folder_item import FolderItem
@@ -48,7 +48,7 @@ def write_item(
         image = cv2.imread(str(item.image), cv2.IMREAD_COLOR)
         if image is None:
             raise OSError(f'{item.image} cannot be read as an image')
-        _write(target, image)
+        mmcv.imwrite(image, str(target))
     if not item.annotated or annotations is None:
         return
     target = out / 'ann_dir' / split / f'{item.name}.png'
@@ -57,9 +57,4 @@ def write_item(
     if ready is not None:
         _place(ready, target, link)
     else:
-        _write(target, annotations.read(item.name))
-
-
-def _write(target: Path, array: np.ndarray) -> None:
-    if not cv2.imwrite(str(target), array):
-        raise OSError(f'{target} cannot be written')
+        mmcv.imwrite(annotations.read(item.name), str(target))

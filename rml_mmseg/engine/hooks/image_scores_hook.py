@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, Optional
 
-import cv2
+import mmcv
 import numpy as np
 import torch
 from mmengine.dist import all_gather_object, is_main_process
@@ -127,7 +127,6 @@ class ImageScoresHook(Hook):
         kept = {item['img_path']: item for _, own in parts for item in own}
         worst = sorted(kept.values(), key=lambda item: item['mIoU'])
         folder = Path(runner.log_dir)
-        (folder / 'hard_images').mkdir(parents=True, exist_ok=True)
         hardest = []
         for rank, item in enumerate(worst[: self.hardest]):
             entry = dict(img_path=item['img_path'], mIoU=item['mIoU'])
@@ -138,7 +137,7 @@ class ImageScoresHook(Hook):
             }
             for kind in ('prediction', 'truth'):
                 entry[kind] = f'hard_images/{rank}_{kind}.png'
-                cv2.imwrite(str(folder / entry[kind]), item[kind])
+                mmcv.imwrite(item[kind], str(folder / entry[kind]))
             hardest.append(entry)
         order = sorted(scores.items(), key=lambda pair: (pair[1], pair[0]))
         found = dict(

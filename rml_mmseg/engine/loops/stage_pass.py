@@ -29,12 +29,14 @@ def without_padding(
     Args:
         logits (Tensor): Of the padded image, (K, h, w).
         valid (Tensor): (1, H, W) bool, True in a box.
-        align_corners (bool): As of the head.
+        align_corners (bool): Whether those at the corners are of the corner
+            pixels' centres, as some heads have them.
 
     Returns:
-        Tensor: (K, h', w'), as dense as they were.
+        Tensor: (K, h', w'), as dense as they were, each at the centre of its
+        cell.
     """
-    if valid.all():
+    if valid.all() and not align_corners:
         return logits
     axes = []
     for inside, cells in zip(
@@ -43,14 +45,13 @@ def without_padding(
         first, length = int(inside.int().argmax()), int(inside.sum())
         count = max(round(cells * length / len(inside)), 1)
         steps = torch.arange(count, device=logits.device)
+        places = first + (steps + 0.5) / count * length
         if align_corners:
-            fractions = steps / max(count - 1, 1)
+            axes.append((places - 0.5) / max(len(inside) - 1, 1))
         else:
-            fractions = (steps + 0.5) / count
-        axes.append((first + fractions * length) / len(inside))
+            axes.append(places / len(inside))
     rows, columns = torch.meshgrid(axes[1], axes[0], indexing='ij')
-    places = torch.stack([columns, rows])
-    return sample_logits(logits, places, align_corners)
+    return sample_logits(logits, torch.stack([columns, rows]), align_corners)
 
 
 def _write(

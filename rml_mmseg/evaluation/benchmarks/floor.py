@@ -3,8 +3,8 @@
 from typing import Any, Callable
 
 import torch
-from mmengine.optim import OptimWrapperDict
 
+from rml_mmseg.engine.loops.stage_schedules import all_optimizers
 from rml_mmseg.engine.unwrap import unwrap
 from rml_mmseg.models.utils.segmentor_forward import (
     resize_logits,
@@ -12,13 +12,6 @@ from rml_mmseg.models.utils.segmentor_forward import (
 )
 
 from .measured_loop import MeasuredLoop
-
-
-def all_wrappers(optim_wrapper: Any) -> list[Any]:
-    """The wrappers of the single optimisers."""
-    if isinstance(optim_wrapper, OptimWrapperDict):
-        return list(optim_wrapper.values())
-    return [optim_wrapper]
 
 
 def make_floor(loop: MeasuredLoop) -> tuple[Callable[[], None], Any]:
@@ -43,7 +36,7 @@ def make_floor(loop: MeasuredLoop) -> tuple[Callable[[], None], Any]:
         rectifier.discard()
     inputs, samples = data['inputs'], data['data_samples']['labelled']
     cfg = model.semi_train_cfg
-    wrappers = all_wrappers(runner.optim_wrapper)
+    optimizers = all_optimizers(runner.optim_wrapper)
 
     def floor() -> None:
         total: Any = 0.0
@@ -71,8 +64,8 @@ def make_floor(loop: MeasuredLoop) -> tuple[Callable[[], None], Any]:
                 for (_, _, weight), cost in zip(targets, costs):
                     total = total + weight * cost
         total.backward()
-        for wrapper in wrappers:
-            wrapper.optimizer.step()
-            wrapper.optimizer.zero_grad()
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
 
     return floor, batch

@@ -4,16 +4,17 @@ import copy
 import itertools
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Callable, Optional
 
-import cv2
+import mmcv
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from rml_mmseg.datasets.data_root import check_data_roots
+from rml_mmseg.datasets.data_root import check_data_roots, dataset_nodes
 from rml_mmseg.datasets.scene_generator import SceneGenerator
+from rml_mmseg.models.utils.learner_cfg import without_weights
 
 from .measured_loop import MeasuredLoop
 
@@ -33,13 +34,11 @@ def write_stand_in(
             counted around.
     """
     generator = SceneGenerator(0, *size)
-    for part in ('img', 'ann'):
-        (folder / part).mkdir(parents=True, exist_ok=True)
     names = [f'{i:02}' for i in range(LABELLED + UNLABELLED)]
     for i, name in enumerate(names):
         image, mask = generator.generate('train', i)[:2]
-        cv2.imwrite(str(folder / 'img' / f'{name}.png'), image)
-        cv2.imwrite(str(folder / 'ann' / f'{name}.png'), mask % num_classes)
+        mmcv.imwrite(image, str(folder / f'img/{name}.png'))
+        mmcv.imwrite(mask % num_classes, str(folder / f'ann/{name}.png'))
     for kind, listed in (
         ('labelled', names[:LABELLED]),
         ('unlabelled', names[LABELLED:]),
@@ -47,22 +46,12 @@ def write_stand_in(
         (folder / f'{kind}.txt').write_text('\n'.join(listed), 'utf-8')
 
 
-def _datasets(node: Any, name: str = 'labelled') -> Iterator[tuple[str, Any]]:
-    """The sets below a data loader's config, with their roles."""
-    if isinstance(node, Mapping):
-        if 'data_prefix' in node:
-            yield name, node
-        for key, value in node.items():
-            if key not in ('data_prefix', 'pipeline'):
-                role = key if key in ('labelled', 'unlabelled') else name
-                yield from _datasets(value, role)
-
-
 def use_stand_in(cfg: Config, folder: Path, size: tuple[int, int]) -> None:
     """Point the training set of a config at generated scenes."""
     head = cfg.model.segmentors[0].decode_head
     write_stand_in(folder, size, head.num_classes)
-    for name, dataset in _datasets(cfg.train_dataloader):
+    for place, dataset in dataset_nodes(cfg.train_dataloader, ''):
+        name = 'unlabelled' if 'unlabelled' in place else 'labelled'
         prefix = dict(img_path='img')
         if name == 'labelled':
             prefix['seg_map_path'] = 'ann'
@@ -110,23 +99,6 @@ def load_training(
     return cfg, source
 
 
-def without_pretrained(cfg: Any) -> Any:
-    """The config of a network that begins from random weights, in place."""
-    if isinstance(cfg, dict):
-        for key in ('init_cfg', 'pretrained'):
-            found = cfg.get(key)
-            if isinstance(found, str) or (
-                isinstance(found, dict) and found.get('type') == 'Pretrained'
-            ):
-                cfg[key] = None
-        for value in cfg.values():
-            without_pretrained(value)
-    elif isinstance(cfg, (list, tuple)):
-        for value in cfg:
-            without_pretrained(value)
-    return cfg
-
-
 def run_measured(
     cfg: Config,
     measure: Callable[[MeasuredLoop], Any],
@@ -145,7 +117,7 @@ def run_measured(
     cfg = copy.deepcopy(cfg)
     # Runners of one name would share their logs.
     cfg.experiment_name = f'{cfg.experiment_name}_{next(_RUNS)}'
-    without_pretrained(cfg.model)
+    cfg.model = without_weights(cfg.model)
     runner = Runner.from_cfg(cfg)
     runner._train_loop = kind(runner, cfg.train_dataloader, measure)
     runner.train()

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from .segmentor_forward import (
     feature_labels,
-    final_head,
     logits_of,
     resize_logits,
 )
@@ -124,7 +123,7 @@ class PseudoLabeller:
         teacher, weak = model.teachers[i], inputs['weak']
         logits, features = logits_of(teacher, weak, bool(model.rectifiers))
         if self.cfg.p0 == 'stage':
-            return self._cached(teacher, inputs, i), logits, features
+            return self._cached(inputs, i), logits, features
         probs = resize_logits(teacher, logits, weak.shape[-2:]).softmax(1)
         return probs, logits, features
 
@@ -176,9 +175,7 @@ class PseudoLabeller:
             share = trusted / valid.sum().clamp(min=1)
         return probs if self.soft else labels, share
 
-    def _cached(
-        self, teacher: nn.Module, inputs: dict[str, Any], i: int
-    ) -> Tensor:
+    def _cached(self, inputs: dict[str, Any], i: int) -> Tensor:
         """Soft labels (M, K, H, W) of the stage's start, not today's."""
         if 'soft_labels' not in inputs:
             raise RuntimeError(
@@ -187,7 +184,7 @@ class PseudoLabeller:
                 'SemiSegSampler and SemiSegDataset'
             )
         logits = [
-            sample_logits(labels, places, final_head(teacher).align_corners)
+            sample_logits(labels, places)
             for labels, places in zip(
                 inputs['soft_labels'][i], inputs['places']
             )
@@ -202,8 +199,10 @@ def sample_logits(
 
     Args:
         logits (Tensor): Of the whole image, (K, h, w).
-        places (Tensor): x and y as fractions of the image, (2, H, W).
-        align_corners (bool): As of the head.
+        places (Tensor): x and y as fractions of the image, (2, H, W); with
+            ``align_corners`` of the way from the first logit to the last.
+        align_corners (bool): Whether logits lie at the corners of the image,
+            and not at the centres of their cells. Defaults to False.
 
     Returns:
         Tensor: (K, H, W), float32.

@@ -13,7 +13,6 @@ from mmseg.models.utils import resize
 from mmseg.structures import SegDataSample
 from mmseg.utils import add_prefix
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 
 def final_head(segmentor: Any) -> Any:
@@ -127,10 +126,11 @@ def channels_last(inputs: dict[str, Any]) -> dict[str, Any]:
 @contextmanager
 def kept_statistics(network: nn.Module, kept: bool = True) -> Iterator[None]:
     """Normalise by batch statistics without moving the running ones."""
-    norms = [
+    # Not by their class: mmcv has a layer that is none of PyTorch's.
+    norms: list[Any] = [
         module
         for module in network.modules()
-        if kept and isinstance(module, _BatchNorm)
+        if kept and isinstance(getattr(module, 'running_mean', None), Tensor)
     ]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
