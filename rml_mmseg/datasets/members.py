@@ -33,6 +33,12 @@ def members(dataset: Any) -> list[BaseDataset]:
     return [dataset]
 
 
+def image_files(dataset: Any) -> list[str]:
+    """Paths of the images of a data set or a joined one, in order."""
+    infos = map(dataset.get_data_info, range(len(dataset)))
+    return [info['img_path'] for info in infos if 'img_path' in info]
+
+
 def member_at(dataset: Any, index: int) -> tuple[BaseDataset, int]:
     """The plain data set that has an item, and the item's number there."""
     for member in members(dataset):

@@ -11,7 +11,7 @@ from mmseg.registry import DATASETS, TRANSFORMS
 from rml_mmseg.models.data_preprocessors.batch_check import check_packed
 
 from .load_item import check_files, load_item
-from .members import build_lazily, member_at, members
+from .members import build_lazily, image_files, member_at, members
 from .one_buffer_dict import OneBufferDict
 from .pipeline_check import check_maskless
 from .samplers import Draw
@@ -140,11 +140,9 @@ class SemiSegDataset:
                 check_files(part, info)
                 paths.add(osp.realpath(info['img_path']))
         both = [
-            info['img_path']
-            for info in map(
-                self.unlabelled.get_data_info, range(len(self.unlabelled))
-            )
-            if osp.realpath(info['img_path']) in paths
+            path
+            for path in image_files(self.unlabelled)
+            if osp.realpath(path) in paths
         ]
         if both and not self.allow_overlap:
             raise ValueError(

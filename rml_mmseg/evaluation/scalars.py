@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 Curve = list[tuple[int, float]]
@@ -55,9 +55,11 @@ def read_curves(paths: Iterable[Path]) -> tuple[dict, dict]:
     return train, val
 
 
-def thinned(curve: Curve, most: int = 400) -> Curve:
-    """A curve of at most so many points, its last one among them."""
-    if len(curve) <= most:
-        return curve
-    last = len(curve) - 1
-    return [curve[round(i * last / (most - 1))] for i in range(most)]
+def spread(items: Sequence, most: int) -> list:
+    """At most so many items, evenly spread, the last one among them."""
+    if len(items) <= most:
+        return list(items)
+    last = len(items) - 1
+    if most == 1:
+        return [items[last]]
+    return [items[round(i * last / (most - 1))] for i in range(most)]

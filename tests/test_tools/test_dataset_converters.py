@@ -44,6 +44,13 @@ class TestCamVid:
         with pytest.raises(SystemExit, match=f'valannot.a.png.*{message}'):
             call(camvid, tmp_path, tmp_path / 'out')
 
+    def test_what_cannot_be_written_ends_it(self, tmp_path):
+        self._source(tmp_path)
+        pair = tmp_path / 'val/a.png', tmp_path / 'valannot/a.png'
+        (tmp_path / 'img_dir').write_text('no folder')
+        with pytest.raises(OSError, match='img_dir'):
+            camvid.convert_pair(('val', *pair), tmp_path, 'jpg', 95)
+
     def test_missing_parts_are_named(self, tmp_path, call):
         self._source(tmp_path)
         save(tmp_path / 'test' / 'b.png', photo(2, 3))

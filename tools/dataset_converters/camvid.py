@@ -95,6 +95,7 @@ def convert_pair(
     Raises:
         ValueError: If a file cannot be read, sizes differ or the mask holds
             an unknown id.
+        OSError: If one cannot be written.
     """
     split, image_path, mask_path = pair
     image = cv2.imread(str(image_path), cv2.IMREAD_COLOR)
@@ -152,9 +153,6 @@ def main() -> None:
     args = parse_args()
     try:
         pairs = list_pairs(args.source)
-        for split in EXPECTED:
-            for kind in ('img_dir', 'ann_dir'):
-                (args.out / kind / split).mkdir(parents=True, exist_ok=True)
         mmengine.track_progress(
             convert_pair,
             pairs,

@@ -10,6 +10,7 @@ from mmengine.logging import print_log
 from mmengine.runner import ValLoop
 from mmengine.runner.amp import autocast
 
+from rml_mmseg.datasets.members import image_files
 from rml_mmseg.datasets.seeding import seeded
 
 from ..unwrap import unwrap
@@ -99,7 +100,7 @@ def _compare_label_rules(dataset: Any, learnt: list, setting: str) -> None:
 def _find_learnt_images(dataset: Any, learnt: list, setting: str) -> None:
     """Tell of images whose labels are both learnt and scored."""
     known, scored = (
-        {osp.abspath(path) for part in parts for path in _image_paths(part)}
+        {osp.abspath(path) for part in parts for path in image_files(part)}
         for parts in (learnt, plain_members(dataset))
     )
     both = sorted(known & scored)
@@ -111,11 +112,6 @@ def _find_learnt_images(dataset: Any, learnt: list, setting: str) -> None:
             logger='current',
             level=logging.WARNING,
         )
-
-
-def _image_paths(part: Any) -> list[str]:
-    infos = map(part.get_data_info, range(len(part)))
-    return [info['img_path'] for info in infos if 'img_path' in info]
 
 
 def try_batch(loader: Any, model: Any) -> None:

@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from rml_mmseg.datasets import SemiSegDataset
+from rml_mmseg.datasets.members import image_files
 
 
 def image_paths(
@@ -25,23 +26,19 @@ def image_paths(
         labelled (bool): Whether the labelled ones are among them.
     """
     rank, world_size = get_dist_info()
-    paths = [(path, True) for path in _paths(dataset.unlabelled)]
+    paths = [(path, True) for path in image_files(dataset.unlabelled)]
     if labelled:
         # An image of both sets counts once.
         both = {osp.realpath(p) for p, _ in paths if dataset.allow_overlap}
         paths = [
             *(
                 (path, False)
-                for path in _paths(dataset.labelled)
+                for path in image_files(dataset.labelled)
                 if osp.realpath(path) not in both
             ),
             *paths,
         ]
     return paths[rank::world_size]
-
-
-def _paths(part: Any) -> list[str]:
-    return [part.get_data_info(i)['img_path'] for i in range(len(part))]
 
 
 def with_progress(paths: list, title: str) -> Iterator[Any]:

@@ -8,7 +8,7 @@ from typing import Any, Callable, Optional
 
 from markupsafe import Markup
 
-from ..scalars import Curve, thinned
+from ..scalars import Curve, spread
 
 INK = '#010203'
 """Stands for the page's own text colour; no plot uses it otherwise."""
@@ -18,6 +18,8 @@ COLOURS = (
 )
 """Colours that can be told apart on white and on near black."""
 SIZE = (4.6, 3.0)
+POINTS = 400
+"""Most points of a curve."""
 SETTINGS: Any = {
     # Text stays text: the page's font, and small files.
     'svg.fonttype': 'none',
@@ -77,7 +79,7 @@ def plot_curves(
     colour = -1
     for name, curve in curves.items():
         colour += name not in dashed
-        steps, values = zip(*thinned(curve))
+        steps, values = zip(*spread(curve, POINTS))
         axes.plot(
             steps,
             values,

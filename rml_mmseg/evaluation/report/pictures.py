@@ -1,7 +1,6 @@
 """Pictures that are carried inside of the page."""
 
 import base64
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from rml_mmseg.visualization import class_colours
 
+from ..scalars import spread
 from .run import Run
 
 WIDTH = 480
@@ -25,16 +25,6 @@ def data_uri(picture: np.ndarray, quality: int = 85) -> str:
         raise ValueError('a picture cannot be encoded as JPEG')
     text = base64.b64encode(encoded.tobytes()).decode()
     return f'data:image/jpeg;base64,{text}'
-
-
-def spread(items: Sequence, most: int) -> list:
-    """At most so many items, evenly spread, the last one among them."""
-    if len(items) <= most:
-        return list(items)
-    last = len(items) - 1
-    if most == 1:
-        return [items[last]]
-    return [items[round(i * last / (most - 1))] for i in range(most)]
 
 
 def panel_pictures(run: Run, most: int = 6) -> list[dict]:

@@ -22,6 +22,9 @@ def drop_channels(features: Any, share: float) -> Any:
             such.
         share (float): Probability that a channel of an image is dropped;
             the others are scaled up by ``1 / (1 - share)``.
+
+    Returns:
+        Tensor | Sequence: As they came.
     """
     if isinstance(features, Tensor):
         # A token beside a map has no positions.
@@ -74,6 +77,9 @@ def divide_channels(features: Any, share: float, start: int = 0) -> Any:
             or levels of such.
         share (float): Probability that the channels of an image are divided.
         start (int): M. Defaults to 0.
+
+    Returns:
+        Tensor | Sequence: As they came.
     """
     first = _flat(features)[0]
     count = (len(first) - start) // 2

@@ -104,11 +104,11 @@ class PseudoLabeller:
             seen = ((mean, logits, features) for _, logits, features in own)
         for i, (probs, logits, features) in enumerate(seen):
             labels = None
-            if model.record is not None:
+            if model.record is not None and logits is not None:
                 teacher: nn.Module = model.teachers[i]
                 today = resize_logits(teacher, logits, size).softmax(1)
                 model.record.setdefault('predictions', []).append(today)
-            if model.rectifiers and features is not None:
+            if logits is not None and features is not None:
                 rectifier: Any = model.rectifiers[i]
                 labels = rectifier(probs, features, valid)
                 rectifier.accumulate(
@@ -118,11 +118,17 @@ class PseudoLabeller:
 
     def _soft_labels(
         self, model: Learners, i: int, inputs: dict[str, Any]
-    ) -> tuple[Tensor, Tensor, Optional[Tensor]]:
-        """Soft labels p0, logits and, for a rectifier, features."""
+    ) -> tuple[Tensor, Optional[Tensor], Optional[Tensor]]:
+        """Soft labels p0, logits and, for a rectifier, features.
+
+        Of stored labels logits are only for a rectifier and for monitors.
+        """
         teacher, weak = model.teachers[i], inputs['weak']
+        stored = self.cfg.p0 == 'stage'
+        if stored and not model.rectifiers and model.record is None:
+            return self._cached(inputs, i), None, None
         logits, features = logits_of(teacher, weak, bool(model.rectifiers))
-        if self.cfg.p0 == 'stage':
+        if stored:
             return self._cached(inputs, i), logits, features
         probs = resize_logits(teacher, logits, weak.shape[-2:]).softmax(1)
         return probs, logits, features

@@ -2,11 +2,37 @@
 
 import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Optional
 
 ENSEMBLE = 'ensemble'
+# What numbers of ``SemiTrainCfg`` must be.
+RANGES: list[tuple[str, Callable[[Any], bool], list[str]]] = [
+    (
+        '0 or more',
+        lambda value: value >= 0,
+        [
+            'unsup_weight',
+            'self_weight',
+            'peer_weight',
+            'feature_weight',
+            'ramp_up_iters',
+        ],
+    ),
+    ('1 or more', lambda value: value >= 1, ['strong_views']),
+    (
+        'in [0, 1]',
+        lambda value: 0 <= value <= 1,
+        ['complementary_dropout'],
+    ),
+    ('in [0, 1)', lambda value: 0 <= value < 1, ['feature_dropout']),
+    (
+        'None or in [0, 1)',
+        lambda value: value is None or 0 <= value < 1,
+        ['confidence', 'confidence_share'],
+    ),
+]
 
 
 def did_you_mean(name: str, known: list[str]) -> str:
@@ -158,17 +184,13 @@ class SemiTrainCfg:
 
     def _check(self, learners: int) -> None:
         self._check_types()
-        for name in (
-            'unsup_weight',
-            'self_weight',
-            'peer_weight',
-            'feature_weight',
-        ):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0):
-                raise ValueError(
-                    f'semi_train_cfg.{name} must be 0 or more, got {value}'
-                )
+        for wanted, fits, names in RANGES:
+            for name in names:
+                value = getattr(self, name)
+                if not fits(value):
+                    raise ValueError(
+                        f'semi_train_cfg.{name} must be {wanted}, got {value}'
+                    )
         taught_by_peers = learners > 1 and self.peer_weight > 0
         if self.unsup_weight and not (self.self_weight or taught_by_peers):
             raise ValueError(
@@ -199,38 +221,11 @@ class SemiTrainCfg:
                     'labels of teachers, and no student has any: leave it '
                     "out, or set self_source or peer_source to 'teacher'"
                 )
-        for name in ('confidence', 'confidence_share'):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value < 1:
-                raise ValueError(
-                    f'semi_train_cfg.{name} must be None or in [0, 1), got '
-                    f'{value}'
-                )
-        if not 0 <= self.feature_dropout < 1:
-            raise ValueError(
-                'semi_train_cfg.feature_dropout must be in [0, 1), got '
-                f'{self.feature_dropout}'
-            )
-        if self.strong_views < 1:
-            raise ValueError(
-                'semi_train_cfg.strong_views must be 1 or more, got '
-                f'{self.strong_views}'
-            )
-        if not 0 <= self.complementary_dropout <= 1:
-            raise ValueError(
-                'semi_train_cfg.complementary_dropout must be in [0, 1], got '
-                f'{self.complementary_dropout}'
-            )
         if self.complementary_dropout and self.strong_views != 2:
             raise ValueError(
                 'semi_train_cfg.complementary_dropout divides channels '
                 'between two strong views: set strong_views=2 (it is '
                 f'{self.strong_views}), or complementary_dropout=0'
-            )
-        if self.ramp_up_iters < 0:
-            raise ValueError(
-                'semi_train_cfg.ramp_up_iters must be 0 or more, got '
-                f'{self.ramp_up_iters}'
             )
 
     def teachers_teach(self, learners: int) -> bool:

@@ -9,9 +9,8 @@ from rml_mmseg.evaluation.report.pictures import (
     data_uri,
     hard_images,
     panel_pictures,
-    spread,
 )
-from rml_mmseg.evaluation.scalars import read_curves, thinned
+from rml_mmseg.evaluation.scalars import read_curves, spread
 from tests.test_evaluation.test_report import runs
 
 
@@ -164,12 +163,12 @@ def test_pictures_of_a_run(tmp_path):
     assert len(hard_images(read_run(folder))[0]['uris']) == 2
 
 
-def test_spread_and_thinned_keep_the_ends():
+def test_what_is_spread_keeps_the_ends():
     assert spread(range(10), 4) == [0, 3, 6, 9]
     assert spread([1, 2], 4) == [1, 2]
     assert spread(range(5), 1) == [4]
     curve = [(i, 0.0) for i in range(1000)]
-    short = thinned(curve, 100)
+    short = spread(curve, 100)
     assert (short[0], short[-1], len(short)) == (curve[0], curve[-1], 100)
 
 

@@ -238,6 +238,24 @@ def _whole_image_places(size, count):
     return [torch.stack([x, y])] * count
 
 
+def test_stored_labels_without_rectifiers_need_no_teacher():
+    model = _model(2, p0='stage')
+    inputs, _ = toy_batch()
+    stored = torch.randn(2, 2, 3, 6, 8)
+    inputs['soft_labels'] = [list(own) for own in stored]
+    inputs['places'] = _whole_image_places((6, 8), 2)
+    passes = []
+    for teacher in model.teachers:
+        teacher.backbone.register_forward_hook(lambda *_: passes.append(1))
+    first, _ = _targets(model, inputs)
+    assert torch.equal(first['peer1'][0], stored[1].argmax(1))
+    assert passes == []
+    # A monitor compares the teachers as they are.
+    model.record = {}
+    _targets(model, inputs)
+    assert len(passes) == 2 and len(model.record['predictions']) == 2
+
+
 def test_labels_of_the_stage_s_start_replace_today_s_probabilities():
     model = _model(2, rectifier=True, p0='stage')
     inputs, _ = toy_batch()

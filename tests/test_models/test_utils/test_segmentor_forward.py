@@ -10,6 +10,7 @@ from rml_mmseg.models.utils.segmentor_forward import (
     classifier_of,
     final_head,
     forward_logits,
+    kept_statistics,
     logits_of,
     resize_logits,
     student_forward,
@@ -235,3 +236,25 @@ class TestStudentForward:
         )
         assert logits.shape == (2, 3, 6, 8)
         assert losses.keys() == network.loss(IMAGES, _samples()).keys()
+
+
+class OtherNorm(torch.nn.Module):
+    """As mmcv's synchronised layer: none of PyTorch's classes."""
+
+    def __init__(self):
+        super().__init__()
+        self.momentum = 0.1
+        self.register_buffer('running_mean', torch.zeros(3))
+
+    def forward(self, x):
+        self.running_mean += self.momentum * x.mean((0, 2, 3))
+        return x
+
+
+@pytest.mark.parametrize('kept', [True, False])
+def test_statistics_of_any_layer_can_be_kept(kept):
+    norm = OtherNorm()
+    with kept_statistics(torch.nn.Sequential(norm), kept):
+        norm(torch.ones(1, 3, 2, 2))
+    assert bool(norm.running_mean.any()) != kept
+    assert norm.momentum == 0.1
