@@ -43,7 +43,9 @@ def parse_args() -> argparse.Namespace:
         '--data', default='data/textured_scenes', help='folder of the scenes'
     )
     parser.add_argument(
-        '--iters', type=int, help='iterations of both, instead of the config'
+        '--iters',
+        type=int,
+        help='iterations of both; default: those of the configs',
     )
     return parser.parse_args()
 
@@ -75,10 +77,10 @@ def overrides(config: str, iters: int) -> list[str]:
     """Settings that make a run of another length, in the same shares."""
     train = Config.fromfile(osp.join(ROOT, config)).train_cfg
     burn_in = train.get('burn_in_iters', 0)
-    share = burn_in / (burn_in + train.iters_per_stage)
+    share = burn_in / train.iters_per_stage
     return [
-        f'train_cfg.burn_in_iters={round(iters * share)}',
-        f'train_cfg.iters_per_stage={iters - round(iters * share)}',
+        f'train_cfg.burn_in_iters={int(iters * share)}',
+        f'train_cfg.iters_per_stage={iters}',
     ]
 
 

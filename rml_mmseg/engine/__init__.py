@@ -1,8 +1,10 @@
 """Hooks, loops and optimiser set-up."""
 
 from .hooks import (
+    AtomicCheckpointHook,
     CompileBackbonesHook,
     ImageScoresHook,
+    InterruptionHook,
     MutualEMAHook,
     PseudoLabelMonitorHook,
     SemiSegVisualizationHook,
@@ -15,9 +17,11 @@ from .optimizers import (
 )
 
 __all__ = [
+    'AtomicCheckpointHook',
     'BFloat16OptimWrapper',
     'CompileBackbonesHook',
     'ImageScoresHook',
+    'InterruptionHook',
     'MutualEMAHook',
     'MutualOptimWrapper',
     'MutualOptimWrapperConstructor',

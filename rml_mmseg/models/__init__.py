@@ -2,13 +2,14 @@
 
 from .data_preprocessors import SemiSegDataPreProcessor
 from .decode_heads import DeepLabV2Head
-from .losses import PseudoLabelLoss
+from .losses import ConsistencyLoss, PseudoLabelLoss
 from .necks import ReadoutNeck, TransformerNeck
 from .optional_weights import load_optional
 from .rectifiers import PrototypeRectifier
 from .segmentors import MutualSemiSegmentor
 
 __all__ = [
+    'ConsistencyLoss',
     'DeepLabV2Head',
     'MutualSemiSegmentor',
     'PrototypeRectifier',

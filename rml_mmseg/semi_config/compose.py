@@ -94,6 +94,9 @@ def compose(
         first.get('randomness') or dict(seed=0)
     )
     long = plan.iters >= LONG_RUN
+    rectifier = dict(
+        type='PrototypeRectifier', momentum=0.9999 if long else 0.95
+    )
     config['model'] = dict(
         type='MutualSemiSegmentor',
         data_preprocessor=dict(
@@ -101,9 +104,7 @@ def compose(
             type='SemiSegDataPreProcessor',
         ),
         segmentors=[_segmentor(stock, classes, notes) for stock in each],
-        rectifier=dict(
-            type='PrototypeRectifier', momentum=0.9999 if long else 0.95
-        ),
+        rectifier=rectifier if plan.learners > 1 else None,
         test_cfg=dict(predict_on='teachers.0', score=score),
     )
     config['train_dataloader'] = _loader(first, data, plan, notes)

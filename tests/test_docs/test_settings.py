@@ -12,6 +12,7 @@ from mmseg.registry import (
     DATASETS,
     HOOKS,
     LOOPS,
+    METRICS,
     MODELS,
     OPTIM_WRAPPERS,
     TRANSFORMS,
@@ -33,6 +34,13 @@ CLASSES = {
     '`custom_hooks`': (HOOKS, 'MutualEMAHook'),
     '`train_dataloader.dataset`': (DATASETS, 'SemiSegDataset'),
 }
+PARTS = (
+    (HOOKS, 'PseudoLabelMonitorHook'),
+    (HOOKS, 'SemiSegVisualizationHook'),
+    (HOOKS, 'ImageScoresHook'),
+    (HOOKS, 'InterruptionHook'),
+    (METRICS, 'LearnersIoUMetric'),
+)
 STEPS = (
     'WeakStrongViews',
     'PhotometricRandAugment',
@@ -97,6 +105,15 @@ def test_optim_wrapper():
         for name in told.keys() & known.keys() - {'optimizer'}:
             assert ast.literal_eval(told[name].strip('`')) == known[name]
     assert {'accumulative_counts', 'on_nonfinite'} < told.keys()
+
+
+@pytest.mark.parametrize(('registry', 'name'), PARTS)
+def test_other_parts(registry, name):
+    (line,) = (row for row in rows('Other hooks') if row[0] == f'`{name}`')
+    known = parameters(registry.get(name))
+    known.pop('kwargs', None)
+    told = dict(re.findall(r'`(\w+)=([^`]*)`', line[1]))
+    assert {key: eval(value) for key, value in told.items()} == known
 
 
 def test_steps():

@@ -145,6 +145,7 @@ def test_one_config_for_one_learner_or_two(cityscapes, tmp_path, call):
         cfg = Config.fromfile(tmp_path / 'semi.py')
         assert len(cfg.model.segmentors) == learners
         assert len(cfg.optim_wrapper.students) == learners
+        assert (cfg.model.rectifier is None) == (learners == 1)
         views = cfg.train_dataloader.dataset.unlabelled.pipeline[-3]
         assert views.num_strong == learners
         assert cfg.train_cfg.burn_in_iters == 5

@@ -1,4 +1,4 @@
-"""Memory of a long training, and of the paper's networks on one GPU."""
+"""Memory of a long training."""
 
 from __future__ import annotations
 
