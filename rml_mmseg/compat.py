@@ -374,6 +374,55 @@ def predict_padded_images() -> None:
     BaseDecodeHead.predict_by_feat = predict_by_feat
 
 
+def weigh_ignored_pixels() -> None:
+    """Let mmseg's cross entropy have class weights and ignored pixels at once.
+
+    For the mean it looks up the weight of every label, also of 255, which is
+    no class: the first padded pixel ends a training. As in PyTorch ignored
+    pixels have no weight. Can be removed when mmseg leaves them out.
+    """
+    losses: Any = importlib.import_module(
+        'mmseg.models.losses.cross_entropy_loss'
+    )
+    original = losses.cross_entropy
+    logits, ignored = torch.zeros(1, 1, 1, 1), torch.full((1, 1, 1), 255)
+    try:
+        original(logits, ignored, class_weight=torch.ones(1), ignore_index=255)
+    except IndexError:
+        pass
+    else:
+        return
+
+    @functools.wraps(original)
+    def cross_entropy(
+        pred: torch.Tensor,
+        label: torch.Tensor,
+        weight: torch.Tensor | None = None,
+        class_weight: torch.Tensor | None = None,
+        reduction: str = 'mean',
+        avg_factor: Any = None,
+        ignore_index: int = -100,
+        avg_non_ignore: bool = False,
+    ) -> torch.Tensor:
+        mean = avg_factor is None and reduction == 'mean'
+        if mean and class_weight is not None:
+            known = label != ignore_index
+            avg_factor = (class_weight[label * known] * known).sum()
+        loss: torch.Tensor = original(
+            pred,
+            label,
+            weight,
+            class_weight,
+            reduction,
+            avg_factor,
+            ignore_index,
+            avg_non_ignore,
+        )
+        return loss
+
+    losses.cross_entropy = cross_entropy
+
+
 def separate_restarts() -> None:
     """Let the processes of an elastic launch find each other once more.
 
@@ -414,6 +463,7 @@ def apply() -> None:
     stand_in_for_mmcv_ops()
     find_packages()
     predict_padded_images()
+    weigh_ignored_pixels()
     allow_checkpoint_types()
     keep_loading_safe()
     launch_on_cpu()

@@ -12,11 +12,13 @@ import mmseg
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from mmengine.config import Config
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import checkpoint, load_checkpoint, save_checkpoint
 from mmengine.visualization import MLflowVisBackend
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+from mmseg.registry import MODELS
 
 import rml_mmseg
 from rml_mmseg import compat
@@ -345,3 +347,41 @@ def test_package_registers_on_import():
     from mmseg.registry import MODELS
 
     assert MODELS.get('MutualSemiSegmentor') is not None
+
+
+class TestWeighIgnoredPixels:
+    def _losses(self, avg_non_ignore, class_weight):
+        loss = MODELS.build(
+            dict(
+                type='CrossEntropyLoss',
+                class_weight=class_weight,
+                avg_non_ignore=avg_non_ignore,
+            )
+        )
+        torch.manual_seed(0)
+        logits = torch.randn(2, 3, 4, 5)
+        labels = torch.randint(3, (2, 4, 5))
+        labels[:, 1:3] = 255
+        found = loss(logits, labels, ignore_index=255)
+        weight = class_weight and torch.tensor(class_weight)
+        wanted = F.cross_entropy(logits, labels, weight, ignore_index=255)
+        return found, wanted
+
+    @pytest.mark.parametrize('avg_non_ignore', [True, False])
+    def test_the_mean_is_pytorch_s(self, avg_non_ignore):
+        found, wanted = self._losses(avg_non_ignore, [1.0, 2.0, 0.5])
+        torch.testing.assert_close(found, wanted)
+
+    def test_without_weights_nothing_changes(self):
+        found, wanted = self._losses(True, None)
+        torch.testing.assert_close(found, wanted)
+        found, _ = self._losses(False, None)
+        torch.testing.assert_close(found, wanted / 2)
+
+    def test_leaves_a_mended_release_alone(self):
+        losses = importlib.import_module(
+            'mmseg.models.losses.cross_entropy_loss'
+        )
+        before = losses.cross_entropy
+        compat.weigh_ignored_pixels()
+        assert losses.cross_entropy is before

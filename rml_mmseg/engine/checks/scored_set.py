@@ -1,9 +1,10 @@
 """Whether what is scored is there, and can be."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.dataset import BaseDataset
 from mmseg.datasets.transforms import LoadAnnotations
 from mmseg.evaluation import IoUMetric
@@ -55,6 +56,52 @@ def check_scored_set(loop: Any, part: str) -> None:
                 check_files(member, info, setting, scored or loads, hint)
     if any(metric.output_dir for metric in metrics):
         check_names(dataset, f'{part}_evaluator.output_dir')
+
+
+def check_save_best(loop: Any, hooks: Iterable[Any]) -> None:
+    """Make sure that the score is made by which the best is kept.
+
+    Args:
+        loop (ValLoop): Built loop.
+        hooks (Iterable[Hook]): Those of the run.
+
+    Raises:
+        ValueError: If ``save_best`` names none of the scores.
+    """
+    names = score_names(loop)
+    for hook in hooks:
+        wanted = getattr(hook, 'key_indicators', None) or []
+        for name in wanted if names else ():
+            if name == 'auto' or name in names:
+                continue
+            metric = name.rsplit('/', 1)[-1]
+            hint = ''
+            if metric in IOU_METRICS:
+                hint = f': add {metric!r} to val_evaluator.iou_metrics'
+            raise ValueError(
+                f'default_hooks.checkpoint.save_best={name!r} is none of the '
+                f'scores of a validation{hint}. They are {sorted(names)}'
+            )
+
+
+def score_names(loop: Any) -> set[str]:
+    """Scores that a validation will have; none where some are not known."""
+    found = set()
+    for metric in loop.evaluator.metrics:
+        learners = ['']
+        if isinstance(metric, LearnersIoUMetric):
+            learners += [f'{name}/' for name in metric.others]
+            metric = metric.deployed
+        if not isinstance(metric, IoUMetric):
+            return set()
+        made = metric.total_area_to_metrics(
+            *[torch.ones(1)] * 4, metrics=metric.metrics
+        )
+        prefix = f'{metric.prefix}/' if metric.prefix else ''
+        for key in made:
+            score = key if key == 'aAcc' else f'm{key}'
+            found |= {f'{prefix}{learner}{score}' for learner in learners}
+    return found
 
 
 def plain_members(dataset: Any) -> list[BaseDataset]:

@@ -14,7 +14,12 @@ from rml_mmseg.datasets.members import image_files
 from rml_mmseg.datasets.seeding import seeded
 
 from ..unwrap import unwrap
-from .scored_set import check_scored_set, iou_metrics, plain_members
+from .scored_set import (
+    check_save_best,
+    check_scored_set,
+    iou_metrics,
+    plain_members,
+)
 
 # Masks of a validation set that are looked at, about.
 PROBED = 8
@@ -30,14 +35,17 @@ def try_validation(loop: Any, training: Any) -> None:
 
     Raises:
         ValueError: If images cannot be scored, see :func:`check_scored_set`,
-            or a mask that is looked at lacks or does not fit the classes.
+            ``save_best`` is none of the scores, or a mask that is looked
+            at lacks or does not fit the classes.
         FileNotFoundError: If an image or its mask is missing.
         RuntimeError: If the first image cannot be loaded or predicted.
     """
     if not isinstance(loop, ValLoop):
         return
+    print_log('Trying the first validation image', logger='current')
     setting = 'val_dataloader.dataset'
     check_scored_set(loop, 'val')
+    check_save_best(loop, loop.runner.hooks)
     loader, model = loop.dataloader, loop.runner.model
     try:
         with seeded(0), autocast(enabled=loop.fp16):
@@ -128,6 +136,7 @@ def try_batch(loader: Any, model: Any) -> None:
     """
     if not hasattr(loader.dataset, 'unlabelled'):
         return
+    print_log('Trying a batch of the first images', logger='current')
     count = min(len(loader.dataset), loader.batch_size or 1)
     with seeded(0):
         items = [loader.dataset[i] for i in range(count)]

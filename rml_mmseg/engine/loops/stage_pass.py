@@ -4,6 +4,7 @@ from typing import Any, Optional
 
 import torch
 from mmengine.dist import barrier
+from mmengine.logging import print_log
 from torch import Tensor
 
 from rml_mmseg.datasets import SemiSegDataset
@@ -145,6 +146,7 @@ def try_stage_pass(model: Any, dataset: SemiSegDataset) -> None:
     Raises:
         RuntimeError: If they cannot; names the image.
     """
+    print_log('Trying an image of each size', logger='current')
     for path, unlabelled in one_of_each_size(image_paths(dataset)):
         read = readable_image(model, dataset, path, unlabelled)
         if read is None:

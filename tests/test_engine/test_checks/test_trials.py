@@ -1,10 +1,13 @@
 """What would stop the first validation stops the run before it trains."""
 
+import logging
+
 import cv2
 import numpy as np
 import pytest
 
 from rml_mmseg.engine.checks import trials
+from rml_mmseg.engine.checks.scored_set import score_names
 from rml_mmseg.engine.loops import staged_train_loop
 from tests.toys import (
     toy_model_cfg,
@@ -76,11 +79,20 @@ def test_ids_that_are_no_class(refused, tmp_path):
     refused(ValueError, message)
 
 
-def test_masks_that_are_read_otherwise_are_told(tmp_path, monkeypatch):
+def warnings_of(monkeypatch):
+    """What will be told as a warning."""
     told = []
-    monkeypatch.setattr(
-        trials, 'print_log', lambda text, **kwargs: told.append(text)
-    )
+
+    def note(text, logger, level=logging.INFO):
+        if level == logging.WARNING:
+            told.append(text)
+
+    monkeypatch.setattr(trials, 'print_log', note)
+    return told
+
+
+def test_masks_that_are_read_otherwise_are_told(tmp_path, monkeypatch):
+    told = warnings_of(monkeypatch)
     settings = val_settings(tmp_path)
     toy_runner(tmp_path, **settings).train()
     assert told == []
@@ -91,10 +103,7 @@ def test_masks_that_are_read_otherwise_are_told(tmp_path, monkeypatch):
 
 
 def test_scores_of_what_is_learnt_are_told(tmp_path, monkeypatch):
-    told = []
-    monkeypatch.setattr(
-        trials, 'print_log', lambda text, **kwargs: told.append(text)
-    )
+    told = warnings_of(monkeypatch)
     settings = val_settings(tmp_path)
     settings['val_dataloader']['dataset']['data_root'] = str(
         tmp_path / 'labelled'
@@ -108,6 +117,49 @@ def test_scores_of_what_is_learnt_are_told(tmp_path, monkeypatch):
 def test_scores_that_there_are_not(refused):
     message = "val_evaluator.iou_metrics='Dice'.*did you mean 'mDice'"
     refused(ValueError, message, dict(iou_metrics=['mIoU', 'Dice']))
+
+
+@pytest.mark.parametrize('learners', [None, ['students.0', 'teachers.1']])
+def test_names_of_scores_are_those_of_a_validation(tmp_path, learners):
+    settings = val_settings(tmp_path)
+    metrics = dict(iou_metrics=['mDice', 'mIoU', 'mFscore'])
+    settings['val_evaluator'] = [dict(type='IoUMetric', **metrics)]
+    model = toy_model_cfg()
+    if learners:
+        settings['val_evaluator'] = [
+            dict(type='LearnersIoUMetric', learners=learners, **metrics),
+            dict(type='IoUMetric', prefix='again'),
+        ]
+        model['test_cfg'] = dict(mode='whole', score=learners)
+    runner = toy_runner(tmp_path, model=model, **settings)
+    loop = runner.val_loop
+    scores = {*loop.run()}
+    assert score_names(loop) == scores and 'mPrecision' in scores
+    assert ('again/mIoU' in scores) == bool(learners)
+
+
+@pytest.mark.parametrize(
+    ('best', 'message'),
+    [
+        ('mDice', "'mDice' is none.*add 'mDice' to val_evaluator.iou_metrics"),
+        (['mIoU', 'mIuO'], r"'mIuO' is none.*They are \['aAcc', 'mAcc',"),
+    ],
+)
+def test_the_best_by_a_score_that_there_is_not(tmp_path, best, message):
+    hook = dict(
+        type='CheckpointHook',
+        by_epoch=False,
+        save_best=best,
+        rule='greater',
+    )
+    runner = toy_runner(
+        tmp_path,
+        **val_settings(tmp_path),
+        default_hooks=dict(checkpoint=hook),
+    )
+    with pytest.raises(ValueError, match=message):
+        runner.train()
+    assert runner.iter == 0
 
 
 def test_label_maps_of_one_name(refused, tmp_path):
