@@ -1,7 +1,7 @@
 """Groups of images that belong together, such as those of one patient."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 
 def group_names(names: Iterable[str], pattern: str) -> dict[str, str]:
@@ -52,6 +52,29 @@ def group_members(
     for name in names:
         members.setdefault(groups.get(name, name), []).append(name)
     return members
+
+
+def group_lines(members: Mapping[str, Sequence[str]], most: int = 8) -> str:
+    """The groups to read, so that a pattern of something else shows.
+
+    Args:
+        members (Mapping): Names of images by group.
+        most (int): Number of groups that are named. Defaults to 8.
+    """
+    sizes = [len(own) for own in members.values()]
+    shown = [f'{key} ({len(own)})' for key, own in members.items()][:most]
+    rest = ', ...' if len(members) > most else ''
+    text = (
+        f'{len(members)} groups of {min(sizes)} to {max(sizes)} images: '
+        f'{", ".join(shown)}{rest}'
+    )
+    single = sizes.count(1)
+    if single:
+        text += (
+            f'\nwarning: {single} of {len(members)} are of one image: if they '
+            'belong together, --group is found where their names differ'
+        )
+    return text
 
 
 def classes_of(

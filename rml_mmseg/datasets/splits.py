@@ -151,6 +151,8 @@ def split_order(
     count: int,
     include_labelled: bool = False,
     held_out: int = 0,
+    spare: bool = False,
+    kind: str = 'images',
 ) -> dict[str, list[str]]:
     """First ``count`` names as ``labelled``, the others as ``unlabelled``.
 
@@ -164,6 +166,9 @@ def split_order(
             list but in one of their own, ``held_out``: images to choose
             checkpoints and settings by. All splits of one seed have the
             same. They may leave no image unlabelled. Default: 0.
+        spare (bool): Whether there are other images, that are unlabelled,
+            so that all of these may be labelled. Default: False.
+        kind (str): What the names are of. Default: ``'images'``.
 
     Raises:
         ValueError: If count leaves no image on one of the two sides, or
@@ -171,11 +176,11 @@ def split_order(
     """
     if held_out < 0:
         raise ValueError(f'held_out must be 0 or more, got {held_out}')
-    most = len(order) - max(held_out, 1)
+    most = len(order) - (held_out if held_out or spare else 1)
     if not 0 < count <= most:
         aside = f', {held_out} of them held out' if held_out else ''
         raise ValueError(
-            f'count must be between 1 and {most} of {len(order)} images'
+            f'count must be between 1 and {most} of {len(order)} {kind}'
             f'{aside}, got {count}'
         )
     end = len(order) - held_out

@@ -2,6 +2,7 @@ import pytest
 
 from rml_mmseg.datasets.name_groups import (
     classes_of,
+    group_lines,
     group_members,
     group_names,
 )
@@ -15,6 +16,13 @@ def test_brackets_choose_the_part_that_is_shared():
         group_names(names, 'p01')
     with pytest.raises(ValueError, match='no regular expression'):
         group_names(names, '(')
+
+
+def test_groups_of_one_image_are_told():
+    text = group_lines({'a': ['1', '2'], 'b': ['3'], 'c': ['4']}, most=2)
+    assert text.startswith('3 groups of 1 to 2 images: a (2), b (1), ...\n')
+    assert 'warning: 2 of 3 are of one image' in text
+    assert 'warning' not in group_lines({'a': ['1', '2']})
 
 
 def test_an_image_of_no_group_is_one_of_its_own():

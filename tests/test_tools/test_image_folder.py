@@ -277,7 +277,8 @@ class TestImageFolder:
         images = [p.stem for p in (tmp_path / 'out/img_dir').rglob('*.png')]
         assert sorted(images) == sorted(train + val)
         text = capsys.readouterr().out
-        assert '4 groups, 1 for validation; 2 unlabelled images' in text
+        assert '4 groups of 4 to 4 images: 0 (4), 1 (4)' in text
+        assert f'for validation: {patient}; 2 unlabelled images' in text
 
     def test_dry_run_writes_nothing(self, tmp_path, call, capsys):
         call(image_folder, *self._source(tmp_path), '--dry-run')

@@ -51,6 +51,36 @@ def test_patients_are_kept_together(tmp_path, capsys):
     assert 'labelled and validation share 1 groups' in capsys.readouterr().err
 
 
+def test_images_without_a_mask_are_unlabelled(tmp_path, capsys):
+    names = [f'p{p}_{s}' for p in range(8) for s in range(2)]
+    masks = tmp_path / 'masks'
+    masks.mkdir()
+    # Of four patients, of one of them not of all images.
+    masked = [name for name in names if name < 'p4' and name != 'p1_1']
+    for name in masked:
+        Image.new('L', (2, 2)).save(masks / f'{name}.png')
+    pool, out = tmp_path / 'names.txt', tmp_path / 'out'
+    pool.write_text(splits.list_text(names))
+    draw = ['--names', str(pool), '--masks', str(masks), '--seed', '1']
+    draw += ['--group', '^[^_]+', '--out', str(out)]
+    assert make_splits.main([*draw, '--count', '3', '--held-out', '1']) == 0
+    found = {
+        title: (out / f'{title}.txt').read_text().split()
+        for title in ('labelled', 'unlabelled', 'held_out')
+    }
+    held = found['held_out'][0][:2]
+    assert sorted(found['labelled'] + found['held_out']) == masked
+    rest = [n for n in names if n not in masked and not n.startswith(held)]
+    assert found['unlabelled'] == rest
+    record = json.loads((out / 'provenance.json').read_text())
+    assert record['with_mask'] == 7
+    assert make_splits.main([*draw, '--count', '5', '--force']) == 2
+    assert 'between 1 and 4 of 4 groups, got 5' in capsys.readouterr().err
+    draw += ['--mask-suffix', '_x.png', '--force', '--count', '1']
+    assert make_splits.main(draw) == 2
+    assert 'look at --mask-suffix' in capsys.readouterr().err
+
+
 def test_every_class_has_a_labelled_patient(tmp_path):
     names = [f'p{p}_{s}' for p in range(6) for s in range(2)]
     masks = tmp_path / 'masks'

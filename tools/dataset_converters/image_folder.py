@@ -45,7 +45,11 @@ from rml_mmseg.datasets.image_folder.training_configs import (
 )
 from rml_mmseg.datasets.image_folder.writer import write_item
 from rml_mmseg.datasets.mask_decoding import read_colour_table
-from rml_mmseg.datasets.name_groups import group_names
+from rml_mmseg.datasets.name_groups import (
+    group_lines,
+    group_members,
+    group_names,
+)
 
 
 def parse_args() -> argparse.Namespace:
@@ -112,8 +116,8 @@ def parse_args() -> argparse.Namespace:
         '--group',
         metavar='PATTERN',
         help='regular expression for the part of a name that images of one '
-        "patient, video or site share, such as '^[^_]+'; no group is both in "
-        'training and in validation',
+        "patient, video or site share, such as '^[^_]+', or for what is in "
+        'its first brackets; no group is both in training and in validation',
     )
     add(
         '--networks',
@@ -267,9 +271,11 @@ def divide(
         held = {groups[name] for name in val}
         kept = [name for name in unlabelled if groups[name] not in held]
         print(
-            f'{len(set(groups.values()))} groups, {len(held)} for '
-            f'validation; {len(unlabelled) - len(kept)} unlabelled images of '
-            'these are left out'
+            group_lines(group_members(groups, groups)),
+            f'for validation: {", ".join(sorted(held))}; '
+            f'{len(unlabelled) - len(kept)} unlabelled images of these are '
+            'left out',
+            sep='\n',
         )
         unlabelled = kept
     splits = dict(

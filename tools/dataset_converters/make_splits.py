@@ -45,6 +45,7 @@ from mmengine.utils import track_iter_progress
 from rml_mmseg.datasets import published_splits, split_readers, splits
 from rml_mmseg.datasets.name_groups import (
     classes_of,
+    group_lines,
     group_members,
     group_names,
 )
@@ -69,8 +70,9 @@ def parse_args(argv: Optional[list[str]] = None) -> argparse.Namespace:
         '--group',
         metavar='PATTERN',
         help='regular expression for the part of a name that images of one '
-        "patient, video or site share, such as '^[^_]+'; --ratio, --count "
-        'and --held-out then count these, and none is in two lists',
+        "patient, video or site share, such as '^[^_]+', or for what is in "
+        'its first brackets; --ratio, --count and --held-out then count '
+        'these, and none is in two lists',
     )
     add(
         '--held-out',
@@ -92,9 +94,13 @@ def parse_args(argv: Optional[list[str]] = None) -> argparse.Namespace:
     add(
         '--stratify',
         action='store_true',
-        help='let every class of the masks occur in the labelled part',
+        help='let every class of --masks occur in the labelled part',
     )
-    add('--masks', type=Path, help='mask folder, for --stratify')
+    add(
+        '--masks',
+        type=Path,
+        help='mask folder: images that have none are unlabelled',
+    )
     add('--mask-suffix', default='.png')
     add('--ignore-index', type=int, default=255)
     add('--unlabelled-includes-labelled', action='store_true')
@@ -152,6 +158,31 @@ def check_cityscapes(path: Path) -> bool:
     return right
 
 
+def names_with_masks(names: list[str], args: argparse.Namespace) -> list[str]:
+    """Those that have a file in ``--masks``; all where it is not given."""
+    if args.masks is None:
+        return names
+    found = [n for n in names if mask_path(n, args).is_file()]
+    if not found:
+        raise FileNotFoundError(
+            f'--masks: none of {len(names)} images has a mask in '
+            f'{args.masks}, such as {mask_path(names[0], args)}; look at '
+            '--mask-suffix'
+        )
+    if len(found) < len(names):
+        print(
+            f'{len(names) - len(found)} of {len(names)} images have no mask, '
+            'so they are unlabelled'
+        )
+    return found
+
+
+def mask_path(name: str, args: argparse.Namespace) -> Path:
+    """Where the mask of an image is."""
+    path: Path = args.masks / f'{name}{args.mask_suffix}'
+    return path
+
+
 def mask_classes(
     names: list[str], args: argparse.Namespace
 ) -> dict[str, set[int]]:
@@ -160,12 +191,7 @@ def mask_classes(
         raise ValueError('--stratify needs --masks, the folder of the masks')
     classes = {}
     for name in track_iter_progress(names, file=sys.stderr):
-        path = args.masks / f'{name}{args.mask_suffix}'
-        if not path.is_file():
-            raise FileNotFoundError(
-                f'--stratify: mask {path} does not exist; every image needs '
-                'one, so give --names of those that have a mask'
-            )
+        path = mask_path(name, args)
         # Pillow, because OpenCV turns a palette's indices into colours.
         mask = mmcv.imread(path, flag='unchanged', backend='pillow')
         if mask.ndim != 2:
@@ -185,11 +211,13 @@ def draw(args: argparse.Namespace) -> tuple[dict[str, list[str]], dict]:
     if args.ratio is None and args.count is None:
         raise ValueError('give the labelled share by --ratio or --count')
     names = read_any(pool, args)
+    masked = names_with_masks(names, args)
     groups = group_names(names, args.group) if args.group else {}
-    members = group_members(names, groups)
+    members = group_members(masked, groups)
     count = args.count
     if count is None:
-        count = splits.labelled_count(len(members), args.ratio)
+        total = len(group_members(names, groups))
+        count = splits.labelled_count(total, args.ratio)
     if args.permutation is not None:
         permutation = split_readers.read_permutation(args.permutation)
         order = splits.permuted_order(members, permutation)
@@ -197,8 +225,9 @@ def draw(args: argparse.Namespace) -> tuple[dict[str, list[str]], dict]:
     else:
         order = splits.seeded_order(members, args.seed)
         rule = 'sorted names, numpy.random.RandomState(seed).permutation'
+    kind = 'groups' if args.group else 'images'
     if args.stratify:
-        classes = classes_of(members, mask_classes(names, args))
+        classes = classes_of(members, mask_classes(masked, args))
         order = splits.class_covering_order(order, classes)
         rule += '; first a greedy cover of the classes'
         absent = set().union(*classes.values()) - set().union(
@@ -207,16 +236,26 @@ def draw(args: argparse.Namespace) -> tuple[dict[str, list[str]], dict]:
         if absent:
             print(
                 f'no labelled image shows the classes {sorted(absent)}: '
-                f'{count} {"groups" if args.group else "images"} are too few '
-                'to cover all'
+                f'{count} {kind} are too few to cover all'
             )
     drawn = splits.split_order(
-        order, count, args.unlabelled_includes_labelled, args.held_out
+        order,
+        count,
+        args.unlabelled_includes_labelled,
+        args.held_out,
+        len(masked) < len(names),
+        kind,
     )
     lists = {
         title: [name for group in own for name in members[group]]
         for title, own in drawn.items()
     }
+    known, held_out = set(masked), set(drawn.get('held_out', ()))
+    lists['unlabelled'] += [
+        name
+        for name in names
+        if name not in known and groups.get(name, name) not in held_out
+    ]
     provenance: dict[str, Any] = {
         'source': args.source or str(pool),
         'source_count': len(names),
@@ -228,7 +267,11 @@ def draw(args: argparse.Namespace) -> tuple[dict[str, list[str]], dict]:
     }
     if args.held_out:
         provenance['rule'] += ', the held-out ones last'
+    if len(masked) < len(names):
+        provenance['with_mask'] = len(masked)
+        provenance['rule'] += '; images without a mask are unlabelled'
     if args.group:
+        print(group_lines(members))
         provenance['group'] = args.group
         provenance['groups'] = {
             title: len(own) for title, own in drawn.items()
