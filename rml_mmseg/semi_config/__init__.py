@@ -2,6 +2,7 @@
 
 from .compose import SemiPlan, compose
 from .data import SemiData, data_of_config, data_of_lists
+from .sizes import size_notes
 from .stock import load_stock, training_length
 
 __all__ = [
@@ -11,5 +12,6 @@ __all__ = [
     'data_of_config',
     'data_of_lists',
     'load_stock',
+    'size_notes',
     'training_length',
 ]

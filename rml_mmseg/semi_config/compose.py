@@ -107,6 +107,8 @@ def compose(
         rectifier=rectifier if plan.learners > 1 else None,
         test_cfg=dict(predict_on='teachers.0', score=score),
     )
+    if data.crop_size is not None:
+        config['model']['data_preprocessor']['size'] = data.crop_size
     config['train_dataloader'] = _loader(first, data, plan, notes)
     _validate(config, data, score)
     config['optim_wrapper'] = dict(
@@ -151,9 +153,9 @@ def _agree(stocks: Sequence[Config]) -> list[str]:
         )
     if len(stocks) > 1:
         notes.append(
-            'data, pipelines, crop size, batch size and length are those of '
-            'the first stock config; networks, optimisers and the shape of '
-            'the schedules are of each'
+            'batch size and length, and data and pipelines where they are '
+            'not your own, are those of the first stock config; networks, '
+            'optimisers and the shape of the schedules are of each'
         )
     return notes
 
@@ -165,6 +167,8 @@ def _default_hooks(stock: Config, interval: int) -> dict[str, Any]:
         saves = hooks['checkpoint']
         saves['type'] = 'AtomicCheckpointHook'
         saves['interval'] = min(saves.get('interval', interval), interval)
+        # A pair is four networks and two optimisers.
+        saves.setdefault('max_keep_ckpts', 2)
     hooks.setdefault('interruption', dict(type='InterruptionHook'))
     return hooks
 
@@ -200,7 +204,9 @@ def _loader(
             pipeline=unlabelled_pipeline(train, plan.learners),
         ),
     )
-    if data.val is not None:
+    if data.image_pipeline is not None:
+        dataset['image_pipeline'] = data.image_pipeline
+    elif data.val is not None:
         dataset['image_pipeline'] = image_pipeline(data.val['pipeline'])
     elif stock.get('val_dataloader'):
         tests = pipeline_of(stock, 'val_dataloader')

@@ -26,6 +26,10 @@ class SemiData(NamedTuple):
         num_classes (int, optional): None for the stock config's own.
         names (list[str], optional): Unlabelled images, where not the whole
             folder is meant.
+        crop_size (tuple[int, int], optional): Height and width of crops,
+            pixels; None for the stock config's own.
+        image_pipeline (list[dict], optional): Of whole images; None for that
+            of validation.
     """
 
     labelled: dict[str, Any]
@@ -33,6 +37,8 @@ class SemiData(NamedTuple):
     val: Optional[dict[str, Any]] = None
     num_classes: Optional[int] = None
     names: Optional[list[str]] = None
+    crop_size: Optional[tuple[int, int]] = None
+    image_pipeline: Optional[list[dict[str, Any]]] = None
 
 
 def plain_datasets(cfg: Config, loader: str) -> list[dict[str, Any]]:
@@ -165,13 +171,17 @@ def _val_images(cfg: Config) -> set[str]:
     return {os.path.realpath(info['img_path']) for info in infos}
 
 
-def data_of_config(cfg: Config, dataset_config: Path) -> SemiData:
-    """Own data, with the pipelines of a stock config.
+def data_of_config(
+    cfg: Config, dataset_config: Path, own_geometry: bool = True
+) -> SemiData:
+    """Own data.
 
     Args:
         cfg (Config): A stock config.
         dataset_config (Path): ``dataset_config.py`` of the converter for
             folders of images.
+        own_geometry (bool): Whether its pipelines are used, with its sizes,
+            and not those of the stock config. Defaults to True.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -185,13 +195,24 @@ def data_of_config(cfg: Config, dataset_config: Path) -> SemiData:
                 f'--dataset: {dataset_config} has no {key}; give the '
                 'dataset_config.py that image_folder.py writes'
             )
+    labelled, unlabelled = (
+        {k: v for k, v in own[key].items() if k != KEY}
+        for key in ('labelled_dataset', 'unlabelled_dataset')
+    )
+    del unlabelled['pipeline']
+    val = dict(own.val_dataset) if 'val_dataloader' in own else None
+    if own_geometry:
+        return SemiData(
+            labelled,
+            unlabelled,
+            val,
+            own.num_classes,
+            crop_size=tuple(own.crop_size),
+            image_pipeline=own.image_pipeline,
+        )
     train = without_zero_label(pipeline_of(cfg, 'train_dataloader'))
-    labelled = dict(own.labelled_dataset, pipeline=train)
-    unlabelled = dict(own.unlabelled_dataset)
-    unlabelled.pop('pipeline', None)
-    labelled.pop(KEY, None)
-    val = None
-    if 'val_dataloader' in own:
+    labelled['pipeline'] = train
+    if val is not None:
         test = without_zero_label(pipeline_of(cfg, 'val_dataloader'))
-        val = dict(own.val_dataset, pipeline=test)
+        val['pipeline'] = test
     return SemiData(labelled, unlabelled, val, own.num_classes)

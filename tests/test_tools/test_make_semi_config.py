@@ -165,17 +165,31 @@ def test_own_data_in_stock_networks(tmp_path, call, capsys):
         '--masks', tmp_path / 'masks',
     )  # fmt: skip
     out = tmp_path / 'data/semi.py'
-    call(
-        make_semi_config, ADE, '--dataset',
-        tmp_path / 'data/dataset_config.py', '--out', out,
-        '--cfg-options', *options(0, SMALL_SEGFORMER),
+    own = Config.fromfile(tmp_path / 'data/dataset_config.py')
+    arguments = (
+        make_semi_config, ADE, '--dataset', own.filename, '--out', out,
+        '--force', '--cfg-options', *options(0, SMALL_SEGFORMER),
         *options(1, SMALL_SEGFORMER), 'train_dataloader.batch_size=2',
     )  # fmt: skip
-    assert '2 classes in place of 150' in capsys.readouterr().out
+    call(*arguments, '--geometry', 'stock')
+    assert 'warning: that is much larger' in capsys.readouterr().out
+    dataset = Config.fromfile(out).train_dataloader.dataset
+    assert dataset.labelled.pipeline[2].scale == (2048, 512)
+    assert 'reduce_zero_label' not in dataset.labelled.pipeline[1]
+    call(*arguments)
+    text = capsys.readouterr().out
+    assert '2 classes in place of 150' in text and 'warning' not in text
+    assert 'an image of 64x32 is read' in text
     # The folder can be moved.
     assert str(tmp_path) not in out.read_text()
     cfg = Config.fromfile(out)
-    labelled = cfg.train_dataloader.dataset.labelled
+    assert cfg.model.data_preprocessor.size == own.crop_size
+    dataset = cfg.train_dataloader.dataset
+    assert dataset.image_pipeline[1].scale == own.scale
+    for part in (dataset.labelled, dataset.unlabelled):
+        (crop,) = (s for s in part.pipeline if s.type == 'RandomCrop')
+        assert crop.crop_size == own.crop_size
+    labelled = dataset.labelled
     assert 'reduce_zero_label' not in labelled.pipeline[1]
     assert cfg.val_evaluator.type == 'LearnersIoUMetric'
     hub = train(out, tmp_path)

@@ -35,6 +35,7 @@ from rml_mmseg.semi_config import (
     data_of_config,
     data_of_lists,
     load_stock,
+    size_notes,
     training_length,
 )
 
@@ -60,12 +61,19 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='dataset_config.py of image_folder.py, in place of the three '
         'above and of the data of the stock config',
     )
+    add(
+        '--geometry',
+        choices=['data', 'stock'],
+        default='data',
+        help='with --dataset, whose sizes of images and crops: those of '
+        'dataset_config.py, or of the stock config (default: %(default)s)',
+    )
     add('--out', type=Path, required=True, help='config to write')
     add(
         '--learners',
         type=int,
         choices=[1, 2],
-        help='1 (Mean Teacher) or 2; two by default',
+        help='1 (Mean Teacher under CutMix) or 2; two by default',
     )
     add(
         '--iters',
@@ -102,7 +110,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def find_data(args: argparse.Namespace, cfg: Config) -> SemiData:
     """The data that the command line names."""
     if args.dataset is not None:
-        return data_of_config(cfg, args.dataset)
+        own = args.geometry != 'stock'
+        return data_of_config(cfg, args.dataset, own)
     if not args.unlabelled.is_dir():
         raise FileNotFoundError(f'--unlabelled: no folder {args.unlabelled}')
     return data_of_lists(cfg, args.labelled, args.unlabelled, args.data_root)
@@ -138,11 +147,12 @@ def portable(node: Any, folder: Path) -> Any:
     return node
 
 
-def check(config: Path) -> tuple[int, int]:
+def check(config: Path) -> tuple[int, int, list[str]]:
     """Build what the config names.
 
     Returns:
-        tuple[int, int]: Numbers of labelled and unlabelled images.
+        tuple[int, int, list[str]]: Numbers of labelled and unlabelled images,
+        and notes of their sizes.
 
     Raises:
         ValueError: If a part cannot be built.
@@ -152,12 +162,13 @@ def check(config: Path) -> tuple[int, int]:
     try:
         MODELS.build(copy.deepcopy(cfg.model))
         dataset = DATASETS.build(copy.deepcopy(cfg.train_dataloader.dataset))
+        sizes = size_notes(dataset.labelled)
     except Exception as error:
         # Third-party constructors raise whatever they like.
         raise ValueError(
             f'these stock configs cannot be wrapped: {error}'
         ) from error
-    return len(dataset.labelled), len(dataset.unlabelled)
+    return len(dataset.labelled), len(dataset.unlabelled), sizes
 
 
 def passes(cfg: Config, images: int) -> float:
@@ -203,7 +214,7 @@ def run(args: argparse.Namespace) -> list[str]:
     draft = args.out.with_name(f'{args.out.stem}_draft.py')
     try:
         cfg.dump(draft)
-        labelled, unlabelled = check(draft)
+        labelled, unlabelled, sizes = check(draft)
         draft.replace(args.out)
     except BaseException:
         draft.unlink(missing_ok=True)
@@ -214,6 +225,7 @@ def run(args: argparse.Namespace) -> list[str]:
         raise
     return [
         *notes,
+        *sizes,
         f'{labelled} labelled and {unlabelled} unlabelled images, '
         f'{plan.learners} learners, {plan.stages} x {plan.iters} iterations, '
         f'a stage {passes(cfg, unlabelled):.1f} times over the unlabelled '

@@ -1,0 +1,49 @@
+"""What a training pipeline makes of the size of an image."""
+
+from statistics import fmean
+from typing import Any
+
+from rml_mmseg.datasets.seeding import seeded
+
+# More than images that are read a little larger than they are.
+MUCH = 2.0
+
+
+def size_notes(dataset: Any, draws: int = 8) -> list[str]:
+    """The sizes of the first image, as it is and in training.
+
+    Args:
+        dataset (BaseSegDataset): Its pipeline ends by ``PackSegInputs``.
+        draws (int): How often the image is read, to average what is random.
+            Defaults to 8.
+
+    Returns:
+        list[str]: A line, and a warning where images are enlarged much; none
+        where the pipeline does not tell.
+    """
+    crops, shares, factors = [], [], []
+    for number in range(draws):
+        with seeded(number):
+            sample = dataset[0]['data_samples']
+        known = sample.metainfo_keys()
+        if not {'ori_shape', 'img_shape', 'scale_factor'} <= {*known}:
+            return []
+        height, width = sample.ori_shape
+        across, down = sample.scale_factor
+        crops.append(sample.img_shape)
+        factors.append((across * down) ** 0.5)
+        area = height * down * width * across
+        shares.append(min(crops[-1][0] * crops[-1][1] / area, 1.0))
+    factor = fmean(factors)
+    notes = [
+        f'an image of {width}x{height} is read {factor:.2g} times as large, '
+        f'and {crops[0][1]}x{crops[0][0]} of it, about {fmean(shares):.0%}, '
+        'are seen at once'
+    ]
+    if factor > MUCH:
+        notes.append(
+            'warning: that is much larger than it is; change the Resize steps '
+            'and the crop of the pipelines, or with --dataset leave '
+            '--geometry=stock out'
+        )
+    return notes
