@@ -107,6 +107,10 @@ def test_another_score(page, call, tmp_path):
     assert found.shown.count('+2.00') >= 3
     assert 'Dice by class (test images)' in shown
     assert 'mDice, last' in shown and 'IoU, ' not in shown
+    other = runs.write_run(tmp_path / 'other', name='other')
+    shown = ' '.join(page(*folders, other, '--metric', 'mDice').shown)
+    assert 'other has no mDice of its validation and its test images' in shown
+    assert 'semi has no' not in shown
     with pytest.raises(SystemExit, match='--metric mIoU: the runs have mDice'):
         call(report, *folders, '--out', tmp_path / 'other.html')
 

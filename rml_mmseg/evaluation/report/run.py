@@ -106,6 +106,13 @@ class Run:
         curve = self.val.get(name)
         return max(curve, key=lambda point: point[1]) if curve else None
 
+    def lacks(self, name: str) -> list[str]:
+        """Of ``'validation'`` and ``'test'`` those scored without a score."""
+        parts = {'validation': {*self.val}, 'test': {*self.test}}
+        return [
+            k for k, scores in parts.items() if scores and name not in scores
+        ]
+
     def class_scores(self, mode: str, name: str) -> dict[str, float]:
         """A score, such as IoU, by class of the deployed network, percent."""
         return self.classes.get(mode, {}).get(DEPLOYED, {}).get(name, {})
