@@ -405,7 +405,12 @@ def weigh_ignored_pixels() -> None:
         avg_non_ignore: bool = False,
     ) -> torch.Tensor:
         mean = avg_factor is None and reduction == 'mean'
-        if mean and class_weight is not None:
+        # Where a class is ignored, its weight is there to be looked up.
+        if (
+            mean
+            and class_weight is not None
+            and not -len(class_weight) <= ignore_index < len(class_weight)
+        ):
             known = label != ignore_index
             avg_factor = (class_weight[label * known] * known).sum()
         loss: torch.Tensor = original(

@@ -1,6 +1,7 @@
 """Every workaround acts where its fault is present and only there."""
 
 import importlib
+import math
 import os
 import subprocess
 import sys
@@ -371,6 +372,17 @@ class TestWeighIgnoredPixels:
     def test_the_mean_is_pytorch_s(self, avg_non_ignore):
         found, wanted = self._losses(avg_non_ignore, [1.0, 2.0, 0.5])
         torch.testing.assert_close(found, wanted)
+
+    def test_a_class_that_is_ignored_counts_as_before(self):
+        losses = importlib.import_module(
+            'mmseg.models.losses.cross_entropy_loss'
+        )
+        labels, weight = torch.tensor([[[0, 1]]]), torch.tensor([1.0, 3.0])
+        loss = losses.cross_entropy(
+            torch.zeros(1, 2, 1, 2), labels, None, weight, ignore_index=0
+        )
+        # Class 0 has no loss, and its weight in the mean.
+        assert float(loss) == pytest.approx(3 / 4 * math.log(2))
 
     def test_without_weights_nothing_changes(self):
         found, wanted = self._losses(True, None)

@@ -108,6 +108,7 @@ def compose(
         test_cfg=dict(predict_on='teachers.0', score=score),
     )
     if data.crop_size is not None:
+        config['model']['data_preprocessor'].pop('size_divisor', None)
         config['model']['data_preprocessor']['size'] = data.crop_size
     config['train_dataloader'] = _loader(first, data, plan, notes)
     _validate(config, data, score)

@@ -48,10 +48,11 @@ def test_patients_are_kept_together(tmp_path, capsys):
     (tmp_path / 'val.txt').write_text(f'{order[0]}_9\n')
     draw += ['--val', str(tmp_path / 'val.txt'), '--force']
     assert make_splits.main(draw) == 2
-    assert 'labelled and validation share 1 groups' in capsys.readouterr().err
+    assert 'training and validation share 1 groups' in capsys.readouterr().err
 
 
-def test_images_without_a_mask_are_unlabelled(tmp_path, capsys):
+@pytest.mark.parametrize('seed', range(4))
+def test_images_without_a_mask_are_unlabelled(tmp_path, capsys, seed):
     names = [f'p{p}_{s}' for p in range(8) for s in range(2)]
     masks = tmp_path / 'masks'
     masks.mkdir()
@@ -61,7 +62,7 @@ def test_images_without_a_mask_are_unlabelled(tmp_path, capsys):
         Image.new('L', (2, 2)).save(masks / f'{name}.png')
     pool, out = tmp_path / 'names.txt', tmp_path / 'out'
     pool.write_text(splits.list_text(names))
-    draw = ['--names', str(pool), '--masks', str(masks), '--seed', '1']
+    draw = ['--names', str(pool), '--masks', str(masks), '--seed', str(seed)]
     draw += ['--group', '^[^_]+', '--out', str(out)]
     assert make_splits.main([*draw, '--count', '3', '--held-out', '1']) == 0
     found = {

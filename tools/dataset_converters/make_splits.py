@@ -64,7 +64,9 @@ def parse_args(argv: Optional[list[str]] = None) -> argparse.Namespace:
     add('--unlabelled-list', type=Path, help='unlabelled list to convert')
     add('--out', type=Path, help='folder for the lists')
     size = parser.add_mutually_exclusive_group()
-    size.add_argument('--ratio', help='labelled share, such as 1/8')
+    size.add_argument(
+        '--ratio', help='labelled share of all images, such as 1/8'
+    )
     size.add_argument('--count', type=int, help='number of labelled images')
     add(
         '--group',
@@ -72,7 +74,7 @@ def parse_args(argv: Optional[list[str]] = None) -> argparse.Namespace:
         help='regular expression for the part of a name that images of one '
         "patient, video or site share, such as '^[^_]+', or for what is in "
         'its first brackets; --ratio, --count and --held-out then count '
-        'these, and none is in two lists',
+        'these, and none is both in training and held out or in --val',
     )
     add(
         '--held-out',
@@ -316,11 +318,14 @@ def main(argv: Optional[list[str]] = None) -> int:
             checked['validation'] = read_any(args.val, args)
         splits.check_disjoint(checked)
         if args.group:
-            groups = {
-                title: group_names(names, args.group).values()
-                for title, names in checked.items()
-            }
-            splits.check_disjoint(groups, 'groups')
+            sides: dict[str, set[str]] = {}
+            for title, names in checked.items():
+                # A labelled patient may have images without a mask.
+                lists_of_training = ('labelled', 'unlabelled')
+                side = 'training' if title in lists_of_training else title
+                groups = group_names(names, args.group).values()
+                sides.setdefault(side, set()).update(groups)
+            splits.check_disjoint(sides, 'groups')
         paths = splits.write_split(args.out, lists, provenance, args.force)
     except (ValueError, OSError) as error:
         print(f'make_splits: {error}', file=sys.stderr)

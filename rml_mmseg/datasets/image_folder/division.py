@@ -28,8 +28,8 @@ def choose_val(
             shows; what training needs to see all of them stays there, as
             far as there is room.
         groups (Mapping[str, str], optional): Group of each image. All of a
-            group are chosen or none, so that they may be more than the
-            fraction. By default each is a group of its own.
+            group are chosen or none, so that they may be some more or fewer
+            than the fraction. By default each is a group of its own.
 
     Returns:
         list[str]: Sorted names.
@@ -52,19 +52,44 @@ def choose_val(
     members = group_members(labelled, groups or {})
     keys = list(members)
     order = [keys[i] for i in generator.permutation(len(keys))]
+    needed = 0
     if classes is not None:
-        order = class_covering_order(order, classes_of(members, classes))
+        shown = classes_of(members, classes)
+        order = class_covering_order(order, shown)
+        needed = _cover(order, shown)
     val: list[str] = []
-    while len(val) < count:
-        if len(order) == 1:
-            raise ValueError(
-                f'--group gives {len(keys)} group(s) of labelled images, and '
-                f'validation needs {count} of {len(labelled)} images, which '
-                'leaves no group for training; set --val-fraction or '
-                '--val-list, or label images of more groups'
-            )
-        val += members[order.pop()]
+    large = []
+    for key in reversed(order[needed:]):
+        if len(val) + len(members[key]) <= count:
+            val += members[key]
+        else:
+            large.append(key)
+    for key in () if large else reversed(order[:needed]):
+        if len(val) + len(members[key]) <= count:
+            val += members[key]
+    if len(val) < count and (large or not val):
+        least = min(large or order, key=lambda key: len(members[key]))
+        over = len(val) + len(members[least]) - count
+        if not val or over < count - len(val):
+            val += members[least]
+    if labelled and len(val) == len(labelled):
+        raise ValueError(
+            f'--group gives {len(keys)} group(s) of labelled images, and '
+            f'validation needs {count} of {len(labelled)} images, which '
+            'leaves no group for training; set --val-fraction or '
+            '--val-list, or label images of more groups'
+        )
     return sorted(val)
+
+
+def _cover(order: Sequence[str], shown: Mapping[str, set[int]]) -> int:
+    """How many of the first show all classes that there are."""
+    missing = set().union(*shown.values())
+    for number, key in enumerate(order):
+        if not missing:
+            return number
+        missing -= shown[key]
+    return len(order)
 
 
 def check_groups(

@@ -89,10 +89,11 @@ def score_names(loop: Any) -> set[str]:
     found = set()
     for metric in loop.evaluator.metrics:
         learners = ['']
-        if isinstance(metric, LearnersIoUMetric):
+        if type(metric) is LearnersIoUMetric:
             learners += [f'{name}/' for name in metric.others]
             metric = metric.deployed
-        if not isinstance(metric, IoUMetric):
+        # Another class may have scores of its own.
+        if type(metric) is not IoUMetric:
             return set()
         made = metric.total_area_to_metrics(
             *[torch.ones(1)] * 4, metrics=metric.metrics

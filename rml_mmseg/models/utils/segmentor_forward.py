@@ -126,11 +126,14 @@ def channels_last(inputs: dict[str, Any]) -> dict[str, Any]:
 @contextmanager
 def kept_statistics(network: nn.Module, kept: bool = True) -> Iterator[None]:
     """Normalise by batch statistics without moving the running ones."""
-    # Not by their class: mmcv has a layer that is none of PyTorch's.
+    # Not by their class: mmcv has a layer that is none of PyTorch's. Frozen
+    # layers have no momentum, and nothing that moves.
     norms: list[Any] = [
         module
         for module in network.modules()
-        if kept and isinstance(getattr(module, 'running_mean', None), Tensor)
+        if kept
+        and isinstance(getattr(module, 'running_mean', None), Tensor)
+        and hasattr(module, 'momentum')
     ]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:

@@ -47,9 +47,8 @@ def test_a_group_is_on_one_side(seed, fraction):
     sizes = {p: [*PATIENTS.values()].count(p) for p in PATIENTS.values()}
     held = {PATIENTS[name] for name in val}
     assert len(val) == sum(sizes[p] for p in held)
-    # As many as asked for, and no group that is not needed for that.
     wanted = max(round(fraction * len(SLICES)), 1)
-    assert wanted <= len(val) < wanted + max(sizes[p] for p in held)
+    assert 0 < len(val) < 2 * wanted
 
 
 def test_training_keeps_a_group_of_every_class():
@@ -58,6 +57,17 @@ def test_training_keeps_a_group_of_every_class():
         generator = np.random.default_rng(seed)
         val = choose_val(SLICES, 0.3, generator, shown, PATIENTS)
         assert not {'p4/03', 'p2/00'} & {*val}
+
+
+@pytest.mark.parametrize('seed', range(10))
+def test_a_large_group_stays_in_training(seed):
+    names = [f'{g}/{i}' for g, n in zip('abc', (80, 10, 10)) for i in range(n)]
+    groups = group_names(names, '^.')
+    generator = np.random.default_rng(seed)
+    assert len(choose_val(names, 0.2, generator, groups=groups)) == 20
+    # Of one size too large the smallest is taken.
+    val = choose_val(names, 0.02, generator, groups=groups)
+    assert len(val) == 10
 
 
 def test_one_group_cannot_be_divided():

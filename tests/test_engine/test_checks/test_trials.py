@@ -1,10 +1,12 @@
 """What would stop the first validation stops the run before it trains."""
 
 import logging
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
+from mmseg.evaluation import IoUMetric
 
 from rml_mmseg.engine.checks import trials
 from rml_mmseg.engine.checks.scored_set import score_names
@@ -136,6 +138,16 @@ def test_names_of_scores_are_those_of_a_validation(tmp_path, learners):
     scores = {*loop.run()}
     assert score_names(loop) == scores and 'mPrecision' in scores
     assert ('again/mIoU' in scores) == bool(learners)
+
+
+def test_scores_of_another_metric_are_not_known():
+    class Own(IoUMetric):
+        pass
+
+    evaluator = SimpleNamespace(metrics=[IoUMetric(), Own()])
+    assert score_names(SimpleNamespace(evaluator=evaluator)) == set()
+    evaluator.metrics.pop()
+    assert 'mIoU' in score_names(SimpleNamespace(evaluator=evaluator))
 
 
 @pytest.mark.parametrize(

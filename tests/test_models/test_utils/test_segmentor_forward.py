@@ -251,6 +251,14 @@ class OtherNorm(torch.nn.Module):
         return x
 
 
+def test_frozen_statistics_are_let_alone():
+    frozen = OtherNorm()
+    del frozen.momentum
+    with kept_statistics(torch.nn.Sequential(frozen)):
+        assert not hasattr(frozen, 'momentum')
+    assert not hasattr(frozen, 'momentum')
+
+
 @pytest.mark.parametrize('kept', [True, False])
 def test_statistics_of_any_layer_can_be_kept(kept):
     norm = OtherNorm()
