@@ -1,10 +1,47 @@
 """Workers of data loaders that leave signals to the main process."""
 
+import copy
+import multiprocessing
 import os
 import signal
 import threading
 from collections.abc import Sequence
+from multiprocessing.context import BaseContext
 from typing import Any, Callable, Optional
+
+
+def shielded_forks(numbers: Sequence[int]) -> BaseContext:
+    """Forks processes that no signal ends before they have begun.
+
+    Between its start and its ``ShieldedWorker`` a worker would heed signals,
+    and one that is killed spoils the exit code of the run. They are blocked
+    meanwhile.
+
+    Args:
+        numbers (Sequence[int]): The signals.
+
+    Returns:
+        BaseContext: For ``multiprocessing_context`` of a ``DataLoader``.
+    """
+    context: Any = copy.copy(multiprocessing.get_context('fork'))
+    kind = context.Process
+
+    def shielded(*args: Any, **kwargs: Any) -> Any:
+        process = kind(*args, **kwargs)
+        start = process.start
+
+        def blocked() -> None:
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+            try:
+                start()
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+        process.start = blocked
+        return process
+
+    context.Process = shielded
+    return context
 
 
 class ShieldedWorker:
@@ -43,6 +80,10 @@ class ShieldedWorker:
                 # Blocked, it waits for the thread that asks who sent it.
                 signal.pthread_sigmask(signal.SIG_BLOCK, [number])
                 threading.Thread(target=self._obey, daemon=True).start()
+                continue
+            if hasattr(signal, 'pthread_sigmask'):
+                # As it may be since before the worker began.
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, [number])
         if self.then is not None:
             self.then(worker_id)
 

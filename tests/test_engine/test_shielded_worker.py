@@ -11,7 +11,7 @@ import time
 from torch.utils.data import DataLoader
 
 from rml_mmseg.engine.hooks import InterruptionHook
-from rml_mmseg.engine.shielded_worker import ShieldedWorker
+from rml_mmseg.engine.shielded_worker import ShieldedWorker, shielded_forks
 from tests.forks import FORK, PATIENCE
 
 
@@ -33,6 +33,37 @@ def test_a_worker_heeds_the_sigterm_of_its_parent_alone():
             stranger.start()
             stranger.join()
         process.join(0.5)
+        assert process.is_alive()
+        process.terminate()
+        process.join(PATIENCE)
+        assert process.exitcode == 0
+    finally:
+        process.kill()
+
+
+def late(begin, started, ready):
+    started.set()
+    time.sleep(0.5)
+    shielded(begin, ready)
+
+
+def test_no_signal_ends_a_worker_that_has_not_begun():
+    numbers = [signal.SIGTERM, signal.SIGUSR1]
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    started, ready = FORK.Event(), FORK.Event()
+    process = shielded_forks(numbers).Process(
+        target=late, args=(ShieldedWorker(numbers), started, ready)
+    )
+    process.start()
+    try:
+        assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before
+        assert started.wait(PATIENCE)
+        for number in numbers:
+            stranger = FORK.Process(target=os.kill, args=(process.pid, number))
+            stranger.start()
+            stranger.join()
+        assert ready.wait(PATIENCE)
+        process.join(0.2)
         assert process.is_alive()
         process.terminate()
         process.join(PATIENCE)

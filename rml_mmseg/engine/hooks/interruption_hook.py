@@ -1,5 +1,6 @@
 """Leaving a run in order when it is told to stop."""
 
+import multiprocessing
 import os
 import signal
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch.utils.data import DataLoader
 
-from ..shielded_worker import ShieldedWorker
+from ..shielded_worker import ShieldedWorker, shielded_forks
 from .atomic_checkpoint_hook import AtomicCheckpointHook
 
 # EX_TEMPFAIL of sysexits.h: not finished, to be tried again.
@@ -98,8 +99,15 @@ class InterruptionHook(Hook):
             loader (DataLoader): Changed in place.
         """
         begin = loader.worker_init_fn
-        if not isinstance(begin, ShieldedWorker):
-            loader.worker_init_fn = ShieldedWorker(self.numbers, begin)
+        if isinstance(begin, ShieldedWorker):
+            return
+        loader.worker_init_fn = ShieldedWorker(self.numbers, begin)
+        method = multiprocessing.get_start_method()
+        context = loader.multiprocessing_context
+        if context is not None:
+            method = context.get_start_method()
+        if loader.num_workers and method == 'fork':
+            loader.multiprocessing_context = shielded_forks(self.numbers)
 
     def _receive(self, number: int, frame: Any) -> None:
         # Forked processes inherit this, workers until they ignore signals.

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Figures are as wide as a page, and their legend is beside the axes.
 SIZE = (7.0, 3.8)
+# Height of a method with a number above its dot, inches.
+ROW = 0.32
 SETTINGS: Any = {
     # Names may hold dollar signs.
     'text.parse_math': False,
@@ -109,7 +111,7 @@ def plot_ladder(rows: Sequence[dict], scores: str = 'scores') -> Figure:
         scores (str): 'scores', the last checkpoint, or 'best_scores'.
             Defaults to the last one.
     """
-    figure, axes = _axes()
+    figure, axes = _axes(methods=len(rows))
     found = {
         row['title']: [
             run[scores][METRIC]
@@ -151,7 +153,7 @@ def plot_gains(
     if not splits:
         return None
     titles = list(dict.fromkeys(title for _, title in found))
-    figure, _ = _axes(len(splits))
+    figure, _ = _axes(len(splits), len(titles))
     for axes, split in zip(figure.axes, splits):
         _dots(axes, {t: found.get((split, t), []) for t in titles}, '{:+.1f}')
         axes.axvline(0, color='0.4', lw=1)
@@ -232,14 +234,18 @@ def save_figure(figure: Figure, path: Path) -> None:
         figure.savefig(path, dpi=150, metadata=metadata.get(path.suffix))
 
 
-def _axes(panels: int = 1) -> tuple[Figure, Any]:
-    """A figure and its axes, or the row of them that share one scale."""
+def _axes(panels: int = 1, methods: int = 0) -> tuple[Figure, Any]:
+    """A figure and its axes, or the row of them that share one scale.
+
+    Where there is a row for each of many methods it is as high as these need.
+    """
     # Only where something is drawn: it takes long to import.
     import matplotlib
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(SETTINGS):
-        figure = Figure(figsize=SIZE, layout='constrained')
+        size = (SIZE[0], max(SIZE[1], ROW * methods))
+        figure = Figure(figsize=size, layout='constrained')
         return figure, figure.subplots(1, panels, sharey=True)
 
 
