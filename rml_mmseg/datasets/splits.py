@@ -122,14 +122,13 @@ def permuted_order(names: Iterable[str], permutation: np.ndarray) -> list[str]:
     return [ordered[index] for index in permutation]
 
 
-def class_covering_order(
+def class_cover(
     order: Sequence[str], classes: Mapping[str, Collection[int]]
 ) -> list[str]:
-    """Order with a short head in which every class occurs.
+    """A few names in which every class occurs.
 
-    The head is a greedy cover: again and again the image with the most
-    classes not seen so far, the earlier one of ``order`` among equals. The
-    rest keeps its order, so that prefixes stay nested.
+    A greedy cover: again and again the one with the most classes not seen
+    so far, the earlier one of ``order`` among equals.
 
     Args:
         order (Sequence[str]): Names in seeded order.
@@ -143,7 +142,23 @@ def class_covering_order(
         head.append(best)
         remaining.remove(best)
         missing -= {*classes[best]}
-    return head + remaining
+    return head
+
+
+def class_covering_order(
+    order: Sequence[str], classes: Mapping[str, Collection[int]]
+) -> list[str]:
+    """Order that begins by a :func:`class_cover`.
+
+    The rest keeps its order, so that prefixes stay nested.
+
+    Args:
+        order (Sequence[str]): Names in seeded order.
+        classes (Mapping): The classes present in each name's mask.
+    """
+    head = class_cover(order, classes)
+    known = set(head)
+    return head + [name for name in order if name not in known]
 
 
 def split_order(

@@ -94,6 +94,7 @@ def view_rows(
                 continue
             mixed = to_rgb(apply_mask(views, mask, partner)[i], preprocessor)
             row.append(Panel(f'mixed {j}', _outlined(mixed, mask[i])))
+        mask = masks[-1]
         if mask is not None:
             seen = apply_mask(valid, mask, partner)[i]
             where = _outlined(_validity(mixed, seen), mask[i])

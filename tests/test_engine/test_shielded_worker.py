@@ -21,6 +21,14 @@ def shielded(begin, ready):
     time.sleep(PATIENCE)
 
 
+def send_from_a_stranger(process, numbers):
+    """Signals from a process that is not the parent of the one they go to."""
+    for number in numbers:
+        stranger = FORK.Process(target=os.kill, args=(process.pid, number))
+        stranger.start()
+        stranger.join()
+
+
 def test_a_worker_heeds_the_sigterm_of_its_parent_alone():
     ready = FORK.Event()
     begin = ShieldedWorker([signal.SIGTERM, signal.SIGUSR1])
@@ -28,10 +36,7 @@ def test_a_worker_heeds_the_sigterm_of_its_parent_alone():
     process.start()
     try:
         assert ready.wait(PATIENCE)
-        for number in (signal.SIGTERM, signal.SIGUSR1):
-            stranger = FORK.Process(target=os.kill, args=(process.pid, number))
-            stranger.start()
-            stranger.join()
+        send_from_a_stranger(process, [signal.SIGTERM, signal.SIGUSR1])
         process.join(0.5)
         assert process.is_alive()
         process.terminate()
@@ -58,10 +63,7 @@ def test_no_signal_ends_a_worker_that_has_not_begun():
     try:
         assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before
         assert started.wait(PATIENCE)
-        for number in numbers:
-            stranger = FORK.Process(target=os.kill, args=(process.pid, number))
-            stranger.start()
-            stranger.join()
+        send_from_a_stranger(process, numbers)
         assert ready.wait(PATIENCE)
         process.join(0.2)
         assert process.is_alive()

@@ -6,7 +6,7 @@ from typing import Optional
 import numpy as np
 
 from ..name_groups import classes_of, group_members
-from ..splits import class_covering_order
+from ..splits import class_cover
 from .item_report import ItemReport
 
 
@@ -52,23 +52,22 @@ def choose_val(
     members = group_members(labelled, groups or {})
     keys = list(members)
     order = [keys[i] for i in generator.permutation(len(keys))]
-    needed = 0
+    needed: list[str] = []
     if classes is not None:
-        shown = classes_of(members, classes)
-        order = class_covering_order(order, shown)
-        needed = _cover(order, shown)
+        needed = class_cover(order, classes_of(members, classes))
+    kept = set(needed)
     val: list[str] = []
     large = []
-    for key in reversed(order[needed:]):
+    for key in reversed([key for key in order if key not in kept]):
         if len(val) + len(members[key]) <= count:
             val += members[key]
         else:
             large.append(key)
-    for key in () if large else reversed(order[:needed]):
+    for key in () if large else reversed(needed):
         if len(val) + len(members[key]) <= count:
             val += members[key]
     if len(val) < count and (large or not val):
-        least = min(large or order, key=lambda key: len(members[key]))
+        least = min(large or needed, key=lambda key: len(members[key]))
         over = len(val) + len(members[least]) - count
         if not val or over < count - len(val):
             val += members[least]
@@ -80,16 +79,6 @@ def choose_val(
             '--val-list, or label images of more groups'
         )
     return sorted(val)
-
-
-def _cover(order: Sequence[str], shown: Mapping[str, set[int]]) -> int:
-    """How many of the first show all classes that there are."""
-    missing = set().union(*shown.values())
-    for number, key in enumerate(order):
-        if not missing:
-            return number
-        missing -= shown[key]
-    return len(order)
 
 
 def check_groups(

@@ -10,7 +10,7 @@ from mmseg.datasets.transforms import LoadAnnotations
 from mmseg.evaluation import IoUMetric
 
 from rml_mmseg.datasets.load_item import check_files
-from rml_mmseg.datasets.members import members
+from rml_mmseg.datasets.members import image_files, members
 from rml_mmseg.evaluation.metrics import LearnersIoUMetric
 from rml_mmseg.models.utils.settings import check_choice
 
@@ -135,9 +135,8 @@ def check_names(dataset: Any, setting: str) -> None:
         ValueError: If two images of different folders have one name.
     """
     seen: dict[str, str] = {}
-    for i in range(len(dataset)):
-        path = dataset.get_data_info(i).get('img_path')
-        other = seen.setdefault(Path(path).stem, path) if path else path
+    for path in image_files(dataset):
+        other = seen.setdefault(Path(path).stem, path)
         if other != path:
             raise ValueError(
                 f'{setting} would write {other!r} and {path!r} to one file: '
