@@ -173,7 +173,9 @@ class MutualEMAHook(Hook):
         # the students, since a checkpoint holds those of one process.
         buffers = model.students.buffers()
         all_reduce_params(
-            [b for b in buffers if b.is_floating_point()], op='mean'
+            # Not looked for where there is one process.
+            (b for b in buffers if b.is_floating_point()),
+            op='mean',
         )
         if skipped:
             for rectifier in model.rectifiers:
