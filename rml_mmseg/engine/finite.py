@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from rml_mmseg.models.utils.network_state import network_state
 
@@ -18,20 +18,23 @@ def infinite_buffers(network: nn.Module) -> set[str]:
 
 
 @torch.no_grad()
-def is_finite(network: nn.Module, leave_out: Collection[str] = ()) -> bool:
-    """Whether parameters and floating-point buffers of a network are.
+def state_norm(network: nn.Module, leave_out: Collection[str] = ()) -> Tensor:
+    """Sum of the norms of a network's parameters and floating-point buffers.
 
     Args:
         network (nn.Module): Any network.
         leave_out (Collection[str]): Names of buffers not to look at.
+
+    Returns:
+        Tensor: (), finite if and only if all values are, as far as the
+        network's type of numbers can say.
     """
     parameters, buffers = network_state(network)
     if leave_out:
         named = network.named_buffers()
         buffers = [b for name, b in named if name not in leave_out]
     floating = [b for b in buffers if b.is_floating_point()]
-    norms = torch._foreach_norm([*parameters, *floating])
-    return bool(torch.stack(norms).sum().isfinite())
+    return torch.stack(torch._foreach_norm([*parameters, *floating])).sum()
 
 
 @torch.no_grad()

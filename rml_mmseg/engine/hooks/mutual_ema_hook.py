@@ -1,8 +1,10 @@
 """Moving the teachers and the prototypes."""
 
 import logging
+import math
 from typing import Optional
 
+import torch
 from mmengine.dist import all_reduce_params, get_world_size
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
@@ -14,7 +16,7 @@ from torch import nn
 from rml_mmseg.models.utils.ema import BUFFER_POLICIES
 
 from ..checks.config import check_config
-from ..finite import infinite_buffers, is_finite, mend_buffers
+from ..finite import infinite_buffers, mend_buffers, state_norm
 from ..unfinished_step import collect, restore
 from ..unwrap import unwrap
 
@@ -181,8 +183,13 @@ class MutualEMAHook(Hook):
             for rectifier in model.rectifiers:
                 rectifier.discard()
             return
-        for i, student in enumerate(model.students):
-            if not is_finite(student, self._infinite.get(i, ())):
+        norms = [
+            state_norm(student, self._infinite.get(i, ()))
+            for i, student in enumerate(model.students)
+        ]
+        # A GPU is waited for once, and not once a student.
+        for i, norm in enumerate(torch.stack(norms).tolist()):
+            if not math.isfinite(norm):
                 raise FloatingPointError(
                     f'students.{i} is not finite after iteration '
                     f'{runner.iter + 1}; its teacher was left alone. Lower '

@@ -1,6 +1,5 @@
 """One backward pass, several optimisers."""
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Callable, Optional
@@ -28,8 +27,8 @@ def uncompiled(function: Callable) -> Callable:
     return disable(function) if disable else function
 
 
-def has_finite_gradients(wrapper: OptimWrapper) -> bool:
-    """Whether all gradients of an optimiser's parameters are finite."""
+def finite_gradients(wrapper: OptimWrapper) -> Tensor:
+    """Whether all gradients of an optimiser's parameters are finite, ()."""
     gradients = [
         parameter.grad
         for group in wrapper.optimizer.param_groups
@@ -37,9 +36,8 @@ def has_finite_gradients(wrapper: OptimWrapper) -> bool:
         if parameter.grad is not None
     ]
     if not gradients:
-        return True
-    norms = torch._foreach_norm(gradients)
-    return math.isfinite(float(torch.stack(norms).sum()))
+        return torch.tensor(True)
+    return torch.stack(torch._foreach_norm(gradients)).sum().isfinite()
 
 
 @OPTIM_WRAPPERS.register_module()
@@ -155,13 +153,13 @@ class MutualOptimWrapper(OptimWrapperDict):
         self._check_row()
 
     def _scaled_step(self, scaler: Any, kwargs: dict) -> None:
-        finite = self._losses_are_finite()
-        overflows = []
+        held = {}
         for name, wrapper in self.optim_wrappers.items():
             scaler.unscale_(wrapper.optimizer)
-            found = scaler._found_inf_per_device(wrapper.optimizer)
-            if any(value.item() for value in found.values()):
-                overflows.append(name)
+            found = scaler._found_inf_per_device(wrapper.optimizer).values()
+            if found:
+                held[name] = ~torch.stack([*found]).any()
+        finite, overflows = self._read(held)
         if overflows:
             self.last_skipped = overflows
             self._report('overflows', f'the gradients of {overflows} overflow')
@@ -179,12 +177,12 @@ class MutualOptimWrapper(OptimWrapperDict):
 
     def _not_finite(self) -> list[str]:
         """Students that must not be stepped; stops the run if told to."""
-        finite = self._losses_are_finite()
-        names = [
-            name
-            for name, wrapper in self.optim_wrappers.items()
-            if not has_finite_gradients(wrapper)
-        ]
+        finite, names = self._read(
+            {
+                name: finite_gradients(wrapper)
+                for name, wrapper in self.optim_wrappers.items()
+            }
+        )
         if names:
             return self._refuse(f'the gradients of {names} are', names)
         return (
@@ -193,12 +191,23 @@ class MutualOptimWrapper(OptimWrapperDict):
             else self._refuse('the loss is', list(self.optim_wrappers))
         )
 
-    def _losses_are_finite(self) -> bool:
-        """Whether the losses since the last step are, in all processes."""
-        finite = self._finite.int()
+    def _read(self, finite: dict[str, Tensor]) -> tuple[bool, list[str]]:
+        """Read what is finite, for which a GPU is waited for once.
+
+        Args:
+            finite (dict[str, Tensor]): Of a student's gradients, (), bool.
+
+        Returns:
+            tuple[bool, list[str]]: Whether the losses since the last step
+            are, in all processes, and students whose gradients are not.
+        """
+        losses = self._finite.int()
         self._finite = torch.tensor(True)
-        all_reduce(finite, op='min')
-        return bool(finite)
+        all_reduce(losses, op='min')
+        flags = [each.to(losses.device) for each in finite.values()]
+        values = torch.stack([losses, *flags]).tolist()
+        names = [name for name, held in zip(finite, values[1:]) if not held]
+        return bool(values[0]), names
 
     def _refuse(self, what: str, names: list[str]) -> list[str]:
         """Stop, or leave out the steps of some students."""

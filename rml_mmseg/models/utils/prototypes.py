@@ -1,6 +1,5 @@
 """Class prototypes and what they say of features, Eq. 9 to 11 of RML."""
 
-import math
 from collections.abc import Iterator
 from typing import Optional
 
@@ -116,24 +115,27 @@ def update_prototypes(
 
 
 def _distance_pieces(
-    features: Tensor, prototypes: Tensor, initialised: Optional[Tensor]
+    features: Tensor, prototypes: Tensor, unknown: Optional[Tensor]
 ) -> Iterator[tuple[int, slice, Tensor]]:
     """Euclidean distances (K, p) to the prototypes, some positions at a time.
 
     Args:
         features (Tensor): (N, C, h, w).
         prototypes (Tensor): (K, C).
-        initialised (Tensor, optional): (K,) bool, which prototypes mean
-            something. Defaults to None: all.
+        unknown (Tensor, optional): (K,) bool, which prototypes mean
+            nothing. None if all mean something.
 
     Yields:
         tuple: Item, place among its h * w positions, and distances.
     """
     prototypes = prototypes.float()
-    known = prototypes if initialised is None else prototypes[initialised]
+    known, count = prototypes, torch.tensor(len(prototypes))
+    if unknown is not None:
+        known = prototypes.masked_fill(unknown.unsqueeze(1), 0)
+        count = (~unknown).sum().clamp(min=1)
     # A common shift changes no distance, and the smaller the numbers are,
     # the less is lost when |f|^2 - 2 f.p + |p|^2 cancels.
-    centre = known.mean(0, keepdim=True)
+    centre = known.sum(0, keepdim=True) / count
     centred = prototypes - centre
     norms = centred.square().sum(1, keepdim=True)
     for i, place, piece in _chunks(features):
@@ -143,6 +145,18 @@ def _distance_pieces(
         # on a CPU.
         square += piece.square_().sum(0)
         yield i, place, square.clamp_(min=0).sqrt_()
+
+
+def _mean_where(unknown: Tensor, logits: Tensor) -> Tensor:
+    """Logits (K, p) of unknown classes (K, 1), as of the others' mean weight.
+
+    Where all are unknown, all get the same.
+    """
+    logits = logits.masked_fill(unknown, -torch.inf)
+    count = (~unknown).sum().clamp(min=1)
+    mean = logits.logsumexp(0) - count.log()
+    mean = mean.clamp(min=torch.finfo(mean.dtype).min)
+    return torch.where(unknown, mean, logits)
 
 
 def prototype_weights(
@@ -170,24 +184,16 @@ def prototype_weights(
         Tensor: Weights (N, K, h, w), float32, summing to 1 over K.
     """
     n, _, h, w = features.shape
-    total = len(prototypes)
-    known = total if initialised is None else int(initialised.sum())
-    if known == 0:
-        return features.new_full(
-            (n, total, h, w), 1 / total, dtype=torch.float32
-        )
-    unknown = None
-    if initialised is not None and known < total:
-        unknown = ~initialised
-    weights = features.new_empty(n, total, h * w, dtype=torch.float32)
+    unknown = None if initialised is None else ~initialised
+    # A GPU would be waited for to say whether there is any.
+    if unknown is not None and unknown.is_cpu and not unknown.any():
+        unknown = None
+    weights = features.new_empty(n, len(prototypes), h * w, dtype=torch.float)
     with _no_autocast(features):
-        for i, place, piece in _distance_pieces(
-            features, prototypes, None if unknown is None else initialised
-        ):
+        for i, place, piece in _distance_pieces(features, prototypes, unknown):
             logits = piece.mul_(-temperature)
             if unknown is not None:
-                logits[unknown] = -torch.inf
-                logits[unknown] = logits.logsumexp(0) - math.log(known)
+                logits = _mean_where(unknown.unsqueeze(1), logits)
             if bias is not None:
                 logits += bias.unsqueeze(1)
             # What is still in a processor's cache.
