@@ -7,7 +7,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from rml_mmseg.evaluation.benchmarks import load_training, run_measured
+from rml_mmseg.experiments.benchmarks import load_training, run_measured
 from tools.benchmarks import (
     cache,
     ema,

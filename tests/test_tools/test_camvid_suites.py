@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from rml_mmseg.evaluation.suites import (
+from rml_mmseg.experiments.suites import (
     cfg_options,
     find_targets,
     load_suite,

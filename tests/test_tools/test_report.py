@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from tests.test_evaluation.test_report import runs
+from tests.test_experiments.test_report import runs
 from tools.analysis_tools import report
 
 HOSTILE = '<script>alert(1)<!script> "x" \'y\' $\\frac{ & _z'

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from rml_mmseg.evaluation.suites import (
+from rml_mmseg.experiments.suites import (
     SuiteScheduler,
     find_targets,
     load_suite,
     plan_runs,
+    suite_scheduler,
 )
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -324,7 +325,7 @@ def test_progress_is_told(run_suite, capsys, monkeypatch):
         if 'watched/seed_0 2/4' in text:
             Path('seen').touch()
 
-    monkeypatch.setattr('rml_mmseg.evaluation.suites.suite_scheduler.say', say)
+    monkeypatch.setattr(suite_scheduler, 'say', say)
     run_suite(['watched'], '--seeds', 0, 1, '--report-every', 0)
     lines = [line for line in lines if 'watched/seed_0 2/4' in line]
     assert lines[0].startswith('0/2 finished, 0 failed, ETA 0:00:0')
@@ -350,7 +351,7 @@ def test_runs_hold_the_lock(run_suite, monkeypatch):
             refused.append(True)
             Path('seen').touch()
 
-    monkeypatch.setattr('rml_mmseg.evaluation.suites.suite_scheduler.say', say)
+    monkeypatch.setattr(suite_scheduler, 'say', say)
     run_suite(['watched'], '--dry-run')
     runs = find_targets(plan_runs(load_suite('grid.py'), OUT))
     held = suite.lock(OUT)

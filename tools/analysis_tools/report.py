@@ -12,7 +12,7 @@ import argparse
 from pathlib import Path
 
 import rml_mmseg  # noqa: F401  (makes mmseg importable)
-from rml_mmseg.evaluation.report import Run, read_run, render_page
+from rml_mmseg.experiments.report import Run, read_run, render_page
 
 TEMPLATE = Path(__file__).resolve().with_name('report.html.jinja')
 

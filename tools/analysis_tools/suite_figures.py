@@ -17,7 +17,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rml_mmseg.evaluation.suites import (
+from rml_mmseg.experiments.suites import (
     plot_curves,
     plot_gains,
     plot_ladder,

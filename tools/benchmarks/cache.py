@@ -14,7 +14,7 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from rml_mmseg.datasets.soft_labels import SoftLabelStore
-from rml_mmseg.evaluation.benchmarks import (
+from rml_mmseg.experiments.benchmarks import (
     Report,
     add_report_arguments,
     alternate,

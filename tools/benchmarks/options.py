@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 
-from rml_mmseg.evaluation.benchmarks import (
+from rml_mmseg.experiments.benchmarks import (
     MeasuredLoop,
     Report,
     add_report_arguments,

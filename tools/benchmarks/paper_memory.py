@@ -11,8 +11,8 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 from torch import nn
 
-from rml_mmseg.evaluation.benchmarks import Report, add_report_arguments
-from rml_mmseg.evaluation.benchmarks.saved_bytes import saved_bytes
+from rml_mmseg.experiments.benchmarks import Report, add_report_arguments
+from rml_mmseg.experiments.benchmarks.saved_bytes import saved_bytes
 from rml_mmseg.models.utils.learner_cfg import learner_cfg, without_weights
 from rml_mmseg.models.utils.settings import SemiTrainCfg
 

@@ -17,7 +17,7 @@ from mmseg.registry import TRANSFORMS
 from rml_mmseg.datasets.scene_generator import SceneGenerator
 from rml_mmseg.datasets.seeding import seeded
 from rml_mmseg.datasets.transforms import CheckLabels
-from rml_mmseg.evaluation.benchmarks import (
+from rml_mmseg.experiments.benchmarks import (
     Report,
     add_report_arguments,
     alternate,

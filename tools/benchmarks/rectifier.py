@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rml_mmseg.evaluation.benchmarks import (
+from rml_mmseg.experiments.benchmarks import (
     Report,
     add_report_arguments,
     alternate,

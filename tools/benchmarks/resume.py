@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from rml_mmseg.evaluation.benchmarks import (
+from rml_mmseg.experiments.benchmarks import (
     MeasuredLoop,
     Report,
     add_report_arguments,

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rml_mmseg.evaluation.benchmarks import (
+from rml_mmseg.experiments.benchmarks import (
     MeasuredLoop,
     Report,
     add_report_arguments,

@@ -16,7 +16,7 @@ from mmseg.registry import MODELS
 from rml_mmseg.engine.hooks import MutualEMAHook, PseudoLabelMonitorHook
 from rml_mmseg.engine.loops.stage_schedules import all_optimizers
 from rml_mmseg.engine.unwrap import unwrap
-from rml_mmseg.evaluation.benchmarks import (
+from rml_mmseg.experiments.benchmarks import (
     MeasuredLoop,
     Report,
     Stopwatches,
@@ -26,7 +26,7 @@ from rml_mmseg.evaluation.benchmarks import (
     peak_extra_bytes,
     run_measured,
 )
-from rml_mmseg.evaluation.benchmarks.floor import make_floor
+from rml_mmseg.experiments.benchmarks.floor import make_floor
 from rml_mmseg.models.utils.learner_cfg import learner_cfg
 
 DEFAULT = 'configs/ablations/_base_/camvid_1-8.py'

@@ -22,7 +22,7 @@ from typing import IO
 
 import torch
 
-from rml_mmseg.evaluation.suites import (
+from rml_mmseg.experiments.suites import (
     SuiteRun,
     SuiteScheduler,
     cfg_options,

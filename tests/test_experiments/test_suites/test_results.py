@@ -3,13 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from rml_mmseg.evaluation.suites.results import (
+from rml_mmseg.experiments.suites.results import (
     collect_results,
     read_scores,
     summarise,
 )
-from rml_mmseg.evaluation.suites.suite_run import SuiteRun
-from rml_mmseg.evaluation.suites.table import to_markdown
+from rml_mmseg.experiments.suites.suite_run import SuiteRun
+from rml_mmseg.experiments.suites.table import to_markdown
 
 
 def write_scores(folder, stamp, **scores):

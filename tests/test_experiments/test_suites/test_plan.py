@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from rml_mmseg.evaluation.suites.plan import (
+from rml_mmseg.experiments.suites.plan import (
     find_targets,
     load_suite,
     plan_runs,

@@ -1,7 +1,7 @@
 import pytest
 
-from rml_mmseg.evaluation.scalars import read_curves
-from rml_mmseg.evaluation.suites.progress import (
+from rml_mmseg.experiments.scalars import read_curves
+from rml_mmseg.experiments.suites.progress import (
     Progress,
     last_iteration,
     remaining_seconds,

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from rml_mmseg.evaluation.benchmarks import Stopwatches
+from rml_mmseg.experiments.benchmarks import Stopwatches
 
 
 class Clock:
@@ -21,7 +21,7 @@ class Clock:
 def clock(monkeypatch):
     clock = Clock()
     monkeypatch.setattr(
-        'rml_mmseg.evaluation.benchmarks.stopwatches.time', clock
+        'rml_mmseg.experiments.benchmarks.stopwatches.time', clock
     )
     return clock
 

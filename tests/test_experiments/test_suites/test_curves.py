@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from rml_mmseg.evaluation.scalars import read_curves
-from rml_mmseg.evaluation.suites.curves import monitor_curves
+from rml_mmseg.experiments.scalars import read_curves
+from rml_mmseg.experiments.suites.curves import monitor_curves
 
 
 @pytest.mark.parametrize('maker', ['teachers.0', 'students.0'])

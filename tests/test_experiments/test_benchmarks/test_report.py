@@ -2,7 +2,7 @@ import json
 
 import torch
 
-from rml_mmseg.evaluation.benchmarks import Report
+from rml_mmseg.experiments.benchmarks import Report
 
 
 def test_report_prints_judges_and_writes(tmp_path, capsys):

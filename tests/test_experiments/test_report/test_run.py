@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from rml_mmseg.evaluation.report import compare_groups, read_run
-from rml_mmseg.evaluation.report.class_tables import read_class_tables
-from rml_mmseg.evaluation.report.pictures import (
+from rml_mmseg.experiments.report import compare_groups, read_run
+from rml_mmseg.experiments.report.class_tables import read_class_tables
+from rml_mmseg.experiments.report.pictures import (
     data_uri,
     hard_images,
     panel_pictures,
 )
-from rml_mmseg.evaluation.scalars import read_curves, spread
-from tests.test_evaluation.test_report import runs
+from rml_mmseg.experiments.scalars import read_curves, spread
+from tests.test_experiments.test_report import runs
 
 
 def test_everything_of_a_run(tmp_path):

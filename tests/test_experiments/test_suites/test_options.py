@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmengine.config import DictAction
 
-from rml_mmseg.evaluation.suites.options import (
+from rml_mmseg.experiments.suites.options import (
     cfg_options,
     check_filled,
     fill,

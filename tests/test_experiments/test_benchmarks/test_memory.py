@@ -3,8 +3,8 @@ import mmap
 import torch
 from torch import nn
 
-from rml_mmseg.evaluation.benchmarks import peak_extra_bytes, resident_bytes
-from rml_mmseg.evaluation.benchmarks.saved_bytes import saved_bytes
+from rml_mmseg.experiments.benchmarks import peak_extra_bytes, resident_bytes
+from rml_mmseg.experiments.benchmarks.saved_bytes import saved_bytes
 
 MB = 2**20
 

@@ -3,7 +3,7 @@ import time
 import pytest
 import torch
 
-from rml_mmseg.evaluation.benchmarks import Timing, alternate, stopwatch
+from rml_mmseg.experiments.benchmarks import Timing, alternate, stopwatch
 
 
 def test_sides_take_turns_in_both_orders():

@@ -1,6 +1,6 @@
 import pytest
 
-from rml_mmseg.evaluation.suites.figures import (
+from rml_mmseg.experiments.suites.figures import (
     plot_curves,
     plot_gains,
     plot_ladder,

@@ -1,0 +1,1 @@
+"""Running experiments, and reading what they left."""
