@@ -2,6 +2,9 @@ PYTHON ?= python3
 VENV ?= .venv
 # Small networks on few cores: a thread a process is the fastest.
 export OMP_NUM_THREADS ?= 1
+# Processes that share the test files; by default one a core, at most eight.
+WORKERS ?= logical
+PYTEST := -m pytest -q -n $(WORKERS) --maxprocesses 8 --dist loadfile tests
 MMCV_WHEEL ?=
 BIN := $(VENV)/bin
 FULL := .venv-full-mmcv
@@ -49,7 +52,7 @@ lint: env ## Check style, format, spelling and types
 
 .PHONY: test
 test: lint ## Check everything: lint, types, then all tests
-	$(BIN)/python -m pytest -q tests
+	$(BIN)/python $(PYTEST)
 
 .PHONY: demo
 demo: env ## Train the smallest example and draw what it learned
@@ -74,7 +77,7 @@ test-full-mmcv: ## Run the tests with the mmcv of MMCV_WHEEL=path
 		echo 'MMCV_WHEEL: expected the path of a wheel of mmcv, found' \
 			'"$(MMCV_WHEEL)"' >&2; exit 2; }
 	@$(MAKE) --no-print-directory $(FULL)/.stamp
-	$(FULL)/bin/python -m pytest -q tests
+	$(FULL)/bin/python $(PYTEST)
 
 # mmpretrain and mmsegmentation do not ask for mmcv themselves, so the full one
 # stands in for the mmcv-lite of the extra `openmmlab`.

@@ -16,7 +16,14 @@ MIM_CONTENT = ('configs', 'tools', 'model-index.yml')
 OPENMMLAB = ('mmcv', 'mmengine', 'mmpretrain', 'mmsegmentation')
 BACKENDS = ('mlflow', 'tensorboard', 'wandb')
 DOCUMENTATION = ('furo', 'ipykernel', 'myst-parser', 'nbclient', 'sphinx')
-DEVELOPMENT = ('codespell', 'hypothesis', 'mypy', 'pytest', 'ruff')
+DEVELOPMENT = (
+    'codespell',
+    'hypothesis',
+    'mypy',
+    'pytest',
+    'pytest-xdist',
+    'ruff',
+)
 
 
 class BuildWithMim(build_py):

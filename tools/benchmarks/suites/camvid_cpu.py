@@ -120,6 +120,19 @@ methods = dict(
         config=f'{ladder}/rml_aligned_camvid_1-8.py',
         options={**images, 'train_cfg.stages': 4},
     ),
+    # What of the aligned method gives how much where labels are fewest.
+    rml_online=dict(
+        semi,
+        title='RML, two stages, labels online',
+        config=f'{ladder}/rml_two-stage_camvid_1-8.py',
+        options={**images, 'model.semi_train_cfg.p0': 'online'},
+    ),
+    rml_aligned_own=dict(
+        semi,
+        title='RML, two stages, aligned, own labels',
+        config=f'{ladder}/rml_aligned_camvid_1-8.py',
+        options={**images, 'model.semi_train_cfg.ensemble_p0': False},
+    ),
     fixmatch=dict(
         semi, title='FixMatch', config=f'{rivals}/fixmatch_camvid_1-8.py'
     ),
