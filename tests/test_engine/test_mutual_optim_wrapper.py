@@ -328,6 +328,15 @@ class TestAmp:
         self._backward(students, wrapper, 2)
         assert wrapper.last_skipped == []
 
+    def test_student_without_gradients_is_left_as_it_is(self):
+        students = _students()
+        wrapper = _wrapper(students, kind=AmpOptimWrapper)
+        before = copy.deepcopy(students)
+        wrapper.update_params(_losses(students, 0)[0])
+        assert not _equal(students[0], before[0])
+        assert _equal(students[1], before[1])
+        assert wrapper.last_skipped == []
+
     def test_loss_that_is_not_finite_is_no_overflow(self):
         students = _students()
         wrapper = _wrapper(students, kind=AmpOptimWrapper)

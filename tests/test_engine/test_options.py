@@ -105,6 +105,18 @@ def test_channels_last_changes_layout_and_nothing_else(train):
     assert losses == pytest.approx(expected, rel=1e-2)
 
 
+def test_checkpointing_by_mmengine_gives_the_same_run(train):
+    runner, expected = train()
+    modules = [f'students.{i}.backbone' for i in range(2)]
+    other, losses = train({'activation_checkpointing': modules})
+    assert losses == pytest.approx(expected, rel=1e-5)
+    buffers = other.model.students.named_buffers()
+    for name, moved in buffers:
+        if name.endswith('num_batches_tracked'):
+            once = runner.model.students.get_buffer(name)
+            assert torch.equal(moved, once)
+
+
 def test_checkpointing_of_stock_backbones_gives_the_same_run(train):
     _, expected = train()
     runner, losses = train(dict.fromkeys(CP, True))

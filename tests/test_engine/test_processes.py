@@ -197,6 +197,15 @@ def test_a_resumed_run_of_several_keeps_their_running_statistics(folder):
     assert different == []
 
 
+def test_a_run_that_goes_on_alone_reads_on(folder):
+    assert together(folder, train, folder)[0] == [0, 0]
+    for iteration in (3, 4):
+        (folder / 'work' / f'iter_{iteration}.pth').unlink()
+    runner = train(folder, resume=True)
+    # Two iterations of two processes.
+    assert runner.train_dataloader.sampler.skipped == 4
+
+
 def test_uneven_shards_do_not_hang(folder):
     codes, _ = together(folder, train, folder, (), 2, 'stage')
     assert codes == [0, 0]

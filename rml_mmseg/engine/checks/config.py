@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from mmengine.hooks import CheckpointHook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
@@ -167,6 +168,24 @@ def _class_of(hook: Any) -> Any:
         return type(hook)
     kind = hook.get('type')
     return HOOKS.get(kind) if isinstance(kind, str) else kind
+
+
+def check_checkpoint_hooks(hooks: Iterable[Any]) -> None:
+    """Make sure that checkpoints are counted in iterations.
+
+    Args:
+        hooks (Iterable[Hook]): Those of a run.
+
+    Raises:
+        ValueError: If one counts epochs.
+    """
+    for hook in hooks:
+        if isinstance(hook, CheckpointHook) and hook.by_epoch:
+            raise ValueError(
+                'default_hooks.checkpoint.by_epoch is True, which is the '
+                'default, and would save once, at the end of the run: set '
+                'by_epoch=False and an interval of iterations'
+            )
 
 
 def _check_learners(cfg: Mapping[str, Any], model: Mapping[str, Any]) -> None:

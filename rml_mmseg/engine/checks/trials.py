@@ -140,7 +140,10 @@ def try_batch(loader: Any, model: Any) -> None:
     count = min(len(loader.dataset), loader.batch_size or 1)
     with seeded(0):
         items = [loader.dataset[i] for i in range(count)]
-    unwrap(model).data_preprocessor(loader.collate_fn(items), True)
+    model = unwrap(model)
+    batch = model.data_preprocessor(loader.collate_fn(items), True)
+    if hasattr(model, 'check_passes'):
+        model.check_passes(batch['inputs'])
 
 
 def described(error: Exception) -> str:

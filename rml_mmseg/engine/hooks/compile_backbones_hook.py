@@ -9,6 +9,10 @@ from mmseg.registry import HOOKS
 
 from ..unwrap import unwrap
 
+# That PyTorch compiles of one network: in training and evaluation, and for
+# several sizes of images.
+VARIANTS = 8
+
 
 @HOOKS.register_module()
 class CompileBackbonesHook(Hook):
@@ -38,6 +42,11 @@ class CompileBackbonesHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Compile; the work itself is done in the first iterations."""
         model = unwrap(runner.model)
-        for network in (*model.students, *model.teachers):
+        networks = [*model.students, *model.teachers]
+        # Those of one class share one limit, which is PyTorch's for one.
+        limits: Any = torch._dynamo.config
+        limit = VARIANTS * len(networks)
+        limits.cache_size_limit = max(limits.cache_size_limit, limit)
+        for network in networks:
             backbone = network.backbone
             backbone.forward = torch.compile(backbone.forward, **self.kwargs)

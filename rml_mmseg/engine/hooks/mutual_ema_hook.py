@@ -102,6 +102,10 @@ class MutualEMAHook(Hook):
         self._check_classes(runner, model)
         # Synchronising batch normalisation loses the mode of a layer.
         model.teachers.eval()
+        if runner.cfg.get('activation_checkpointing'):
+            # mmengine wraps the modules only now.
+            model.recomputed.activate()
+            model.check_passes()
         if not model.teachers_loaded:
             model.sync_teachers()
         for i, student in enumerate(model.students):

@@ -2,12 +2,12 @@
 
 import copy
 import logging
+import math
 import os.path as osp
 from typing import Any, Optional, Union
 
 import torch
-from mmengine.dist import get_rank
-from mmengine.hooks import CheckpointHook
+from mmengine.dist import get_rank, get_world_size
 from mmengine.logging import print_log
 from mmengine.runner import IterBasedTrainLoop, Runner
 from mmengine.runner.loops import _InfiniteDataloaderIterator
@@ -17,9 +17,10 @@ from torch.utils.data import DataLoader
 
 from rml_mmseg.datasets.seeding import derive_seed
 
-from ..checks.config import sharded_message
+from ..checks.config import check_checkpoint_hooks, sharded_message
 from ..checks.trials import try_batch, try_validation
 from ..unwrap import unwrap
+from .draws import draws_before
 from .shielded_dataloader import shielded_dataloader
 from .stage_files import StageFiles
 from .stage_pass import run_stage_pass, try_stage_pass
@@ -103,7 +104,7 @@ class StagedTrainLoop(IterBasedTrainLoop):
             raise ValueError(sharded_message())
         # Not of `runner.cfg`, which is empty for a runner of keywords.
         check_schedules(runner.param_schedulers, iters_per_stage)
-        self._check_checkpoints(runner)
+        check_checkpoint_hooks(runner.hooks)
         self._schedules = copy.deepcopy(runner.param_schedulers)
         self.stages = stages
         self.burn_in_iters = burn_in_iters
@@ -120,16 +121,6 @@ class StagedTrainLoop(IterBasedTrainLoop):
             val_interval=val_interval,
         )
         self._stage_files = self._build_stage_files()
-
-    @staticmethod
-    def _check_checkpoints(runner: Runner) -> None:
-        for hook in runner.hooks:
-            if isinstance(hook, CheckpointHook) and hook.by_epoch:
-                raise ValueError(
-                    'default_hooks.checkpoint.by_epoch is True, which is the '
-                    'default, and would save once, at the end of the run: '
-                    'set by_epoch=False and an interval of iterations'
-                )
 
     def _build_stage_files(self) -> Optional[StageFiles]:
         """Files of the stages, where the labels are made stage by stage."""
@@ -232,6 +223,7 @@ class StagedTrainLoop(IterBasedTrainLoop):
             # A resumed run has to draw what this one would have drawn.
             seed = getattr(sampler, 'seed', None)
             hub.update_info('sampler_seed', seed)
+            self._draws()
             return
         if self.stage_iter > self.burn_in and self._stage_files is not None:
             self._stage_files.mend(self.stage)
@@ -248,10 +240,15 @@ class StagedTrainLoop(IterBasedTrainLoop):
         sampler.seed = hub.get_info('sampler_seed', self.runner.seed)
         self._restart_data()
 
+    def _draws(self) -> int:
+        """Draws of all processes before the current iteration."""
+        each = (self.dataloader.batch_size or 1) * get_world_size()
+        return draws_before(self.runner.message_hub, self._iter, each)
+
     def _restart_data(self) -> None:
         """Begin to load the data of the current iteration."""
         loader = self.dataloader
-        loader.sampler.skipped = self._iter * loader.batch_size
+        loader.sampler.skipped = math.ceil(self._draws() / get_world_size())
         if self._stage_files is not None and self.stage_iter >= self.burn_in:
             loader.sampler.soft_labels = self._stage_files.folder(self.stage)
         self.dataloader_iterator = _InfiniteDataloaderIterator(loader)

@@ -168,7 +168,9 @@ class MutualOptimWrapper(OptimWrapperDict):
                 'the loss is', list(self.optim_wrappers)
             )
         for name, wrapper in self.optim_wrappers.items():
-            if name in self.last_skipped and name not in overflows:
+            left_out = name in self.last_skipped and name not in overflows
+            # The scaler refuses an optimiser without gradients.
+            if left_out or name not in held:
                 continue
             if wrapper.clip_grad_kwargs:
                 wrapper._clip_grad()

@@ -35,10 +35,11 @@ def pseudo_label_loss(
     else:
         labels = torch.where(valid, labels, ignore_index)
         total = valid.sum()
-    summed = F.nll_loss(
-        log_probs, labels, ignore_index=ignore_index, reduction='sum'
+    # On a GPU it would sum in any order, which a deterministic run refuses.
+    costs = F.nll_loss(
+        log_probs, labels, ignore_index=ignore_index, reduction='none'
     )
-    return summed / total.clamp(min=1)
+    return costs.sum() / total.clamp(min=1)
 
 
 @MODELS.register_module()

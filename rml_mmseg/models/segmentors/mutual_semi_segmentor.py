@@ -1,6 +1,6 @@
 """Mutual learning of several segmentors from unlabelled images."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Optional, Union
 
@@ -22,6 +22,7 @@ from ..utils.plain_checkpoint import fan_out
 from ..utils.pseudo_labels import PseudoLabeller, Target
 from ..utils.recomputed_buffers import RecomputedBuffers
 from ..utils.segmentor_forward import (
+    are_of_one_size,
     channels_last,
     resize_logits,
     student_forward,
@@ -87,7 +88,6 @@ class MutualSemiSegmentor(LearnersSegmentor):
         check_learners(self.students)
         self.rectifiers = build_rectifiers(self.students, rectifier)
         cfg = SemiTrainCfg.build(semi_train_cfg, len(self.students))
-        check_checkpointing(self.students, cfg)
         if rectifier is not None and not cfg.teachers_teach(
             len(self.students)
         ):
@@ -118,12 +118,28 @@ class MutualSemiSegmentor(LearnersSegmentor):
         if cfg.channels_last:
             self.to(memory_format=torch.channels_last)
         self.recomputed = RecomputedBuffers(self.students)
+        self.check_passes()
         self.iteration = 0
         self.burning_in = False
         self.ema_attached = False
         self.teachers_loaded = False
         self.teachers_trained = False
         self.record: Optional[dict[str, Any]] = None
+
+    def check_passes(self, inputs: Mapping[str, Any] = {}) -> None:
+        """Refuse activation checkpointing that processes cannot reduce.
+
+        Args:
+            inputs (dict): Batch, of which the sizes are looked at.
+
+        Raises:
+            ValueError: If students make several forward passes.
+        """
+        keys = [key for key in ('labelled', 'weak') if key in inputs]
+        sizes = {inputs[key].shape[-2:] for key in keys}
+        check_checkpointing(
+            self.students, self.recomputed, self.semi_train_cfg, len(sizes) < 2
+        )
 
     def init_weights(self) -> None:
         """Initialise the students and copy them to the teachers."""
@@ -179,7 +195,10 @@ class MutualSemiSegmentor(LearnersSegmentor):
             self.record.update(monitored(inputs, data_samples))
         if not labels[0]:
             return self._supervised_loss(inputs, data_samples)
-        losses: dict[str, Tensor] = {}
+        cfg, losses = self.semi_train_cfg, {}
+        join = cfg.joint_forward and are_of_one_size(
+            self.students, inputs['labelled'], inputs['weak']
+        )
         for i, student in enumerate(self.students):
             view, targets, valid = self._strong_views(i, inputs, labels[i])
             supervised, logits = student_forward(
@@ -187,8 +206,8 @@ class MutualSemiSegmentor(LearnersSegmentor):
                 inputs['labelled'],
                 data_samples['labelled'],
                 view,
-                self.semi_train_cfg.joint_forward,
-                self.semi_train_cfg.unlabelled_statistics,
+                join,
+                cfg.unlabelled_statistics,
                 self._divide,
             )
             logits = resize_logits(student, logits, view.shape[-2:])
@@ -197,7 +216,7 @@ class MutualSemiSegmentor(LearnersSegmentor):
             )
             for (name, _, weight), cost in zip(targets, costs):
                 supervised[f'loss_{name}'] = weight * cost
-            if self.semi_train_cfg.feature_dropout:
+            if cfg.feature_dropout:
                 supervised.update(self._feature_loss(i, inputs, labels[i]))
             losses.update(add_prefix(supervised, f'students.{i}'))
             if self.record is not None:

@@ -7,8 +7,8 @@ from mmseg.models.segmentors import EncoderDecoder
 from mmseg.registry import MODELS
 from torch import nn
 
-from .recomputed_buffers import recomputes
-from .segmentor_forward import classifier_of, final_head
+from .recomputed_buffers import RecomputedBuffers
+from .segmentor_forward import can_join, classifier_of, final_head
 from .settings import SemiTrainCfg
 
 IGNORE_INDEX = 255
@@ -110,33 +110,53 @@ def _check_class_weights(place: str, head: Any) -> None:
             )
 
 
-def check_checkpointing(students: Any, cfg: SemiTrainCfg) -> None:
+def check_checkpointing(
+    students: Any,
+    recomputed: RecomputedBuffers,
+    cfg: SemiTrainCfg,
+    one_size: bool = True,
+) -> None:
     """Refuse activation checkpointing that several processes cannot reduce.
 
     Args:
         students (nn.ModuleList): Stock segmentors.
+        recomputed (RecomputedBuffers): Knows which of them recompute.
         cfg (SemiTrainCfg): Settings.
+        one_size (bool): Whether labelled and unlabelled images are of one
+            size. Defaults to True.
 
     Raises:
-        ValueError: If a backbone has ``with_cp`` and students make several
-            forward passes in a run of several processes.
+        ValueError: If students make several forward passes in a run of
+            several processes.
     """
-    passes = {
-        'joint_forward': cfg.joint_forward,
-        'unlabelled_statistics': cfg.unlabelled_statistics,
-        'feature_dropout': not cfg.feature_dropout,
-    }
-    several = [name for name, single in passes.items() if not single]
-    if not several or get_world_size() == 1:
+    if get_world_size() == 1:
         return
+    passes = {
+        'semi_train_cfg.joint_forward=False': not cfg.joint_forward,
+        'semi_train_cfg.unlabelled_statistics=False': (
+            not cfg.unlabelled_statistics
+        ),
+        f'semi_train_cfg.feature_dropout={cfg.feature_dropout}': (
+            cfg.feature_dropout > 0
+        ),
+        'another crop_size of unlabelled than of labelled images': (
+            not one_size
+        ),
+    }
     for i, student in enumerate(students):
-        if recomputes(student):
+        if not recomputed.concern(student):
+            continue
+        kind = type(student.decode_head).__name__
+        own = f'the loss of model.segmentors[{i}], {kind}'
+        several = {**passes, own: not can_join(student)}
+        found = [name for name, holds in several.items() if holds]
+        if found:
             raise ValueError(
-                f'model.segmentors[{i}].backbone.with_cp=True works in '
-                'several processes with one forward pass of each student, '
-                f'and semi_train_cfg.{", ".join(several)} makes several: '
-                'set with_cp=False, or joint_forward=True, '
-                'unlabelled_statistics=True and feature_dropout=0'
+                'activation checkpointing (with_cp=True of a backbone, or '
+                'activation_checkpointing) works in several processes where '
+                'each student makes one forward pass, and '
+                f'{", ".join(found)} makes several: leave it out, or change '
+                'that'
             )
 
 

@@ -24,7 +24,17 @@ class RecomputedBuffers:
     def __init__(self, network: nn.Module) -> None:
         self.network = network
         self.active = recomputes(network)
+        # What recomputes is not known where mmengine wraps modules.
+        self.unknown = False
         self._values: list[Tensor] = []
+
+    def activate(self) -> None:
+        """Tell that modules recompute whose settings do not say so."""
+        self.active = self.unknown = True
+
+    def concern(self, part: nn.Module) -> bool:
+        """Whether a part of the network recomputes, or may."""
+        return self.unknown or recomputes(part)
 
     @torch.no_grad()
     def note(self) -> None:

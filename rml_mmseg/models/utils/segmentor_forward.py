@@ -7,6 +7,7 @@ from typing import Any, Optional
 
 import torch
 import torch.nn.functional as F
+from mmengine.dist import all_reduce, get_world_size
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.models.utils import resize
@@ -169,18 +170,42 @@ def changed_features(
         handle.remove()
 
 
-def can_join(segmentor: Any, labelled: Tensor, unlabelled: Tensor) -> bool:
+def are_of_one_size(
+    network: nn.Module, labelled: Tensor, unlabelled: Tensor
+) -> bool:
+    """Whether labelled and unlabelled images have one size.
+
+    Where batch normalisation is synchronised, all processes make the same
+    forward passes: they have one size if they have it in every process.
+
+    Args:
+        network (nn.Module): What the images are for.
+        labelled (Tensor): (N, 3, H, W).
+        unlabelled (Tensor): (..., 3, H', W').
+    """
+    same = labelled.shape[-2:] == unlabelled.shape[-2:]
+    # mmcv has a layer of that name that is none of PyTorch's.
+    if get_world_size() == 1 or not any(
+        'SyncBatchNorm' in type(module).__name__
+        for module in network.modules()
+    ):
+        return same
+    agreed = torch.tensor(int(same), device=labelled.device)
+    all_reduce(agreed, op='min')
+    return bool(agreed)
+
+
+def can_join(segmentor: Any) -> bool:
     """Whether labelled and unlabelled images can share one forward pass.
 
-    They can where sizes agree and the losses are those of mmseg's base
-    classes, which need nothing but the logits.
+    They can where the losses are those of mmseg's base classes, which need
+    nothing but the logits.
     """
     head = type(final_head(segmentor))
     kind, stock = type(segmentor), EncoderDecoder
     head_loss = stock._decode_head_forward_train
     return (
-        labelled.shape[1:] == unlabelled.shape[1:]
-        and kind.loss is stock.loss
+        kind.loss is stock.loss
         and kind._decode_head_forward_train is head_loss
         and getattr(head, 'loss', None) is BaseDecodeHead.loss
         and head.loss_by_feat is BaseDecodeHead.loss_by_feat
@@ -203,7 +228,8 @@ def student_forward(
         labelled (Tensor): (N, 3, H, W).
         samples (list[SegDataSample]): Their ground truth.
         unlabelled (Tensor): (M, 3, H', W').
-        join (bool): Whether to use one forward pass where it is possible.
+        join (bool): Whether to use one forward pass where sizes and losses
+            allow it.
         statistics (bool): Whether unlabelled images move the running
             statistics of batch normalisation; False takes two passes.
         change (Callable, optional): Gives other features for those of the
@@ -214,8 +240,8 @@ def student_forward(
         tuple: Losses named as by the stock segmentor, and unscaled logits
         (M, K, h, w).
     """
-    joined = join and statistics
-    if not (joined and can_join(segmentor, labelled, unlabelled)):
+    same = labelled.shape[-2:] == unlabelled.shape[-2:]
+    if not (join and same and statistics and can_join(segmentor)):
         losses = segmentor.loss(labelled, samples)
         kept = kept_statistics(segmentor, not statistics)
         with kept, changed_features(segmentor, change):

@@ -112,10 +112,34 @@ def test_checkpointing_in_several_passes_needs_one_process(cfg, monkeypatch):
     toy_mutual(segmentors=[_checkpointed()], semi_train_cfg=cfg)
     monkeypatch.setattr(learners, 'get_world_size', lambda: 2)
     toy_mutual(segmentors=[_checkpointed()])
-    with pytest.raises(
-        ValueError, match=f'semi_train_cfg.{next(iter(cfg))} makes'
-    ):
+    name, value = next(iter(cfg.items()))
+    with pytest.raises(ValueError, match=f'semi_train_cfg.{name}={value} mak'):
         toy_mutual(segmentors=[_checkpointed()], semi_train_cfg=cfg)
+
+
+def test_checkpointing_of_images_of_two_sizes(monkeypatch):
+    monkeypatch.setattr(learners, 'get_world_size', lambda: 2)
+    inputs = dict(
+        labelled=torch.zeros(1, 3, 8, 8), weak=torch.zeros(1, 3, 8, 6)
+    )
+    toy_mutual(2).check_passes(inputs)
+    model = toy_mutual(segmentors=[_checkpointed()])
+    model.check_passes(dict(inputs, weak=inputs['labelled']))
+    with pytest.raises(ValueError, match='another crop_size'):
+        model.check_passes(inputs)
+
+
+def test_checkpointing_of_a_head_with_a_loss_of_its_own(monkeypatch):
+    monkeypatch.setattr(learners, 'get_world_size', lambda: 2)
+    model = toy_mutual(2)
+    kind = type(model.students[1].decode_head)
+    own = type('OwnHead', (kind,), {'loss_by_feat': lambda *_: {}})
+    model.students[1].decode_head.__class__ = own
+    model.check_passes()
+    # As mmengine's activation_checkpointing, whose modules are not known.
+    model.recomputed.activate()
+    with pytest.raises(ValueError, match=r'segmentors\[1\], OwnHead makes'):
+        model.check_passes()
 
 
 def test_misspelt_learner_to_deploy_is_an_error():

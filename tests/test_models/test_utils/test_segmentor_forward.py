@@ -5,7 +5,9 @@ import torch
 import torch.nn.functional as F
 from mmseg.registry import MODELS
 
+from rml_mmseg.models.utils import segmentor_forward
 from rml_mmseg.models.utils.segmentor_forward import (
+    are_of_one_size,
     can_join,
     classifier_of,
     final_head,
@@ -163,26 +165,49 @@ class TestResizeLogits:
 
 
 class TestCanJoin:
-    def test_stock_segmentor_with_images_of_one_size(self):
-        assert can_join(_build(), IMAGES, IMAGES[:1])
-
-    def test_images_of_two_sizes(self):
-        assert not can_join(_build(), IMAGES, IMAGES[..., :4])
+    def test_stock_segmentor(self):
+        assert can_join(_build())
 
     def test_segmentor_with_a_loss_of_its_head(self):
         network = _build()
         method = '_decode_head_forward_train'
         own = type('Own', (type(network),), {method: lambda *_: {}})
         network.__class__ = own
-        assert not can_join(network, IMAGES, IMAGES)
+        assert not can_join(network)
 
     def test_segmentor_or_head_with_a_loss_of_its_own(self):
-        assert not can_join(_build(_cascade), IMAGES, IMAGES)
+        assert not can_join(_build(_cascade))
         network = _build()
         kind = type(network.decode_head)
         own = type('Own', (kind,), {'loss_by_feat': lambda *_: {}})
         network.decode_head.__class__ = own
-        assert not can_join(network, IMAGES, IMAGES)
+        assert not can_join(network)
+
+
+class TestAreOfOneSize:
+    network = torch.nn.Sequential(torch.nn.SyncBatchNorm(3))
+
+    def test_alone(self):
+        assert are_of_one_size(self.network, IMAGES, IMAGES[:1])
+        assert not are_of_one_size(self.network, IMAGES, IMAGES[..., :4])
+
+    @pytest.mark.parametrize('others', [0, 1])
+    def test_synchronised_networks_ask_the_other_processes(
+        self, monkeypatch, others
+    ):
+        def all_reduce(flag, op):
+            assert op == 'min'
+            flag.clamp_(max=others)
+
+        monkeypatch.setattr(segmentor_forward, 'get_world_size', lambda: 2)
+        monkeypatch.setattr(segmentor_forward, 'all_reduce', all_reduce)
+        assert are_of_one_size(self.network, IMAGES, IMAGES) == bool(others)
+        assert not are_of_one_size(self.network, IMAGES, IMAGES[..., :4])
+
+    def test_other_networks_do_not(self, monkeypatch):
+        monkeypatch.setattr(segmentor_forward, 'get_world_size', lambda: 2)
+        monkeypatch.setattr(segmentor_forward, 'all_reduce', None)
+        assert are_of_one_size(torch.nn.BatchNorm2d(3), IMAGES, IMAGES)
 
 
 class TestStudentForward:
