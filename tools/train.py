@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import ExitStack
 
 from mmengine.config import Config
 
 from rml_mmseg.engine.checks.downloads import downloads_explained
+from rml_mmseg.engine.checks.empty_data import empty_data_explained
 from rml_mmseg.engine.checks.unknown_settings import unknown_settings_explained
 from rml_mmseg.engine.command_line import (
     add_runner_arguments,
@@ -98,7 +100,10 @@ def main() -> None:
     loaders = ('train_dataloader', 'val_dataloader')
     runner = build_runner(cfg, loaders)
     # Loops and data sets are built only here.
-    with unknown_settings_explained(), downloads_explained(cfg):
+    with ExitStack() as stack:
+        stack.enter_context(unknown_settings_explained())
+        stack.enter_context(empty_data_explained())
+        stack.enter_context(downloads_explained(cfg))
         runner.train()
     leave_group()
 

@@ -165,6 +165,14 @@ class SetChecker:
         report = self.report
         # Masks that were refused were not counted.
         absent = () if report.problems else np.flatnonzero(report.images == 0)
+        shown = np.flatnonzero(report.images)
+        if len(report.classes) > 1 and report.ignored and len(shown) == 1:
+            report.problems.append(
+                f'masks hold {shown[0]} ({report.classes[shown[0]]}) and what '
+                'is ignored, and no other class. Black-and-white masks hold '
+                '255, which is ignored: convert them, as by '
+                'tools/dataset_converters/image_folder.py --colour-table'
+            )
         for k in absent:
             report.warnings.append(
                 f'class {k} {report.classes[k]} is in no image'

@@ -18,6 +18,9 @@ NEEDED = ('meta', 'message_hub', 'state_dict', 'optimizer')
 # What a rectifier notes for its alignment, and can begin to note at any time.
 OPTIONAL = re.compile(r'rectifiers\.\d+\.shares')
 
+# What mmengine puts behind the name of a config, or of an experiment.
+STARTED = re.compile(r'_?\d{8}_\d{6}$')
+
 
 class CheckpointError(ValueError):
     """A checkpoint that is damaged, or of something else than this run."""
@@ -187,3 +190,35 @@ def newest_whole_checkpoint(
             + '\nMove them away to start the run anew'
         )
     return None
+
+
+def check_owner(
+    folder: str, experiment: str, template: str = 'iter_{}.pth'
+) -> None:
+    """See to it that a new run does not replace checkpoints of another one.
+
+    Args:
+        folder (str): Where the new run saves its own.
+        experiment (str): Its ``experiment_name``.
+        template (str): Their names, as ``CheckpointHook.filename_tmpl``.
+
+    Raises:
+        CheckpointError: If the newest there is of another config.
+    """
+    for path in candidates(folder, template)[:1]:
+        try:
+            meta = read_checkpoint(path).get('meta', {})
+        except CheckpointError:
+            # What cannot be read is of nobody.
+            return
+        before, now = (
+            STARTED.sub('', str(name or ''))
+            for name in (meta.get('experiment_name'), experiment)
+        )
+        if before and now and before != now:
+            raise CheckpointError(
+                f'{folder!r} holds checkpoints of another config, {before}, '
+                f'such as {osp.basename(path)!r}, which those of {now} would '
+                'replace: give it a work_dir of its own (a config has that '
+                'of its _base_), or --work-dir'
+            )

@@ -1,5 +1,5 @@
 """Evaluation."""
 
-from .metrics import LearnersIoUMetric
+from .metrics import ClassIoUMetric, LearnersIoUMetric
 
-__all__ = ['LearnersIoUMetric']
+__all__ = ['ClassIoUMetric', 'LearnersIoUMetric']

@@ -55,6 +55,15 @@ def test_each_by_its_own_rule():
     assert wrapper.on_nonfinite == 'skip'
 
 
+def test_setting_that_no_student_reads_is_refused():
+    own = [dict(optimizer=SGD), dict(optimizer=SGD)]
+    with pytest.raises(ValueError, match='optim_wrapper.optimizer is read by'):
+        _build(_model(), optimizer=dict(SGD, lr=0.5), students=own)
+    # As the second student reads it, it is for something.
+    wrapper = _build(_model(), optimizer=SGD, students=[own[0], {}])
+    assert wrapper['students.1'].optimizer.defaults['lr'] == 0.1
+
+
 def test_own_settings_come_before_the_common_ones():
     wrapper = _build(
         _model(),

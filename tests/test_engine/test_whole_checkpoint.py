@@ -12,6 +12,7 @@ from rml_mmseg.engine.whole_checkpoint import (
     CheckpointError,
     candidates,
     check_checkpoint,
+    check_owner,
     check_weights,
     newest_whole_checkpoint,
     read_checkpoint,
@@ -43,6 +44,27 @@ class Hostile:
 
     def __reduce__(self):
         return open, (str(self.path), 'w')
+
+
+@pytest.mark.parametrize(
+    ('before', 'now', 'message'),
+    [
+        ('rml_20261126_220529', 'rml_20261127_010203', None),
+        ('rml_20261126_220529', 'child_20261127_010203', 'config, rml, such'),
+        # Of runs without a config only the time is known.
+        ('20261126_220529', 'rml_20261127_010203', None),
+        (None, 'rml_20261127_010203', None),
+    ],
+)
+def test_folder_of_another_config(tmp_path, before, now, message):
+    check_owner(str(tmp_path), now)
+    meta = dict(iter=4, epoch=0, experiment_name=before)
+    write(tmp_path / 'iter_4.pth', meta=meta)
+    if message is None:
+        check_owner(str(tmp_path), now)
+    else:
+        with pytest.raises(CheckpointError, match=message):
+            check_owner(str(tmp_path), now)
 
 
 def test_weights_of_another_model():

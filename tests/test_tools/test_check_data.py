@@ -64,6 +64,17 @@ def test_clean_set(config, capsys, tmp_path, tiny_data):
     assert sky['pixels'] == (masks == 0).sum()
 
 
+def test_black_and_white_masks(config, capsys, tiny_data):
+    for i in range(4):
+        path = str(tiny_data / f'ann_dir/train/{i:02}.png')
+        mask = cv2.imread(path, cv2.IMREAD_UNCHANGED)
+        cv2.imwrite(path, np.where(mask == 1, 255, 0).astype(np.uint8))
+    code, printed = run(config, capsys)
+    assert code == 1
+    assert 'masks hold 0 (sky) and what is ignored' in printed.out
+    assert '1 things are wrong, ' in printed.out
+
+
 def test_damaged_files(config, capsys, tiny_data):
     image = tiny_data / 'img_dir/train/07.png'
     image.write_bytes(image.read_bytes()[:200])

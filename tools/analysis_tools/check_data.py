@@ -126,7 +126,12 @@ def main(argv: list[str] | None = None) -> int:
     wrong = sum(len(report.problems) for report in reports)
     if not args.allow_shared:
         wrong += len(shared)
-    print(f'{wrong} things are wrong' if wrong else 'nothing is wrong')
+    warned = sum(len(report.warnings) for report in reports)
+    print(
+        f'{wrong} things are wrong' if wrong else 'nothing is wrong',
+        f'{warned} to be looked at' if warned else 'no warning',
+        sep=', ',
+    )
     return int(wrong > 0)
 
 

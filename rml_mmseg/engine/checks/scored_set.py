@@ -4,14 +4,16 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import torch
 from mmengine.dataset import BaseDataset
 from mmseg.datasets.transforms import LoadAnnotations
 from mmseg.evaluation import IoUMetric
 
 from rml_mmseg.datasets.load_item import check_files
 from rml_mmseg.datasets.members import image_files, members
-from rml_mmseg.evaluation.metrics import LearnersIoUMetric
+from rml_mmseg.evaluation.metrics import (
+    ClassIoUMetric,
+    LearnersIoUMetric,
+)
 from rml_mmseg.models.utils.settings import check_choice
 
 IOU_METRICS = ['mIoU', 'mDice', 'mFscore']
@@ -74,14 +76,24 @@ def check_save_best(loop: Any, hooks: Iterable[Any]) -> None:
         for name in wanted if names else ():
             if name == 'auto' or name in names:
                 continue
-            metric = name.rsplit('/', 1)[-1]
-            hint = ''
-            if metric in IOU_METRICS:
-                hint = f': add {metric!r} to val_evaluator.iou_metrics'
             raise ValueError(
                 f'default_hooks.checkpoint.save_best={name!r} is none of the '
-                f'scores of a validation{hint}. They are {sorted(names)}'
+                f'scores of a validation{_hint(name, names)}. They are '
+                f'{sorted(names)}'
             )
+
+
+def _hint(name: str, names: set[str]) -> str:
+    """What would make a score that is not made, or ''."""
+    *learner, score = name.rsplit('/', 1)
+    kind, _, single = score.partition('.')
+    if learner and score in names:
+        return f': add {learner[0]!r} to val_evaluator.learners'
+    if single and f'm{kind}' in IOU_METRICS:
+        return f': set val_evaluator.classes=[{single!r}]'
+    if score in IOU_METRICS and score not in names:
+        return f': add {score!r} to val_evaluator.iou_metrics'
+    return ''
 
 
 def score_names(loop: Any) -> set[str]:
@@ -92,16 +104,15 @@ def score_names(loop: Any) -> set[str]:
         if type(metric) is LearnersIoUMetric:
             learners += [f'{name}/' for name in metric.others]
             metric = metric.deployed
-        # Another class may have scores of its own.
-        if type(metric) is not IoUMetric:
+        if type(metric) is IoUMetric:
+            own = ClassIoUMetric(iou_metrics=metric.metrics).score_names()
+        elif type(metric) is ClassIoUMetric:
+            own = metric.score_names()
+        else:
+            # Another class may have scores of its own.
             return set()
-        made = metric.total_area_to_metrics(
-            *[torch.ones(1)] * 4, metrics=metric.metrics
-        )
         prefix = f'{metric.prefix}/' if metric.prefix else ''
-        for key in made:
-            score = key if key == 'aAcc' else f'm{key}'
-            found |= {f'{prefix}{learner}{score}' for learner in learners}
+        found |= {f'{prefix}{a}{score}' for a in learners for score in own}
     return found
 
 

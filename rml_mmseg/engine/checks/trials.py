@@ -76,10 +76,12 @@ def _check_masks(dataset: Any, setting: str, ignored: set[int]) -> None:
     meta = getattr(dataset, 'metainfo', None) or {}
     classes = len(meta.get('classes') or ()) or 255
     step = max(len(dataset) // PROBED, 1)
+    seen: set[int] = set()
     for i in range(0, len(dataset), step):
         with seeded(0):
             sample = dataset[i]['data_samples']
-        ids = {*sample.gt_sem_seg.data.unique().tolist()} - ignored
+        all_ids = {*sample.gt_sem_seg.data.unique().tolist()}
+        ids, seen = all_ids - ignored, seen | all_ids
         wrong = sorted(i for i in ids if i >= classes)
         if wrong:
             raise ValueError(
@@ -88,6 +90,14 @@ def _check_masks(dataset: Any, setting: str, ignored: set[int]) -> None:
                 f'{classes - 1}, 255 ignored): look at its metainfo.classes, '
                 'reduce_zero_label and the mask'
             )
+    if len(seen - ignored) < 2 <= classes and 255 in seen:
+        print_log(
+            f'{setting}: the masks that were looked at hold {sorted(seen)} '
+            'alone, and 255 is ignored. Black-and-white masks must be '
+            'converted to ids, as by image_folder.py --colour-table',
+            logger='current',
+            level=logging.WARNING,
+        )
 
 
 def _compare_label_rules(dataset: Any, learnt: list, setting: str) -> None:

@@ -19,10 +19,12 @@ from rml_mmseg.datasets.whole_file import (
 from rml_mmseg.models.utils.settings import check_choice
 
 from ..changed_settings import changed_settings, read_settings
+from ..checks.scored_set import IOU_METRICS
 from ..unwrap import unwrap
 from ..whole_checkpoint import (
     CheckpointError,
     check_checkpoint,
+    check_owner,
     check_weights,
     newest_whole_checkpoint,
 )
@@ -60,7 +62,8 @@ class AtomicCheckpointHook(CheckpointHook):
     Raises:
         CheckpointError: If the checkpoint to resume from, or every one of
             the work folder, is damaged or foreign, if it is of another
-            optimiser, or if one to be tested is of another model.
+            optimiser, if the folder of a new run holds those of another
+            config, or if one to be tested is of another model.
         OSError: If one cannot be written; names the file and its disk.
         ValueError: If a setting is unknown, or ``save_best`` is none of the
             scores.
@@ -72,6 +75,10 @@ class AtomicCheckpointHook(CheckpointHook):
     best_ckpt_path_dict: dict[str, Optional[str]]
 
     def __init__(self, **kwargs: Any) -> None:
+        if kwargs.get('greater_keys') is None:
+            # Scores of single classes, such as IoU.crack.
+            own = [f'{name[1:]}.' for name in IOU_METRICS]
+            kwargs['greater_keys'] = self._default_greater_keys + own
         super().__init__(**kwargs)
         known = list(inspect.signature(CheckpointHook.__init__).parameters)
         for key in self.args:
@@ -80,18 +87,27 @@ class AtomicCheckpointHook(CheckpointHook):
 
     def before_run(self, runner: Runner) -> None:
         """Choose the checkpoint to resume from, alike in all processes."""
-        if not runner._resume or runner._train_loop is None:
+        if runner._train_loop is None:
             return
         answer: list[Any] = [None, None]
         if is_main_process():
             try:
-                answer[0] = self._choose(runner)
+                if runner._resume:
+                    answer[0] = self._choose(runner)
+                else:
+                    check_owner(
+                        self._folder(runner),
+                        runner.experiment_name,
+                        self.filename_tmpl,
+                    )
             except CheckpointError as error:
                 answer[1] = str(error)
         broadcast_object_list(answer)
         path, problem = answer
         if problem is not None:
             raise CheckpointError(problem)
+        if not runner._resume:
+            return
         runner._load_from = path
         if path is None:
             # The Runner would follow `last_checkpoint` to a file that is gone.

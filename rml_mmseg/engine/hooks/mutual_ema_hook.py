@@ -139,12 +139,20 @@ class MutualEMAHook(Hook):
         others = meta.get('classes')
         if not classes or not others or list(others) == list(classes):
             return
-        if len(others) != len(classes) or {*others} == {*classes}:
-            raise ValueError(
-                'val_dataloader.dataset has other classes than the training '
-                f'set, {tuple(others)} instead of {tuple(classes)}, and would '
-                'score them under wrong names: set its metainfo.classes alike'
-            )
+        message = (
+            'val_dataloader.dataset has other classes than the training set, '
+            f'{tuple(others)} instead of {tuple(classes)}, and would score '
+            'them under wrong names: set its metainfo.classes alike'
+        )
+        moved = [
+            name
+            for name, other in zip(classes, others)
+            if name != other and name in others
+        ]
+        if moved or len(others) != len(classes):
+            raise ValueError(message)
+        # The same classes may have names of another language.
+        print_log(message, logger='current', level=logging.WARNING)
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Optional[dict] = None

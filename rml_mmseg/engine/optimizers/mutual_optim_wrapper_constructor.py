@@ -112,8 +112,8 @@ class MutualOptimWrapperConstructor:
 
     Raises:
         ValueError: If there is not one entry for each student, a student
-            has no optimiser or another type than all, or a rule is for a
-            student that there is not.
+            has no optimiser or another type than all, a setting for all is
+            read by none, or a rule is for a student that there is not.
     """
 
     def __init__(
@@ -145,6 +145,13 @@ class MutualOptimWrapperConstructor:
             )
         if 'type' in self.common:
             check_types(self.common['type'], own)
+        for key in self.common.keys() - {'type'}:
+            if all(key in entry for entry in own):
+                raise ValueError(
+                    f'optim_wrapper.{key} is read by no student, as every '
+                    f'entry of optim_wrapper.students has its own {key}: set '
+                    'it there, or take it out of the entries'
+                )
         wrappers = {
             f'students.{i}': self._build(i, student, own)
             for i, student in enumerate(students)

@@ -5,15 +5,16 @@ from typing import Any, Optional
 
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
-from mmseg.evaluation import IoUMetric
 from mmseg.registry import METRICS
 
 from rml_mmseg.models.utils.settings import prediction_key
 
+from .class_iou_metric import ClassIoUMetric
+
 
 @METRICS.register_module()
 class LearnersIoUMetric(BaseMetric):
-    """mmseg's ``IoUMetric`` for the deployed learner and others beside it.
+    """``ClassIoUMetric`` for the deployed learner and others beside it.
 
     The deployed learner's scores keep their bare names (``mIoU``); those
     of the learners in ``model.test_cfg.score`` come as ``{name}/mIoU``.
@@ -22,7 +23,8 @@ class LearnersIoUMetric(BaseMetric):
     Args:
         learners (Sequence[str]): Names of the learners to score, such as
             ``'students.0'``. Defaults to none but the deployed.
-        kwargs: Arguments of ``IoUMetric``.
+        kwargs: Arguments of ``ClassIoUMetric``, which has those of mmseg's
+            ``IoUMetric``.
 
     Raises:
         KeyError: If the model made no prediction for a learner.
@@ -33,9 +35,9 @@ class LearnersIoUMetric(BaseMetric):
             collect_device=kwargs.get('collect_device', 'cpu'),
             prefix=kwargs.get('prefix'),
         )
-        self.deployed = IoUMetric(**kwargs)
+        self.deployed = ClassIoUMetric(**kwargs)
         kwargs.update(output_dir=None)
-        self.others = {name: IoUMetric(**kwargs) for name in learners}
+        self.others = {name: ClassIoUMetric(**kwargs) for name in learners}
 
     @property
     def dataset_meta(self) -> Optional[dict]:

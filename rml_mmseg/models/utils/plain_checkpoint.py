@@ -1,5 +1,6 @@
 """Loading a plain segmentor's checkpoint into every learner."""
 
+import logging
 from collections.abc import Mapping, Sequence
 
 from mmengine.logging import print_log
@@ -30,6 +31,50 @@ def mismatches(
     return backbone, others
 
 
+def _misfit(reasons: Sequence[str]) -> str:
+    return (
+        'the checkpoint fits no learner. It lacks, or has in another shape, '
+        f'{"; ".join(reasons)}. Give load_from a checkpoint of one of the '
+        'networks in model.segmentors, or of this model'
+    )
+
+
+def _check_learners(
+    state_dict: Mapping[str, Tensor],
+    prefix: str,
+    students: Sequence[nn.Module],
+) -> None:
+    """Refuse learners of other networks, of which nearly nothing is taken."""
+    fitting, reasons = 0, []
+    for i, student in enumerate(students):
+        own = f'{prefix}students.{i}.'
+        state = {
+            key[len(own) :]: value
+            for key, value in state_dict.items()
+            if key.startswith(own)
+        }
+        if not state:
+            # Teachers alone, say.
+            continue
+        backbone, _ = mismatches(state, student)
+        if not backbone:
+            fitting += 1
+        else:
+            reasons.append(
+                f'students.{i}: {len(backbone)} tensors of the backbone, '
+                f'such as {backbone[0]!r}'
+            )
+    if reasons and not fitting:
+        raise ValueError(_misfit(reasons))
+    for reason in reasons:
+        print_log(
+            'not in the checkpoint, or in another shape, and left as '
+            f'initialised: {reason}',
+            logger='current',
+            level=logging.WARNING,
+        )
+
+
 def fan_out(
     state_dict: dict[str, Tensor], prefix: str, students: Sequence[nn.Module]
 ) -> None:
@@ -37,7 +82,7 @@ def fan_out(
 
     A learner fits when the state fills its whole backbone. What else has
     the right shape is taken along, the rest is left as initialised and
-    named in the log. A state that has learners already is left alone.
+    named in the log. A state that has learners already is left as it is.
 
     Args:
         state_dict (dict): State that is being loaded, changed in place.
@@ -51,6 +96,7 @@ def fan_out(
         key.startswith(tuple(prefix + group for group in GROUPS))
         for key in state_dict
     ):
+        _check_learners(state_dict, prefix, students)
         return
     state = {
         key[len(prefix) :]: value
@@ -78,10 +124,6 @@ def fan_out(
                 state_dict[f'{prefix}students.{i}.{key}'] = state[key]
                 state_dict[f'{prefix}teachers.{i}.{key}'] = state[key]
     if not fitting:
-        raise ValueError(
-            'the checkpoint fits no learner. It lacks, or has in another '
-            f'shape, {"; ".join(reasons)}. Give load_from a checkpoint of '
-            'one of the networks in model.segmentors, or of this model'
-        )
+        raise ValueError(_misfit(reasons))
     for key in state:
         state_dict.pop(prefix + key)

@@ -247,3 +247,41 @@ def test_a_try_changes_nothing(tmp_path, monkeypatch):
     plain = toy_runner(tmp_path, **val_settings(tmp_path)).train()
     for key, value in plain.state_dict().items():
         assert value.equal(tried.state_dict()[key]), key
+
+
+@pytest.mark.parametrize(
+    ('best', 'classes', 'message'),
+    [
+        ('IoU.tree', [], r"set val_evaluator.classes=\['tree'\]"),
+        ('students.1/mIoU', [], "add 'students.1' to val_evaluator.learners"),
+        ('IoU.tree', ['tree'], None),
+    ],
+)
+def test_the_best_by_a_class(tmp_path, best, classes, message):
+    settings = val_settings(tmp_path)
+    settings['val_evaluator'] = [
+        dict(type='LearnersIoUMetric', classes=classes)
+    ]
+    hook = dict(type='AtomicCheckpointHook', by_epoch=False, save_best=best)
+    runner = toy_runner(
+        tmp_path, **settings, default_hooks=dict(checkpoint=hook)
+    )
+    if message is None:
+        runner.train()
+        assert any('best_IoU.tree' in p.name for p in tmp_path.glob('**/*'))
+    else:
+        with pytest.raises(ValueError, match=message):
+            runner.train()
+
+
+def test_black_and_white_masks_are_told(tmp_path, monkeypatch):
+    told = warnings_of(monkeypatch)
+    settings = val_settings(tmp_path)
+    write_toy_sets(tmp_path)
+    for path in (tmp_path / 'val/ann').iterdir():
+        mask = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        cv2.imwrite(str(path), np.where(mask == 1, 255, 0).astype(np.uint8))
+    toy_runner(tmp_path, **settings).train()
+    (text,) = told
+    assert text.startswith('val_dataloader.dataset: the masks that were lo')
+    assert 'hold [0, 255] alone' in text

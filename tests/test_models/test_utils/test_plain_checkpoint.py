@@ -1,5 +1,6 @@
 import pytest
 import torch
+from mmengine.runner.checkpoint import load_state_dict
 from mmseg.registry import MODELS
 
 from rml_mmseg.models.utils.plain_checkpoint import fan_out, mismatches
@@ -52,6 +53,26 @@ def test_checkpoint_that_fits_none_is_an_error():
     plain = _plain(channels=6).state_dict()
     with pytest.raises(ValueError, match='fits no learner.*segmentors.1.'):
         _two_kinds().load_state_dict(plain, strict=False)
+
+
+def test_learners_of_other_networks_are_an_error():
+    pair = _two_kinds().state_dict()
+    _two_kinds().load_state_dict(pair)
+    other = toy_mutual(
+        segmentors=[toy_segmentor(channels=6), toy_segmentor(channels=7)]
+    )
+    with pytest.raises(ValueError, match='fits no learner.*students.1: 4 ten'):
+        other.load_state_dict(pair, strict=False)
+    # The first is of the same network, and the second of another one: their
+    # tensors are left out by mmengine's loader.
+    mixed = toy_mutual(
+        segmentors=[toy_segmentor(channels=4), toy_segmentor(channels=6)]
+    )
+    load_state_dict(mixed, pair)
+    assert torch.equal(
+        mixed.students[0].backbone.state_dict()['first.weight'],
+        pair['students.0.backbone.first.weight'],
+    )
 
 
 def test_checkpoint_of_something_else_is_an_error():

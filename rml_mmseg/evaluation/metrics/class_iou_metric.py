@@ -1,0 +1,80 @@
+"""IoU with scores of single classes."""
+
+from collections.abc import Sequence
+from typing import Any, Optional
+
+import numpy as np
+import torch
+from mmseg.evaluation import IoUMetric
+from mmseg.registry import METRICS
+
+from rml_mmseg.models.utils.settings import check_choice
+
+
+@METRICS.register_module()
+class ClassIoUMetric(IoUMetric):
+    """mmseg's ``IoUMetric``, and the scores of some classes beside the means.
+
+    Where one class is what a network is for, ``classes=('crack',)`` gives
+    ``IoU.crack`` and ``Acc.crack`` beside ``mIoU``, and ``Dice.crack`` with
+    ``iou_metrics=['mDice']``: in the log, for ``save_best`` and for plots.
+
+    Args:
+        classes (Sequence[str]): Names of classes. Defaults to none.
+        kwargs: Arguments of ``IoUMetric``.
+
+    Raises:
+        ValueError: If the data set has no such class.
+    """
+
+    def __init__(self, classes: Sequence[str] = (), **kwargs: Any) -> None:
+        if isinstance(classes, str):
+            raise ValueError(
+                f'evaluator.classes must be a list of names, got {classes!r}'
+            )
+        super().__init__(**kwargs)
+        self.classes = list(classes)
+
+    @property
+    def dataset_meta(self) -> Optional[dict]:
+        """dict: Meta information of the data set."""
+        return self._dataset_meta
+
+    @dataset_meta.setter
+    def dataset_meta(self, meta: dict) -> None:
+        for name in self.classes:
+            known = list(meta.get('classes') or ())
+            check_choice('evaluator.classes', name, known)
+        self._dataset_meta = meta
+
+    def _scores(self, areas: list) -> dict[str, Any]:
+        """Scores of all classes from intersection, union and both areas."""
+        tensors = [torch.as_tensor(area) for area in areas]
+        return dict(
+            self.total_area_to_metrics(
+                *tensors, self.metrics, self.nan_to_num, self.beta
+            )
+        )
+
+    def score_names(self) -> set[str]:
+        """Names of all scores, without the prefix."""
+        made = self._scores([torch.ones(1)] * 4)
+        means = {key if key == 'aAcc' else f'm{key}' for key in made}
+        return means | {
+            f'{key}.{name}'
+            for key in made.keys() - {'aAcc'}
+            for name in self.classes
+        }
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        """The means, and ``{score}.{class}``, in per cent."""
+        scores: dict[str, float] = super().compute_metrics(results)
+        if self.format_only or not self.classes:
+            return scores
+        made = self._scores([sum(areas) for areas in zip(*results)])
+        names = list((self.dataset_meta or {})['classes'])
+        for key in made.keys() - {'aAcc'}:
+            for name in self.classes:
+                value = made[key][names.index(name)]
+                scores[f'{key}.{name}'] = np.round(value * 100, 2)
+        return scores

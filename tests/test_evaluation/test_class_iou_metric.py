@@ -1,0 +1,51 @@
+import pytest
+import torch
+
+from rml_mmseg.evaluation import ClassIoUMetric, LearnersIoUMetric
+
+META = dict(classes=('wall', 'crack'), palette=[[0, 0, 0], [255, 255, 255]])
+# Of the crack two pixels are found, one is missed and one is wrong.
+TRUTH = torch.tensor([[[0, 0, 0, 1, 1, 1, 255]]])
+FOUND = torch.tensor([[[0, 0, 1, 1, 1, 0, 1]]])
+SAMPLE = dict(
+    gt_sem_seg=dict(data=TRUTH),
+    pred_sem_seg=dict(data=FOUND),
+    pred_students_0=dict(data=TRUTH.clamp(max=1)),
+)
+
+
+def evaluate(metric):
+    metric.dataset_meta = META
+    metric.process({}, [SAMPLE])
+    return metric.evaluate(1)
+
+
+def test_scores_of_a_class():
+    metric = ClassIoUMetric(classes=['crack'], iou_metrics=['mIoU', 'mDice'])
+    names = metric.score_names()
+    scores = evaluate(metric)
+    assert names == scores.keys()
+    # 2 of 4, 2 * 2 of 6 and 2 of 3.
+    assert scores['IoU.crack'] == 50
+    assert scores['Dice.crack'] == pytest.approx(66.67)
+    assert scores['Acc.crack'] == pytest.approx(66.67)
+    assert scores['mIoU'] == 50
+
+
+def test_without_classes_as_mmseg():
+    assert evaluate(ClassIoUMetric()).keys() == {'aAcc', 'mIoU', 'mAcc'}
+
+
+def test_of_several_learners():
+    metric = LearnersIoUMetric(learners=['students.0'], classes=['crack'])
+    scores = evaluate(metric)
+    assert scores['IoU.crack'] == 50
+    assert scores['students.0/IoU.crack'] == 100
+
+
+def test_unknown_class_is_refused():
+    metric = ClassIoUMetric(classes=['crak'])
+    with pytest.raises(ValueError, match="'crak' is unknown; did you mean 'c"):
+        metric.dataset_meta = META
+    with pytest.raises(ValueError, match="list of names, got 'crack'"):
+        ClassIoUMetric(classes='crack')
