@@ -1,5 +1,6 @@
 """Several learners of one task, any of which can predict."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any, Optional, Union
 
@@ -58,10 +59,14 @@ class LearnersSegmentor(BaseSegmentor):
                     f'model.test_cfg has no setting {key!r}{hint}'
                 )
         configs = [learner_cfg(cfg, test_cfg) for cfg in segmentors]
-        self.students = nn.ModuleList(MODELS.build(c) for c in configs)
-        self.teachers = nn.ModuleList(
-            MODELS.build(without_weights(c)) for c in configs
-        )
+        with warnings.catch_warnings():
+            # mmseg advises one output for two classes, of which pseudo labels
+            # have one each.
+            warnings.filterwarnings('ignore', 'For binary segmentation')
+            self.students = nn.ModuleList(MODELS.build(c) for c in configs)
+            self.teachers = nn.ModuleList(
+                MODELS.build(without_weights(c)) for c in configs
+            )
         self.teachers.requires_grad_(False).eval()
         names = learner_names(len(self.students))
         check_choice('model.test_cfg.predict_on', predict_on, names)

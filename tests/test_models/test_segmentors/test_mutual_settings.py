@@ -1,5 +1,7 @@
 """Settings of the wrapper, and what a wrong one says."""
 
+import warnings
+
 import pytest
 import torch
 from mmengine.config import ConfigDict
@@ -341,3 +343,14 @@ def test_a_learner_of_another_kind():
     """As a user's own child of BaseSegmentor."""
     with pytest.raises(ValueError, match=r'segmentors\[0\] is a Linear.*Enco'):
         learners.check_learners([torch.nn.Linear(1, 1)])
+
+
+def test_advice_for_two_classes_that_pseudo_labels_cannot_follow():
+    segmentor = toy_segmentor(num_classes=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        warnings.filterwarnings('ignore', '``build_loss``')
+        assert toy_mutual(segmentors=[segmentor]).num_classes == 2
+    segmentor['decode_head']['out_channels'] = 1
+    with pytest.raises(ValueError, match='out_channels must equal num_cl'):
+        toy_mutual(segmentors=[segmentor])
