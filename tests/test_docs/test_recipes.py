@@ -96,7 +96,7 @@ def settings_of(kind):
     if kind.__name__ == 'SemiSegDataPreProcessor':
         names |= settings_of(MODELS.get('SegDataPreProcessor'))
     if kind.__name__ == 'LearnersIoUMetric':
-        names |= settings_of(METRICS.get('IoUMetric'))
+        names |= settings_of(METRICS.get('ClassIoUMetric'))
     return names
 
 
