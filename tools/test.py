@@ -31,8 +31,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         '--show-dir',
-        help='folder to write painted predictions to; by default below the '
-        'work folder',
+        help='folder to write painted predictions of all images to, below it '
+        'in vis_data/vis_image; without it, or with --show, none are written',
     )
     parser.add_argument(
         '--wait-time',

@@ -2,6 +2,7 @@
 
 from .compose import SemiPlan, compose
 from .data import SemiData, data_of_config, data_of_lists
+from .deployed_size import deployed_size
 from .sizes import size_notes
 from .stock import load_stock, training_length
 
@@ -11,6 +12,7 @@ __all__ = [
     'compose',
     'data_of_config',
     'data_of_lists',
+    'deployed_size',
     'load_stock',
     'size_notes',
     'training_length',

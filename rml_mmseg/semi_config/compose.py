@@ -84,9 +84,7 @@ def compose(
         for key in KEPT
         if first.get(key) is not None
     }
-    # A shorter training is saved and scored as often at least.
-    tenth = max(plan.iters // 10, 1)
-    config['default_hooks'] = _default_hooks(first, tenth)
+    config['default_hooks'] = _default_hooks(first, plan.iters, notes)
     config['custom_imports'] = dict(
         imports=_imports(stocks), allow_failed_imports=False
     )
@@ -121,12 +119,16 @@ def compose(
         for i, stock in enumerate(each)
     }
     interval = first.train_cfg.get('val_interval', 1000)
+    if config.get('val_dataloader'):
+        interval = _interval(
+            'train_cfg.val_interval', interval, plan.iters, notes
+        )
     config['train_cfg'] = dict(
         type='StagedTrainLoop',
         stages=plan.stages,
         iters_per_stage=plan.iters,
         burn_in_iters=plan.burn_in,
-        val_interval=min(interval, tenth),
+        val_interval=interval,
     )
     config['custom_hooks'] = [
         *copy.deepcopy(first.get('custom_hooks') or []),
@@ -161,13 +163,44 @@ def _agree(stocks: Sequence[Config]) -> list[str]:
     return notes
 
 
-def _default_hooks(stock: Config, interval: int) -> dict[str, Any]:
+def _interval(setting: str, stock: int, iters: int, notes: list[str]) -> int:
+    """A stock config's interval, or one that a shorter stage has room for.
+
+    Args:
+        setting (str): Its name, for the note.
+        stock (int): Iterations; 0 or less is never.
+        iters (int): Iterations of a stage.
+        notes (list[str]): Where a change is noted.
+
+    Returns:
+        int: The stock one where it divides the stage or is a tenth of it at
+        most, else a tenth of it.
+    """
+    tenth = max(iters // 10, 1)
+    if stock <= tenth or iters % stock == 0:
+        return stock
+    notes.append(
+        f'{setting} is {tenth} in place of {stock}, which does not divide a '
+        f'stage of {iters} iterations'
+    )
+    return tenth
+
+
+def _default_hooks(
+    stock: Config, iters: int, notes: list[str]
+) -> dict[str, Any]:
     """A stock config's hooks, with checkpoints that outlive interruptions."""
     hooks = copy.deepcopy(dict(stock.get('default_hooks') or {}))
     if type_name(hooks.get('checkpoint')) == 'CheckpointHook':
         saves = hooks['checkpoint']
         saves['type'] = 'AtomicCheckpointHook'
-        saves['interval'] = min(saves.get('interval', interval), interval)
+        tenth = max(iters // 10, 1)
+        saves['interval'] = _interval(
+            'default_hooks.checkpoint.interval',
+            saves.get('interval', tenth),
+            iters,
+            notes,
+        )
         # A pair is four networks and two optimisers.
         saves.setdefault('max_keep_ckpts', 2)
     hooks.setdefault('interruption', dict(type='InterruptionHook'))

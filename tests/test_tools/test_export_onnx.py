@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from mmengine.config import ConfigDict
+from mmengine.config import Config, ConfigDict
 from mmseg.apis import inference_model, init_model
 from mmseg.registry import MODELS
 
@@ -68,6 +68,7 @@ def test_graph_of_a_learner(trained, tiny_config, call, capsys, learner):
     )
     told = capsys.readouterr().out
     assert f'{learner}, images (1, 3, 32, 48)' in told
+    assert 'Height and width 32 48: the size of the training' in told
     assert 'Largest difference of the logits to PyTorch' in told
     assert [path.name for path in out.parent.iterdir()] == ['model.onnx']
 
@@ -87,6 +88,28 @@ def test_graph_of_a_learner(trained, tiny_config, call, capsys, learner):
     ]
     expected = inference_model(model, image).seg_logits.data.numpy()
     np.testing.assert_allclose(logits[0], expected, atol=1e-3)
+
+
+@pytest.mark.parametrize('keep_ratio', [False, True])
+def test_default_size_is_that_of_a_test(trained, call, capsys, keep_ratio):
+    """Not that of training crops, 32 x 48."""
+    pytest.importorskip('onnxruntime')
+    pytest.importorskip('onnxscript')
+    cfg = Config.fromfile(trained / 'tiny.py')
+    resize = dict(type='Resize', scale=(64, 24), keep_ratio=keep_ratio)
+    cfg.test_dataloader.dataset.pipeline.insert(1, resize)
+    cfg.dump(trained / 'tiny.py')
+    call(
+        export_onnx,
+        *(trained / 'tiny.py', trained / 'iter_7.pth'),
+        *('--out', trained / 'model.onnx'),
+    )
+    told = capsys.readouterr().out
+    # Images of 48 x 64 shrink by a half where they keep their aspect.
+    width = 32 if keep_ratio else 64
+    assert f'teachers.0, images (1, 3, 24, {width})' in told
+    assert f'Height and width 24 {width}: ' in told
+    assert 'Resize(scale=(64, 24)) of test_dataloader' in told
 
 
 def test_other_predictions_are_refused(trained, call, monkeypatch):

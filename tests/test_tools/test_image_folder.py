@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import cv2
@@ -11,6 +12,8 @@ from PIL import Image
 
 from tests.test_tools.converter_helpers import ids, photo, save
 from tools.dataset_converters import image_folder
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class TestImageFolder:
@@ -221,6 +224,36 @@ class TestImageFolder:
         assert plain.train_dataloader.dataset.ann_file == 'splits/labelled.txt'
         assert plain.val_evaluator.type == 'IoUMetric'
 
+    def test_configs_of_the_guide_have_a_folder_of_their_own(
+        self, tmp_path, call, monkeypatch
+    ):
+        """What inherits a work_dir overwrites the checkpoints in it."""
+        images, _, *masks = self._source(tmp_path)
+        out = tmp_path / 'data/mine'
+        call(image_folder, images, out, *masks, '--networks', 'tiny')
+        text = (ROOT / 'docs/your_data.md').read_text('utf-8')
+        blocks = re.findall(r'```python\n(.*?)```', text, re.S)
+        children = [block for block in blocks if "_base_ = './" in block]
+        assert len(children) == 3
+        monkeypatch.chdir(tmp_path)
+        folders = set()
+        for block in children:
+            path = Path(block.splitlines()[0].removeprefix('# '))
+            path.write_text(block)
+            cfg = Config.fromfile(str(path))
+            assert cfg.work_dir == f'./work_dirs/mine/{path.stem}'
+            folders.add(cfg.work_dir)
+        assert len(folders) == 3
+        # The test images of the guide are found.
+        save(tmp_path / 'test/images/a.png', photo(2, 4))
+        save(tmp_path / 'test/masks/a.png', [[0, 0, 1, 255]] * 2)
+        cfg = Config.fromfile('data/mine/test_set.py')
+        dataset = dict(cfg.test_dataloader.dataset, img_suffix='.png')
+        init_default_scope('mmseg')
+        info = DATASETS.build(dataset).get_data_info(0)
+        assert info['seg_map_path'] == 'test/masks/a.png'
+        assert cfg.val_dataloader.dataset.data_root == str(out)
+
     def test_no_unlabelled_image_no_mutual_config(
         self, tmp_path, call, capsys
     ):
@@ -341,6 +374,25 @@ class TestImageFolder:
             call(image_folder, *arguments)
         told = capsys.readouterr().out
         assert 'holds values to 3500 (uint16), of which' in told
+
+    def test_links_to_folders_are_not_followed(self, tmp_path, call):
+        images, *others = self._source(tmp_path)
+        linked = tmp_path / 'linked'
+        linked.mkdir()
+        (linked / 'city').symlink_to(images / 'city')
+        with pytest.raises(SystemExit, match='holds no image.*followed') as no:
+            call(image_folder, linked, *others)
+        assert f'such as {linked / "city"}, and' in str(no.value)
+        (linked / 'city').unlink()
+        with pytest.raises(SystemExit, match=r'holds no image \([^)]*\)$'):
+            call(image_folder, linked, *others)
+
+    def test_flat_masks_of_images_in_sub_folders(self, tmp_path, call):
+        images, out, option, masks = self._source(tmp_path)
+        told = f'should be {masks / "city/city/0.png"}'
+        with pytest.raises(SystemExit, match='same sub-folders') as no:
+            call(image_folder, images, out, option, masks / 'city')
+        assert told in str(no.value)
 
     def test_a_name_with_two_suffixes_is_refused(self, tmp_path, call):
         arguments = self._source(tmp_path)

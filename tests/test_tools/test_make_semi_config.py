@@ -154,6 +154,49 @@ def test_one_config_for_one_learner_or_two(cityscapes, tmp_path, call):
         call(make_semi_config, PSPNET, *cityscapes)
 
 
+@pytest.mark.parametrize(
+    ('iters', 'expected'),
+    [
+        # It divides the stage.
+        (40, 20),
+        # A tenth of a stage at most.
+        (200, 20),
+        (250, 20),
+        # The end of the stage would lie half an interval later.
+        (50, 5),
+        (10, 1),
+    ],
+)
+def test_intervals_stay_where_a_stage_has_room(
+    cityscapes, tmp_path, call, capsys, iters, expected
+):
+    stock = tmp_path / 'stock.py'
+    stock.write_text(
+        f"_base_ = '{stock_folder()}/pspnet/{PSPNET}.py'\n"
+        'train_cfg = dict(val_interval=20)\n'
+        'default_hooks = dict(checkpoint=dict(interval=20))\n'
+    )
+    call(
+        make_semi_config, stock, *cityscapes, '--learners', 1,
+        '--iters', iters, '--cfg-options', *options(0, SMALL_PSPNET),
+    )  # fmt: skip
+    cfg = Config.fromfile(tmp_path / 'semi.py')
+    assert cfg.train_cfg.val_interval == expected
+    assert cfg.default_hooks.checkpoint.interval == expected
+    text = capsys.readouterr().out
+    for name in ('train_cfg.val_', 'default_hooks.checkpoint.'):
+        told = f'{name}interval is {expected} in place of 20'
+        assert (told in text) == (expected != 20), name
+
+
+def test_examples_of_the_help_keep_their_lines(capsys):
+    with pytest.raises(SystemExit, match='0'):
+        make_semi_config.parse_args(['--help'])
+    lines = capsys.readouterr().out.splitlines()
+    assert '    python tools/misc/make_semi_config.py \\' in lines
+    assert '        --labelled labelled.txt \\' in lines
+
+
 def test_own_data_in_stock_networks(tmp_path, call, capsys):
     for i in range(6):
         save(tmp_path / f'images/{i}.png', photo(32, 64, i))

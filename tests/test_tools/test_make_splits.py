@@ -21,6 +21,13 @@ def shared(name):
     return path
 
 
+def test_examples_of_the_help_keep_their_lines(capsys):
+    with pytest.raises(SystemExit, match='0'):
+        make_splits.parse_args(['--help'])
+    lines = capsys.readouterr().out.splitlines()
+    assert '    python tools/dataset_converters/make_splits.py \\' in lines
+
+
 NAMES = [f'frame_{index:03d}' for index in range(20)]
 
 
@@ -70,6 +77,9 @@ def test_images_without_a_mask_are_unlabelled(tmp_path, capsys, seed):
         for title in ('labelled', 'unlabelled', 'held_out')
     }
     held = found['held_out'][0][:2]
+    # Of p1 one of two images has a mask, of the others both.
+    told = f'held out: {held}; {int(held == "p1")} images of these have no'
+    assert told in capsys.readouterr().out
     assert sorted(found['labelled'] + found['held_out']) == masked
     rest = [n for n in names if n not in masked and not n.startswith(held)]
     assert found['unlabelled'] == rest

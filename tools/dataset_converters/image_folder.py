@@ -109,7 +109,10 @@ def parse_args() -> argparse.Namespace:
         '%(default)s)',
     )
     validation.add_argument(
-        '--val-list', type=Path, help='file of names for validation'
+        '--val-list',
+        type=Path,
+        help='file of names for validation, one a line: paths in the folder '
+        'of images, without suffix',
     )
     add('--seed', type=int, default=0, help='seed of the validation images')
     add(

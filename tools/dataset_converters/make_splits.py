@@ -1,4 +1,4 @@
-"""Labelled and unlabelled image lists for semi-supervised training.
+r"""Labelled and unlabelled image lists for semi-supervised training.
 
 Examples::
 
@@ -253,11 +253,9 @@ def draw(args: argparse.Namespace) -> tuple[dict[str, list[str]], dict]:
         for title, own in drawn.items()
     }
     known, held_out = set(masked), set(drawn.get('held_out', ()))
-    lists['unlabelled'] += [
-        name
-        for name in names
-        if name not in known and groups.get(name, name) not in held_out
-    ]
+    unmasked = [name for name in names if name not in known]
+    kept = [n for n in unmasked if groups.get(n, n) not in held_out]
+    lists['unlabelled'] += kept
     provenance: dict[str, Any] = {
         'source': args.source or str(pool),
         'source_count': len(names),
@@ -274,6 +272,12 @@ def draw(args: argparse.Namespace) -> tuple[dict[str, list[str]], dict]:
         provenance['rule'] += '; images without a mask are unlabelled'
     if args.group:
         print(group_lines(members))
+        if held_out and unmasked:
+            print(
+                f'held out: {", ".join(sorted(held_out))}; '
+                f'{len(unmasked) - len(kept)} images of these have no mask '
+                'and are left out'
+            )
         provenance['group'] = args.group
         provenance['groups'] = {
             title: len(own) for title, own in drawn.items()

@@ -1,4 +1,4 @@
-"""Make a semi-supervised config out of one or two stock ones of mmseg.
+r"""Make a semi-supervised config out of one or two stock ones of mmseg.
 
 Examples::
 

@@ -29,11 +29,11 @@ from rml_mmseg.models.export import (
     export_config,
     learner_state,
 )
+from rml_mmseg.semi_config import deployed_size
 from rml_mmseg.semi_config.stock import type_name
 
 NEEDED = ('onnx', 'onnxscript', 'onnxruntime')
 SEMI = 'MutualSemiSegmentor'
-DEFAULT_SIZE = (512, 512)
 
 
 class ExportError(RuntimeError):
@@ -61,7 +61,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         type=int,
         nargs=2,
         metavar=('HEIGHT', 'WIDTH'),
-        help='size of the images, pixels; by default that of the training',
+        help='size of the images, pixels; by default that of a test: what a '
+        'Resize of its pipeline makes, or the window that slides; where '
+        'there is none, the size of the training',
     )
     parser.add_argument(
         '--batch', type=int, default=1, help='images at once; default: 1'
@@ -191,9 +193,11 @@ def export(args: argparse.Namespace) -> list[str]:
     """
     check_packages()
     network, cfg, origin = load_network(args)
-    size = args.shape or cfg.model.data_preprocessor.get('size')
+    size, why = args.shape, '--shape'
+    if size is None:
+        size, why = deployed_size(cfg)
     generator = torch.Generator().manual_seed(0)
-    shape = (args.batch, 3, *(size or DEFAULT_SIZE))
+    shape = (args.batch, 3, *size)
     images = torch.rand(shape, generator=generator) * 255
     args.out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=args.out.parent) as folder:
@@ -212,6 +216,7 @@ def export(args: argparse.Namespace) -> list[str]:
         os.replace(path, args.out)
     lines = [
         f'{args.out}: {origin["learner"]}, images {shape}',
+        f'Height and width {size[0]} {size[1]}: {why}',
         f'Largest difference of the logits to PyTorch: {difference:.1e}; '
         f'{others:.2%} of the labels differ',
     ]

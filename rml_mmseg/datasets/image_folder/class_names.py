@@ -73,11 +73,16 @@ def names_of_ids(
     ids = [i for i in np.flatnonzero(pixels).tolist() if i != IGNORED]
     gaps = given is None and ids != list(range(len(ids)))
     if len(ids) < 2 or gaps:
+        wanted = 'at least two classes must be in them; '
+        if given is None:
+            wanted = (
+                '0, 1, ... without gaps are needed. Name all classes with '
+                '--classes if some are rare; '
+            )
         raise ValueError(
-            f'the masks hold the ids {ids} beside {IGNORED} for '
-            'ignored, but 0, 1, ... without gaps are needed. Name all '
-            'classes with --classes if some are rare; for black-and-white '
-            'masks or other values give a --colour-table, such as '
+            f'the masks hold the ids {ids} beside {IGNORED} for ignored, but '
+            f'{wanted}for black-and-white masks or other values give a '
+            '--colour-table, such as '
             'name,r,g,b / background,0,0,0 / object,255,255,255'
         )
     return given or tuple(f'class_{index}' for index in ids)

@@ -63,6 +63,26 @@ def files_by_name(
     return files
 
 
+def not_followed(folder: Path) -> str:
+    """The end of a message on an empty folder: its links to folders, if any.
+
+    Args:
+        folder (Path): Where nothing was found.
+    """
+    links = sorted(
+        path
+        for path in folder.rglob('*')
+        if path.is_symlink() and path.is_dir()
+    )
+    if not links:
+        return ''
+    return (
+        f', but {len(links)} links to folders, such as {links[0]}, and these '
+        'are not followed: put the folders themselves there, or links to '
+        'their files'
+    )
+
+
 def find_images(
     folder: Path, mask_ending: str = '', apart: Sequence[Path] = ()
 ) -> dict[str, Path]:
@@ -89,6 +109,7 @@ def find_images(
     if not found:
         raise FileNotFoundError(
             f'{folder} holds no image ({", ".join(IMAGE_SUFFIXES)})'
+            f'{not_followed(folder)}'
         )
     for name, path in found.items():
         if name != name.strip() or '\n' in name:

@@ -1,7 +1,7 @@
 """Masks as image files."""
 
 from collections.abc import Collection
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Optional
 
 import numpy as np
@@ -9,7 +9,7 @@ from PIL import Image
 
 from ..mask_decoding import ColourTable, read_mask
 from .annotations import IGNORED
-from .folder_item import files_by_name
+from .folder_item import files_by_name, not_followed
 
 MASK_SUFFIXES = ('.png', '.bmp', '.tif', '.tiff', '.gif')
 
@@ -56,8 +56,9 @@ class MaskFolder:
                 f'{folder}: no image has a mask of its name'
                 f'{f" and {ending!r}" if ending else ""}, such as '
                 f'{min(names)}{ending}.png; of {others} files there '
-                f'{len(found)} could be masks ({", ".join(MASK_SUFFIXES)}). '
-                'Look at --masks and --mask-ending'
+                f'{len(found)} could be masks ({", ".join(MASK_SUFFIXES)})'
+                f'{not_followed(folder)}. '
+                f'{_elsewhere(folder, names, found, ending)}'
             )
         self.classes: Optional[tuple[str, ...]] = None
         if table is not None:
@@ -106,3 +107,19 @@ class MaskFolder:
         path = self.files[name]
         with Image.open(path) as file:
             return path if (file.format, file.mode) == ('PNG', 'L') else None
+
+
+def _elsewhere(
+    folder: Path, names: Collection[str], found: dict[str, Path], ending: str
+) -> str:
+    """What to do where no mask is of an image: also about sub-folders."""
+    by_last = {PurePosixPath(name).name: name for name in sorted(names)}
+    for name, path in sorted(found.items()):
+        image = by_last.get(PurePosixPath(name).name)
+        if image is not None:
+            place = folder / f'{image}{ending}{path.suffix}'
+            return (
+                'Masks must lie in the same sub-folders as their images: '
+                f'that of {image} is {path}, and should be {place}'
+            )
+    return 'Look at --masks and --mask-ending'

@@ -3,6 +3,7 @@ import pytest
 
 from rml_mmseg.datasets.image_folder.class_names import (
     agreed_names,
+    names_of_ids,
     usable_palette,
 )
 
@@ -33,3 +34,18 @@ def test_names_given_and_found():
     assert agreed_names(('a', 'b'), with_rest) == with_rest
     with pytest.raises(ValueError, match='names 2 classes.* have 3'):
         agreed_names(('a', 'b'), ('c', 'd', 'e'))
+
+
+def test_names_are_not_asked_for_where_they_are_given():
+    """Masks of 0 and 255, of which 255 is ignored."""
+    pixels = np.zeros(256, int)
+    pixels[[0, 255]] = 3
+    with pytest.raises(ValueError, match='--colour-table.*object,255') as no:
+        names_of_ids(pixels, ('ground', 'house'))
+    assert 'ids [0] beside 255' in str(no.value)
+    assert '--classes' not in str(no.value)
+    with pytest.raises(ValueError, match='--classes.*--colour-table'):
+        names_of_ids(pixels)
+    pixels[1] = 1
+    assert names_of_ids(pixels, ('a', 'b', 'c')) == ('a', 'b', 'c')
+    assert names_of_ids(pixels) == ('class_0', 'class_1')

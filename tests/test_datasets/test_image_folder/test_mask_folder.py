@@ -46,6 +46,33 @@ def test_no_mask_of_an_image(tmp_path):
     assert '0 could be masks (.png, .bmp' in str(no.value)
 
 
+def test_masks_in_other_sub_folders_than_their_images(tmp_path):
+    Image.new('L', (2, 2)).save(tmp_path / 'a_m.png')
+    with pytest.raises(ValueError, match='in the same sub-folders') as no:
+        MaskFolder(tmp_path, ['site/a', 'site/b'], '_m')
+    found, wanted = tmp_path / 'a_m.png', tmp_path / 'site/a_m.png'
+    told = f'that of site/a is {found}, and should be {wanted}'
+    assert told in str(no.value)
+    # The other way round, and with another name.
+    (tmp_path / 'site').mkdir()
+    found.rename(wanted)
+    with pytest.raises(ValueError, match=f'should be {found}$'):
+        MaskFolder(tmp_path, ['a'], '_m')
+    with pytest.raises(ValueError, match='Look at --masks and --mask-ending'):
+        MaskFolder(tmp_path, ['c'], '_m')
+
+
+def test_links_to_folders_of_masks_are_named(tmp_path):
+    (tmp_path / 'there').mkdir()
+    Image.new('L', (2, 2)).save(tmp_path / 'there/a.png')
+    (tmp_path / 'masks').mkdir()
+    link = tmp_path / 'masks/site'
+    link.symlink_to(tmp_path / 'there')
+    with pytest.raises(ValueError, match='not followed') as no:
+        MaskFolder(tmp_path / 'masks', ['site/a'])
+    assert f'1 links to folders, such as {link}' in str(no.value)
+
+
 def test_orphans(tmp_path):
     for name in 'ab':
         Image.new('L', (2, 2)).save(tmp_path / f'{name}.png')

@@ -1,0 +1,96 @@
+"""The size at which a config tests its images."""
+
+import copy
+from typing import Any, Optional
+
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.registry import DATASETS
+
+from .data import plain_datasets
+from .pipelines import image_pipeline
+from .stock import type_name
+
+DEFAULT_SIZE = (512, 512)
+
+
+def deployed_size(cfg: Config) -> tuple[tuple[int, int], str]:
+    """The size of what the network sees in a test.
+
+    It is that of the window where windows slide; else what a ``Resize`` of
+    a fixed ``scale`` makes, in the pipeline of ``test_dataloader`` or, where
+    there is none, of ``val_dataloader``; else that of the training.
+
+    Args:
+        cfg (Config): Config of a plain segmentor.
+
+    Returns:
+        tuple: Height and width, pixels, and in words where they are from.
+    """
+    test_cfg = cfg.model.get('test_cfg') or {}
+    if test_cfg.get('mode') == 'slide' and test_cfg.get('crop_size'):
+        height, width = test_cfg['crop_size']
+        return (height, width), (
+            'one window of the test (model.test_cfg.crop_size)'
+        )
+    for loader in ('test_dataloader', 'val_dataloader'):
+        if cfg.get(loader):
+            found = _resized(cfg, loader)
+            if found is not None:
+                return found
+            break
+    size = (cfg.model.get('data_preprocessor') or {}).get('size')
+    why = 'no Resize of a fixed scale in the pipeline of a test'
+    if size:
+        return (size[0], size[1]), (
+            f'the size of the training (model.data_preprocessor.size); {why}'
+        )
+    return DEFAULT_SIZE, f'no setting says it: {why}'
+
+
+def _resized(
+    cfg: Config, loader: str
+) -> Optional[tuple[tuple[int, int], str]]:
+    """What the pipeline of a loader makes, if that is fixed."""
+    try:
+        dataset = plain_datasets(cfg, loader)[0]
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        # No data set that the tools of mmseg would read.
+        return None
+    steps = [
+        step
+        for step in dataset.get('pipeline') or ()
+        if type_name(step) == 'Resize' and step.get('scale')
+    ]
+    if not steps:
+        return None
+    scale = steps[-1]['scale']
+    width, height = (scale, scale) if isinstance(scale, int) else scale
+    if not all(isinstance(side, int) and side > 0 for side in (width, height)):
+        # One side alone is bounded.
+        return None
+    step = f'Resize(scale={(width, height)}) of {loader}'
+    if not steps[-1].get('keep_ratio', False):
+        return (height, width), f'{step}, which is (width, height)'
+    size = _first_image(cfg, dataset)
+    if size is not None:
+        return size, f'what {step} with keep_ratio makes of its first image'
+    return (height, width), (
+        f'{step} with keep_ratio, for images of its aspect: its data could '
+        'not be read'
+    )
+
+
+def _first_image(
+    cfg: Config, dataset: dict[str, Any]
+) -> Optional[tuple[int, int]]:
+    """Height and width of the first image, None where it is not there."""
+    settings = copy.deepcopy(dataset)
+    settings['pipeline'] = image_pipeline(settings['pipeline'])
+    init_default_scope(cfg.get('default_scope') or 'mmseg')
+    try:
+        height, width = DATASETS.build(settings)[0]['inputs'].shape[-2:]
+    except Exception:
+        # Third-party data sets raise whatever they like.
+        return None
+    return int(height), int(width)
