@@ -7,6 +7,7 @@ import os
 
 from mmengine.config import Config
 
+from rml_mmseg.engine.checks.empty_data import empty_data_explained
 from rml_mmseg.engine.checks.scored_set import check_names, check_scored_set
 from rml_mmseg.engine.command_line import (
     add_runner_arguments,
@@ -135,7 +136,8 @@ def main() -> None:
     cfg = load_config(args)
     apply_args(cfg, args)
     runner = build_runner(cfg, ('test_dataloader',))
-    check_scored_set(runner.test_loop, 'test')
+    with empty_data_explained():
+        check_scored_set(runner.test_loop, 'test')
     if args.show_dir:
         check_names(runner.test_loop.dataloader.dataset, '--show-dir')
     try:

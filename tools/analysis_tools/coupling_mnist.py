@@ -1,4 +1,4 @@
-"""Figure 2 of the paper: how fast two mutual learners couple on MNIST.
+r"""Figure 2 of the paper: how fast two mutual learners couple on MNIST.
 
 Two differently initialised three-layer MLPs learn from 1/60 of MNIST's
 labels, three times over:

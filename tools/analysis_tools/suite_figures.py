@@ -1,4 +1,4 @@
-"""Figures of the results that tools/benchmarks/suite.py wrote.
+r"""Figures of the results that tools/benchmarks/suite.py wrote.
 
 Scores over the labelled share, gains over the suite's baseline, scores of the
 methods on one split, and, for runs with PseudoLabelMonitorHook, the pseudo

@@ -1,4 +1,4 @@
-"""Train and test a grid of methods and seeds, and put it in a table.
+r"""Train and test a grid of methods and seeds, and put it in a table.
 
 Run again with the same arguments, it goes on where it was stopped. The
 results are in OUT/results.md and OUT/results.json::
