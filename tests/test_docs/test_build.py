@@ -24,7 +24,9 @@ def test_pages_build_without_a_warning(tmp_path, run_command):
         'models.utils.rectify',
         'datasets.SemiSegDataset',
         'engine.StagedTrainLoop',
+        'evaluation.ClassIoUMetric',
         'evaluation.LearnersIoUMetric',
+        'experiments.report.render_page',
         'visualization.draw_panels',
     ):
         assert f'id="rml_mmseg.{name}"' in api, name
