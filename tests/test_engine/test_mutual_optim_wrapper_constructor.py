@@ -6,6 +6,7 @@ from mmengine.optim import OptimWrapper, build_optim_wrapper
 from torch import nn
 
 from rml_mmseg.engine import BFloat16OptimWrapper, MutualOptimWrapper
+from rml_mmseg.engine.optimizers import mutual_optim_wrapper_constructor
 from tests.toys import toy_mutual, toy_segmentor
 
 CONSTRUCTOR = dict(constructor='MutualOptimWrapperConstructor')
@@ -55,13 +56,21 @@ def test_each_by_its_own_rule():
     assert wrapper.on_nonfinite == 'skip'
 
 
-def test_setting_that_no_student_reads_is_refused():
+def test_setting_that_no_student_reads_is_told(monkeypatch):
+    told = []
+    monkeypatch.setattr(
+        mutual_optim_wrapper_constructor,
+        'print_log',
+        lambda text, **kwargs: told.append(text),
+    )
     own = [dict(optimizer=SGD), dict(optimizer=SGD)]
-    with pytest.raises(ValueError, match='optim_wrapper.optimizer is read by'):
-        _build(_model(), optimizer=dict(SGD, lr=0.5), students=own)
     # As the second student reads it, it is for something.
-    wrapper = _build(_model(), optimizer=SGD, students=[own[0], {}])
+    _build(_model(), optimizer=dict(SGD, lr=0.5), students=[own[0], {}])
+    assert told == []
+    wrapper = _build(_model(), optimizer=dict(SGD, lr=0.5), students=own)
     assert wrapper['students.1'].optimizer.defaults['lr'] == 0.1
+    (text,) = told
+    assert text.startswith('optim_wrapper.optimizer is read by no student')
 
 
 def test_own_settings_come_before_the_common_ones():

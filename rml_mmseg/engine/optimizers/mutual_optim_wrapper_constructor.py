@@ -1,9 +1,11 @@
 """Building an optimiser for every student."""
 
 import copy
+import logging
 import re
 from typing import Any, Optional
 
+from mmengine.logging import print_log
 from mmengine.optim import OptimWrapper
 from mmseg.registry import (
     OPTIM_WRAPPER_CONSTRUCTORS,
@@ -112,8 +114,8 @@ class MutualOptimWrapperConstructor:
 
     Raises:
         ValueError: If there is not one entry for each student, a student
-            has no optimiser or another type than all, a setting for all is
-            read by none, or a rule is for a student that there is not.
+            has no optimiser or another type than all, or a rule is for a
+            student that there is not.
     """
 
     def __init__(
@@ -146,11 +148,14 @@ class MutualOptimWrapperConstructor:
         if 'type' in self.common:
             check_types(self.common['type'], own)
         for key in self.common.keys() - {'type'}:
+            # It may be of a base config, for one rule for all.
             if all(key in entry for entry in own):
-                raise ValueError(
+                print_log(
                     f'optim_wrapper.{key} is read by no student, as every '
-                    f'entry of optim_wrapper.students has its own {key}: set '
-                    'it there, or take it out of the entries'
+                    f'entry of optim_wrapper.students has its own {key}: to '
+                    'change it, change it there',
+                    logger='current',
+                    level=logging.WARNING,
                 )
         wrappers = {
             f'students.{i}': self._build(i, student, own)
