@@ -3,6 +3,7 @@
 from unittest import mock
 
 import mmengine.config.config
+import pytest
 import yapf.yapflib.yapf_api
 
 
@@ -15,3 +16,11 @@ def skip_formatting():
     return mock.patch.object(
         owner, 'FormatCode', lambda text, **kwargs: (text, True)
     )
+
+
+@pytest.fixture(autouse=True)
+def quick_runners(monkeypatch):
+    """What a Runner reports of itself takes longer than toys train."""
+    monkeypatch.setattr('mmengine.runner.runner.collect_env', dict)
+    with skip_formatting():
+        yield

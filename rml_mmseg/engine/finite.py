@@ -8,6 +8,17 @@ from torch import Tensor, nn
 from rml_mmseg.models.utils.network_state import network_state
 
 
+def sum_of_norms(tensors: list[Tensor]) -> Tensor:
+    """Sum of the norms, (): finite if and only if all values are.
+
+    That is so as far as the tensors' type of numbers can say.
+
+    Args:
+        tensors (list[Tensor]): At least one.
+    """
+    return torch.stack(torch._foreach_norm(tensors)).sum()
+
+
 def infinite_buffers(network: nn.Module) -> set[str]:
     """Names of buffers that hold infinity, such as the mask of attention."""
     return {
@@ -26,15 +37,14 @@ def state_norm(network: nn.Module, leave_out: Collection[str] = ()) -> Tensor:
         leave_out (Collection[str]): Names of buffers not to look at.
 
     Returns:
-        Tensor: (), finite if and only if all values are, as far as the
-        network's type of numbers can say.
+        Tensor: (), as of :func:`sum_of_norms`.
     """
     parameters, buffers = network_state(network)
     if leave_out:
         named = network.named_buffers()
         buffers = [b for name, b in named if name not in leave_out]
     floating = [b for b in buffers if b.is_floating_point()]
-    return torch.stack(torch._foreach_norm([*parameters, *floating])).sum()
+    return sum_of_norms([*parameters, *floating])
 
 
 @torch.no_grad()

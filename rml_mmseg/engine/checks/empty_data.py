@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from traceback import walk_tb
 
 # Where mmengine joins the items of a data set, which it cannot of none.
 JOINS = '_serialize_data'
@@ -26,9 +27,7 @@ def empty_data_explained() -> Iterator[None]:
 
 
 def _explain(error: ValueError) -> str | None:
-    trace = error.__traceback__
-    while trace is not None:
-        frame = trace.tb_frame
+    for frame, _ in walk_tb(error.__traceback__):
         if frame.f_code.co_name == JOINS:
             dataset = frame.f_locals['self']
             if dataset.data_list:
@@ -42,5 +41,4 @@ def _explain(error: ValueError) -> str | None:
                 + ', '.join(f'{k}={v!r}' for k, v in settings.items())
                 + f' and img_suffix={getattr(dataset, "img_suffix", None)!r}'
             )
-        trace = trace.tb_next
     return None

@@ -91,7 +91,7 @@ def _hint(name: str, names: set[str]) -> str:
         return f': add {learner[0]!r} to val_evaluator.learners'
     if single and f'm{kind}' in IOU_METRICS:
         return f': set val_evaluator.classes=[{single!r}]'
-    if score in IOU_METRICS and score not in names:
+    if score in IOU_METRICS:
         return f': add {score!r} to val_evaluator.iou_metrics'
     return ''
 

@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from traceback import walk_tb
 from types import TracebackType
 
 from rml_mmseg.models.utils.settings import did_you_mean
@@ -64,8 +65,7 @@ def _settings_of(built: type) -> list[str]:
 def _class_that_was_built(trace: TracebackType | None) -> type | None:
     """The class that a registry was building when an error came."""
     found = None
-    while trace is not None:
-        if trace.tb_frame.f_code.co_name == 'build_from_cfg':
-            found = trace.tb_frame.f_locals.get('obj_cls', found)
-        trace = trace.tb_next
+    for frame, _ in walk_tb(trace):
+        if frame.f_code.co_name == 'build_from_cfg':
+            found = frame.f_locals.get('obj_cls', found)
     return found if inspect.isclass(found) else None

@@ -11,6 +11,8 @@ from mmengine.optim import AmpOptimWrapper, OptimWrapper, OptimWrapperDict
 from mmseg.registry import OPTIM_WRAPPERS
 from torch import Tensor, nn
 
+from ..finite import sum_of_norms
+
 NONFINITE_POLICIES = ('stop', 'skip')
 # A gradient scaler finds its scale within 20 steps; what fails more often
 # in a row will not mend itself.
@@ -37,7 +39,7 @@ def finite_gradients(wrapper: OptimWrapper) -> Tensor:
     ]
     if not gradients:
         return torch.tensor(True)
-    return torch.stack(torch._foreach_norm(gradients)).sum().isfinite()
+    return sum_of_norms(gradients).isfinite()
 
 
 @OPTIM_WRAPPERS.register_module()

@@ -135,11 +135,8 @@ class MutualSemiSegmentor(LearnersSegmentor):
         Raises:
             ValueError: If students make several forward passes.
         """
-        keys = [key for key in ('labelled', 'weak') if key in inputs]
-        sizes = {inputs[key].shape[-2:] for key in keys}
-        check_checkpointing(
-            self.students, self.recomputed, self.semi_train_cfg, len(sizes) < 2
-        )
+        cfg = self.semi_train_cfg
+        check_checkpointing(self.students, self.recomputed, cfg, inputs)
 
     def init_weights(self) -> None:
         """Initialise the students and copy them to the teachers."""

@@ -1,5 +1,6 @@
 """Checks of the learners, and what is built for each."""
 
+from collections.abc import Mapping
 from typing import Any, Optional
 
 from mmengine.dist import get_world_size
@@ -114,7 +115,7 @@ def check_checkpointing(
     students: Any,
     recomputed: RecomputedBuffers,
     cfg: SemiTrainCfg,
-    one_size: bool = True,
+    inputs: Mapping[str, Any],
 ) -> None:
     """Refuse activation checkpointing that several processes cannot reduce.
 
@@ -122,8 +123,7 @@ def check_checkpointing(
         students (nn.ModuleList): Stock segmentors.
         recomputed (RecomputedBuffers): Knows which of them recompute.
         cfg (SemiTrainCfg): Settings.
-        one_size (bool): Whether labelled and unlabelled images are of one
-            size. Defaults to True.
+        inputs (dict): Batch, of which the sizes are looked at, or nothing.
 
     Raises:
         ValueError: If students make several forward passes in a run of
@@ -131,6 +131,8 @@ def check_checkpointing(
     """
     if get_world_size() == 1:
         return
+    keys = [key for key in ('labelled', 'weak') if key in inputs]
+    sizes = {inputs[key].shape[-2:] for key in keys}
     passes = {
         'semi_train_cfg.joint_forward=False': not cfg.joint_forward,
         'semi_train_cfg.unlabelled_statistics=False': (
@@ -140,7 +142,7 @@ def check_checkpointing(
             cfg.feature_dropout > 0
         ),
         'another crop_size of unlabelled than of labelled images': (
-            not one_size
+            len(sizes) > 1
         ),
     }
     for i, student in enumerate(students):

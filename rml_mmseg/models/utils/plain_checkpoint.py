@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from mmengine.logging import print_log
 from torch import Tensor, nn
@@ -31,6 +32,22 @@ def mismatches(
     return backbone, others
 
 
+def _below(state_dict: Mapping[str, Any], prefix: str) -> dict[str, Tensor]:
+    """Tensors whose names begin so, without that."""
+    return {
+        key[len(prefix) :]: value
+        for key, value in state_dict.items()
+        if key.startswith(prefix) and isinstance(value, Tensor)
+    }
+
+
+def _lacking(name: str, backbone: Sequence[str]) -> str:
+    return (
+        f'{name}: {len(backbone)} tensors of the backbone, such as '
+        f'{backbone[0]!r}'
+    )
+
+
 def _misfit(reasons: Sequence[str]) -> str:
     return (
         'the checkpoint fits no learner. It lacks, or has in another shape, '
@@ -47,12 +64,7 @@ def _check_learners(
     """Refuse learners of other networks, of which nearly nothing is taken."""
     fitting, reasons = 0, []
     for i, student in enumerate(students):
-        own = f'{prefix}students.{i}.'
-        state = {
-            key[len(own) :]: value
-            for key, value in state_dict.items()
-            if key.startswith(own)
-        }
+        state = _below(state_dict, f'{prefix}students.{i}.')
         if not state:
             # Teachers alone, say.
             continue
@@ -60,10 +72,7 @@ def _check_learners(
         if not backbone:
             fitting += 1
         else:
-            reasons.append(
-                f'students.{i}: {len(backbone)} tensors of the backbone, '
-                f'such as {backbone[0]!r}'
-            )
+            reasons.append(_lacking(f'students.{i}', backbone))
     if reasons and not fitting:
         raise ValueError(_misfit(reasons))
     for reason in reasons:
@@ -98,19 +107,12 @@ def fan_out(
     ):
         _check_learners(state_dict, prefix, students)
         return
-    state = {
-        key[len(prefix) :]: value
-        for key, value in state_dict.items()
-        if key.startswith(prefix) and isinstance(value, Tensor)
-    }
+    state = _below(state_dict, prefix)
     fitting, reasons = 0, []
     for i, student in enumerate(students):
         backbone, others = mismatches(state, student)
         if backbone:
-            reasons.append(
-                f'model.segmentors[{i}]: {len(backbone)} tensors of the '
-                f'backbone, such as {backbone[0]!r}'
-            )
+            reasons.append(_lacking(f'model.segmentors[{i}]', backbone))
             continue
         fitting += 1
         if others:

@@ -115,7 +115,10 @@ def update_prototypes(
 
 
 def _distance_pieces(
-    features: Tensor, prototypes: Tensor, unknown: Optional[Tensor]
+    features: Tensor,
+    prototypes: Tensor,
+    unknown: Optional[Tensor],
+    count: Tensor,
 ) -> Iterator[tuple[int, slice, Tensor]]:
     """Euclidean distances (K, p) to the prototypes, some positions at a time.
 
@@ -124,15 +127,15 @@ def _distance_pieces(
         prototypes (Tensor): (K, C).
         unknown (Tensor, optional): (K,) bool, which prototypes mean
             nothing. None if all mean something.
+        count (Tensor): How many mean something, ().
 
     Yields:
         tuple: Item, place among its h * w positions, and distances.
     """
     prototypes = prototypes.float()
-    known, count = prototypes, torch.tensor(len(prototypes))
+    known = prototypes
     if unknown is not None:
         known = prototypes.masked_fill(unknown.unsqueeze(1), 0)
-        count = (~unknown).sum().clamp(min=1)
     # A common shift changes no distance, and the smaller the numbers are,
     # the less is lost when |f|^2 - 2 f.p + |p|^2 cancels.
     centre = known.sum(0, keepdim=True) / count
@@ -147,13 +150,12 @@ def _distance_pieces(
         yield i, place, square.clamp_(min=0).sqrt_()
 
 
-def _mean_where(unknown: Tensor, logits: Tensor) -> Tensor:
+def _mean_where(unknown: Tensor, logits: Tensor, count: Tensor) -> Tensor:
     """Logits (K, p) of unknown classes (K, 1), as of the others' mean weight.
 
-    Where all are unknown, all get the same.
+    There are ``count`` others. Where there are none, all get the same.
     """
     logits = logits.masked_fill(unknown, -torch.inf)
-    count = (~unknown).sum().clamp(min=1)
     mean = logits.logsumexp(0) - count.log()
     mean = mean.clamp(min=torch.finfo(mean.dtype).min)
     return torch.where(unknown, mean, logits)
@@ -188,12 +190,17 @@ def prototype_weights(
     # A GPU would be waited for to say whether there is any.
     if unknown is not None and unknown.is_cpu and not unknown.any():
         unknown = None
+    count = torch.tensor(len(prototypes))
+    if unknown is not None:
+        count = (~unknown).sum().clamp(min=1)
     weights = features.new_empty(n, len(prototypes), h * w, dtype=torch.float)
     with _no_autocast(features):
-        for i, place, piece in _distance_pieces(features, prototypes, unknown):
+        for i, place, piece in _distance_pieces(
+            features, prototypes, unknown, count
+        ):
             logits = piece.mul_(-temperature)
             if unknown is not None:
-                logits = _mean_where(unknown.unsqueeze(1), logits)
+                logits = _mean_where(unknown.unsqueeze(1), logits, count)
             if bias is not None:
                 logits += bias.unsqueeze(1)
             # What is still in a processor's cache.
