@@ -240,8 +240,9 @@ def _loader(
     )
     if data.image_pipeline is not None:
         dataset['image_pipeline'] = data.image_pipeline
-    elif data.val is not None:
-        dataset['image_pipeline'] = image_pipeline(data.val['pipeline'])
+    elif data.held_out:
+        first = next(iter(data.held_out.values()))
+        dataset['image_pipeline'] = image_pipeline(first['pipeline'])
     elif stock.get('val_dataloader'):
         tests = pipeline_of(stock, 'val_dataloader')
         dataset['image_pipeline'] = image_pipeline(tests)
@@ -256,19 +257,16 @@ def _loader(
 
 
 def _validate(config: dict[str, Any], data: SemiData, score: list) -> None:
-    """Score all learners in one pass; drop validation without data."""
-    if data.num_classes is not None and data.val is None:
-        for part in ('val', 'test'):
+    """Score all learners in one pass; drop what has no images."""
+    for part in ('val', 'test'):
+        if data.held_out is not None and part not in data.held_out:
             for key in ('dataloader', 'cfg', 'evaluator'):
                 config[f'{part}_{key}'] = None
-        return
-    for part in ('val', 'test'):
         if not config.get(f'{part}_dataloader'):
             continue
-        if data.val is not None:
-            config[f'{part}_dataloader']['dataset'] = data.val
         key = f'{part}_evaluator'
-        if data.val is not None:
+        if data.held_out is not None:
+            config[f'{part}_dataloader']['dataset'] = data.held_out[part]
             config[key] = dict(type='IoUMetric', iou_metrics=['mIoU'])
         config[key] = _scored(config[key], score)
 

@@ -21,8 +21,9 @@ class SemiData(NamedTuple):
     Attributes:
         labelled (dict): A stock data set, with its pipeline.
         unlabelled (dict): An ``UnlabelledSegDataset`` without pipeline.
-        val (dict, optional): A stock data set with its pipeline; None for
-            the stock config's own.
+        held_out (dict[str, dict], optional): Stock data sets with their
+            pipelines, by ``'val'`` and ``'test'``; None for the stock
+            config's own.
         num_classes (int, optional): None for the stock config's own.
         names (list[str], optional): Unlabelled images, where not the whole
             folder is meant.
@@ -34,7 +35,7 @@ class SemiData(NamedTuple):
 
     labelled: dict[str, Any]
     unlabelled: dict[str, Any]
-    val: Optional[dict[str, Any]] = None
+    held_out: Optional[dict[str, dict[str, Any]]] = None
     num_classes: Optional[int] = None
     names: Optional[list[str]] = None
     crop_size: Optional[tuple[int, int]] = None
@@ -200,19 +201,23 @@ def data_of_config(
         for key in ('labelled_dataset', 'unlabelled_dataset')
     )
     del unlabelled['pipeline']
-    val = dict(own.val_dataset) if 'val_dataloader' in own else None
+    held_out = {
+        split: dict(own[f'{split}_dataloader'].dataset)
+        for split in ('val', 'test')
+        if f'{split}_dataloader' in own
+    }
     if own_geometry:
         return SemiData(
             labelled,
             unlabelled,
-            val,
+            held_out,
             own.num_classes,
             crop_size=tuple(own.crop_size),
             image_pipeline=own.image_pipeline,
         )
     train = without_zero_label(pipeline_of(cfg, 'train_dataloader'))
     labelled['pipeline'] = train
-    if val is not None:
+    for dataset in held_out.values():
         test = without_zero_label(pipeline_of(cfg, 'val_dataloader'))
-        val['pipeline'] = test
-    return SemiData(labelled, unlabelled, val, own.num_classes)
+        dataset['pipeline'] = test
+    return SemiData(labelled, unlabelled, held_out, own.num_classes)

@@ -234,7 +234,7 @@ class TestImageFolder:
         text = (ROOT / 'docs/your_data.md').read_text('utf-8')
         blocks = re.findall(r'```python\n(.*?)```', text, re.S)
         children = [block for block in blocks if "_base_ = './" in block]
-        assert len(children) == 3
+        assert len(children) == 2
         monkeypatch.chdir(tmp_path)
         folders = set()
         for block in children:
@@ -243,16 +243,7 @@ class TestImageFolder:
             cfg = Config.fromfile(str(path))
             assert cfg.work_dir == f'./work_dirs/mine/{path.stem}'
             folders.add(cfg.work_dir)
-        assert len(folders) == 3
-        # The test images of the guide are found.
-        save(tmp_path / 'test/images/a.png', photo(2, 4))
-        save(tmp_path / 'test/masks/a.png', [[0, 0, 1, 255]] * 2)
-        cfg = Config.fromfile('data/mine/test_set.py')
-        dataset = dict(cfg.test_dataloader.dataset, img_suffix='.png')
-        init_default_scope('mmseg')
-        info = DATASETS.build(dataset).get_data_info(0)
-        assert info['seg_map_path'] == 'test/masks/a.png'
-        assert cfg.val_dataloader.dataset.data_root == str(out)
+        assert len(folders) == 2
 
     def test_no_unlabelled_image_no_mutual_config(
         self, tmp_path, call, capsys
@@ -270,7 +261,7 @@ class TestImageFolder:
         names.write_text('city/3\n')
         save(tmp_path / 'images/city/3.png', photo(2, 4, 7))
         call(image_folder, *arguments, '--val-list', names)
-        assert 'city/3 = city/7' in capsys.readouterr().out
+        assert 'city/3 (val) = city/7' in capsys.readouterr().out
 
     def test_val_list(self, tmp_path, call):
         arguments = self._source(tmp_path)
@@ -311,7 +302,102 @@ class TestImageFolder:
         assert sorted(images) == sorted(train + val)
         text = capsys.readouterr().out
         assert '4 groups of 4 to 4 images: 0 (4), 1 (4)' in text
-        assert f'for validation: {patient}; 2 unlabelled images' in text
+        assert f'for val: {patient}; 2 unlabelled images' in text
+
+    def test_a_test_set_is_apart(self, tmp_path, call, capsys):
+        arguments = self._source(tmp_path, labelled=10)
+        names = tmp_path / 'test.txt'
+        names.write_text('city/8\n\ncity/2\n')
+        call(image_folder, *arguments, '--test-list', names)
+        out = tmp_path / 'out'
+        parts = {
+            part: self._list(tmp_path, part)
+            for part in ('labelled', 'unlabelled', 'val', 'test')
+        }
+        assert parts['test'] == ['city/2', 'city/8']
+        assert [len(p) for p in parts.values()] == [6, 3, 2, 2]
+        assert len(set().union(*parts.values())) == 13
+        report = json.loads((out / 'statistics.json').read_text())
+        assert report['test']['images'] == 2
+        init_default_scope('mmseg')
+        for name, kind in (('supervised', ''), ('rml', 'Learners')):
+            cfg = Config.fromfile(str(out / f'{name}.py'))
+            for split in ('val', 'test'):
+                loader = cfg[f'{split}_dataloader']
+                dataset = DATASETS.build(loader.dataset)
+                found = [dataset.get_data_info(i) for i in range(2)]
+                shown = {Path(i['img_path']).stem for i in found}
+                assert shown == {n[5:] for n in parts[split]}
+                assert all(Path(i['seg_map_path']).is_file() for i in found)
+                assert len(dataset) == 2
+                evaluator = cfg[f'{split}_evaluator']
+                assert evaluator.type == f'{kind}IoUMetric'
+                assert cfg[f'{split}_cfg'].type == f'{split.title()}Loop'
+
+    def test_a_test_alone(self, tmp_path, call):
+        call(
+            image_folder, *self._source(tmp_path, labelled=8),
+            '--test-fraction', 0.25, '--val-fraction', 0,
+        )  # fmt: skip
+        assert len(self._list(tmp_path, 'test')) == 2
+        assert self._list(tmp_path, 'val') == []
+        cfg = Config.fromfile(str(tmp_path / 'out/rml.py'))
+        assert cfg.test_cfg.type == 'TestLoop'
+        assert cfg.test_evaluator.type == 'LearnersIoUMetric'
+        assert cfg.get('val_cfg') is None and 'val_dataloader' not in cfg
+
+    def test_a_test_leaves_the_draw_of_validation_alone(self, tmp_path, call):
+        images, out, *masks = self._source(tmp_path, labelled=9)
+        call(image_folder, images, out, *masks)
+        before = self._list(tmp_path, 'val')
+        rest = [f'city/{i}' for i in range(9) if f'city/{i}' not in before]
+        names = tmp_path / 'val.txt'
+        names.write_text('\n'.join(before))
+        again = tmp_path / 'again'
+        call(
+            image_folder, images, again, *masks,
+            '--val-list', names, '--test-fraction', 0.3,
+        )  # fmt: skip
+        assert (again / 'splits/val.txt').read_text().split() == before
+        test = (again / 'splits/test.txt').read_text().split()
+        assert len(test) == 2 and set(test) < set(rest)
+
+    def test_lists_that_cannot_be(self, tmp_path, call):
+        arguments = self._source(tmp_path)
+        first, second = tmp_path / 'a.txt', tmp_path / 'b.txt'
+        first.write_text('city/0\ncity/1\n')
+        second.write_text('city/1\ncity/2\n')
+        lists = ('--val-list', first, '--test-list', second)
+        with pytest.raises(
+            SystemExit, match="--test-list: 1 .* --val-list.*'city/1'"
+        ):
+            call(image_folder, *arguments, *lists)
+        second.write_text('city/2\ncity/3\ncity/4\n')
+        with pytest.raises(SystemExit, match='list: all 5 labelled images'):
+            call(image_folder, *arguments, *lists)
+        with pytest.raises(SystemExit, match=r'--test-fraction must be in'):
+            call(image_folder, *arguments, '--test-fraction', 1)
+
+    def test_patients_of_a_test_are_nowhere_else(self, tmp_path, call):
+        arguments = self._source(tmp_path, 0, 0)
+        for index in range(24):
+            name = f'{index // 3}-{index % 3}.png'
+            save(tmp_path / f'images/{name}', photo(2, 4, index))
+            if index % 3:
+                save(tmp_path / f'masks/{name}', [[0, 0, 1, 1]] * 2)
+        call(
+            image_folder, *arguments, '--group', '^[0-9]+',
+            '--test-fraction', 0.25,
+        )  # fmt: skip
+        patients = [
+            {name[0] for name in self._list(tmp_path, part)}
+            for part in ('labelled', 'val', 'test')
+        ]
+        assert set(self._list(tmp_path, 'unlabelled')) == {
+            f'{patient}-0' for patient in patients[0]
+        }
+        assert [len(p) for p in patients] == [5, 1, 2]
+        assert len(set().union(*patients)) == 8
 
     def test_dry_run_writes_nothing(self, tmp_path, call, capsys):
         call(image_folder, *self._source(tmp_path), '--dry-run')

@@ -200,12 +200,12 @@ def test_examples_of_the_help_keep_their_lines(capsys):
 def test_own_data_in_stock_networks(tmp_path, call, capsys):
     for i in range(6):
         save(tmp_path / f'images/{i}.png', photo(32, 64, i))
-    for i in range(3):
+    for i in range(4):
         mask = np.arange(32 * 64).reshape(32, 64) // 1024
         save(tmp_path / f'masks/{i}.png', mask)
     call(
         image_folder, tmp_path / 'images', tmp_path / 'data',
-        '--masks', tmp_path / 'masks',
+        '--masks', tmp_path / 'masks', '--test-fraction', 0.25,
     )  # fmt: skip
     out = tmp_path / 'data/semi.py'
     own = Config.fromfile(tmp_path / 'data/dataset_config.py')
@@ -234,7 +234,10 @@ def test_own_data_in_stock_networks(tmp_path, call, capsys):
         assert crop.crop_size == own.crop_size
     labelled = dataset.labelled
     assert 'reduce_zero_label' not in labelled.pipeline[1]
-    assert cfg.val_evaluator.type == 'LearnersIoUMetric'
+    for part in ('val', 'test'):
+        assert cfg[f'{part}_evaluator'].type == 'LearnersIoUMetric'
+        ann_file = cfg[f'{part}_dataloader'].dataset.ann_file
+        assert ann_file == f'splits/{part}.txt'
     hub = train(out, tmp_path)
     assert np.isfinite(hub.get_scalar('val/mIoU').data[0][-1])
 

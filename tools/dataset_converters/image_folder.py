@@ -27,9 +27,10 @@ from rml_mmseg.datasets.image_folder.class_names import (
     usable_palette,
 )
 from rml_mmseg.datasets.image_folder.division import (
+    HELD_OUT,
     check_groups,
-    check_val,
-    choose_val,
+    check_held_out,
+    choose_held_out,
     shared_images,
 )
 from rml_mmseg.datasets.image_folder.folder_item import common_suffix
@@ -56,9 +57,9 @@ def parse_args() -> argparse.Namespace:
     """Command line of the tool."""
     parser = argparse.ArgumentParser(
         description='Bring a folder of images into the layout img_dir, '
-        'ann_dir / train, val with lists of labelled, unlabelled and '
-        'validation images, statistics, and configs that train on it at '
-        'once. Images without an annotation are the unlabelled ones. '
+        'ann_dir / train, val, test with lists of labelled, unlabelled, '
+        'validation and test images, statistics, and configs that train on '
+        'it at once. Images without an annotation are the unlabelled ones. '
         'Everything is checked before anything is written.'
     )
     add = parser.add_argument
@@ -100,27 +101,37 @@ def parse_args() -> argparse.Namespace:
         help='what no polygon covers: a class of its own, or nothing to '
         'learn from (default: %(default)s)',
     )
-    validation = parser.add_mutually_exclusive_group()
-    validation.add_argument(
-        '--val-fraction',
-        type=float,
-        default=0.2,
-        help='fraction of the labelled images for validation (default: '
-        '%(default)s)',
+    for split, purpose, fraction in (
+        ('val', 'validation, which choose the checkpoint', 0.2),
+        ('test', 'a test, which choose nothing', 0.0),
+    ):
+        held_out = parser.add_mutually_exclusive_group()
+        held_out.add_argument(
+            f'--{split}-fraction',
+            type=float,
+            default=fraction,
+            help=f'fraction of the labelled images for {purpose} (default: '
+            '%(default)s); validation is drawn from what the test leaves',
+        )
+        held_out.add_argument(
+            f'--{split}-list',
+            type=Path,
+            help=f'file of names for {purpose}, one a line: paths in the '
+            'folder of images, without suffix',
+        )
+    add(
+        '--seed',
+        type=int,
+        default=0,
+        help='seed of the images for validation and for a test',
     )
-    validation.add_argument(
-        '--val-list',
-        type=Path,
-        help='file of names for validation, one a line: paths in the folder '
-        'of images, without suffix',
-    )
-    add('--seed', type=int, default=0, help='seed of the validation images')
     add(
         '--group',
         metavar='PATTERN',
         help='regular expression for the part of a name that images of one '
         "patient, video or site share, such as '^[^_]+', or for what is in "
-        'its first brackets; no group is both in training and in validation',
+        'its first brackets; no group is in two of training, validation and '
+        'test',
     )
     add(
         '--networks',
@@ -257,44 +268,75 @@ def divide(
     groups = None
     if args.group is not None:
         groups = group_names([item.name for item in items], args.group)
-    if args.val_list is not None:
-        wanted = args.val_list.read_text('utf-8').split('\n')
-        val = check_val(labelled, [w.strip() for w in wanted if w.strip()])
-        if groups:
-            check_groups(labelled, val, groups)
-    else:
-        shown = {
-            name: set(np.flatnonzero(reports[name].pixels[:255]).tolist())
-            for name in labelled
-        }
-        generator = np.random.default_rng(args.seed)
-        val = choose_val(labelled, args.val_fraction, generator, shown, groups)
+    held_out = hold_out(args, labelled, reports, groups)
     unlabelled = [item.name for item in items if not item.annotated]
     if groups:
-        held = {groups[name] for name in val}
-        kept = [name for name in unlabelled if groups[name] not in held]
-        print(
-            group_lines(group_members(groups, groups)),
-            f'for validation: {", ".join(sorted(held))}; '
-            f'{len(unlabelled) - len(kept)} unlabelled images of these are '
-            'left out',
-            sep='\n',
-        )
-        unlabelled = kept
-    splits = dict(
-        labelled=sorted(set(labelled) - set(val)),
-        unlabelled=unlabelled,
-        val=val,
-    )
+        print(group_lines(group_members(groups, groups)))
+        for split, members in held_out.items():
+            held = {groups[name] for name in members}
+            kept = [name for name in unlabelled if groups[name] not in held]
+            print(
+                f'for {split}: {", ".join(sorted(held))}; '
+                f'{len(unlabelled) - len(kept)} unlabelled images of these '
+                'are left out'
+            )
+            unlabelled = kept
+    rest = set(labelled).difference(*held_out.values())
+    splits = dict(labelled=sorted(rest), unlabelled=unlabelled, **held_out)
     twins = shared_images(splits, reports)
     if twins:
         print(
-            f'warning: {len(twins)} images for validation are for training, '
-            'too, under another name:',
+            f'warning: {len(twins)} images held out are there under another '
+            'name, too:',
             *twins,
             sep='\n  ',
         )
     return splits
+
+
+def hold_out(
+    args: argparse.Namespace,
+    labelled: list[str],
+    reports: dict[str, ItemReport],
+    groups: Optional[dict[str, str]],
+) -> dict[str, list[str]]:
+    """Labelled images for validation, and for a test where one is wanted.
+
+    Raises:
+        ValueError: If none is left for training, or groups cannot be kept
+            apart.
+    """
+    lists = {
+        split: read_names(path)
+        for split in HELD_OUT
+        if (path := getattr(args, f'{split}_list')) is not None
+    }
+    check_held_out(labelled, lists)
+    for split, members in lists.items():
+        if groups:
+            check_groups(split, labelled, members, groups)
+    shown = {
+        name: set(np.flatnonzero(reports[name].pixels[:255]).tolist())
+        for name in labelled
+    }
+    generator = np.random.default_rng(args.seed)
+    chosen = dict(lists)
+    for split in ('test', 'val'):
+        if split in lists:
+            continue
+        taken = set().union(*chosen.values())
+        rest = [name for name in labelled if name not in taken]
+        fraction = getattr(args, f'{split}_fraction')
+        chosen[split] = choose_held_out(
+            split, rest, fraction, generator, shown, groups
+        )
+    return {s: chosen[s] for s in HELD_OUT if chosen[s] or s == 'val'}
+
+
+def read_names(path: Path) -> list[str]:
+    """Sorted names in a file, one a line."""
+    names = {line.strip() for line in mmengine.list_from_file(path)}
+    return sorted(names - {''})
 
 
 def run(args: argparse.Namespace) -> None:
@@ -353,7 +395,7 @@ def run(args: argparse.Namespace) -> None:
         networks=args.networks,
         iters=args.iters,
         batch_size=args.batch_size,
-        has_val=bool(splits['val']),
+        held_out=tuple(s for s in HELD_OUT if splits.get(s)),
     )
     texts = config_texts(args.out, plan)
     if not splits['unlabelled']:
@@ -377,7 +419,7 @@ def run(args: argparse.Namespace) -> None:
         return
     write = partial(
         _write_one,
-        val=frozenset(splits['val']),
+        split_of={n: s for s in HELD_OUT for n in splits.get(s, ())},
         annotations=annotations,
         out=args.out,
         suffix=suffix,
@@ -392,8 +434,10 @@ def run(args: argparse.Namespace) -> None:
     print(f'{args.out} is ready: python tools/train.py {args.out / best}')
 
 
-def _write_one(item: FolderItem, val: frozenset, **settings: object) -> None:
-    split = 'val' if item.name in val else 'train'
+def _write_one(
+    item: FolderItem, split_of: dict[str, str], **settings: object
+) -> None:
+    split = split_of.get(item.name, 'train')
     write_item(item, split=split, **settings)
 
 

@@ -71,15 +71,6 @@ unlabelled_dataset = dict(
     data_prefix=dict(img_path='img_dir/train'),
     pipeline=unlabelled_pipeline,
 )
-val_dataset = dict(
-    type='BaseSegDataset',
-    data_root=data_root,
-    metainfo=metainfo,
-    img_suffix={suffix!r},
-    ann_file='splits/val.txt',
-    data_prefix=dict(img_path='img_dir/val', seg_map_path='ann_dir/val'),
-    pipeline=test_pipeline,
-)
 train_dataloader = dict(
     batch_size={batch_size},
     num_workers=2,
@@ -88,17 +79,31 @@ train_dataloader = dict(
     dataset=labelled_dataset,
 )
 """
-VALIDATION = """val_dataloader = dict(
+HELD_OUT = """{split}_dataset = dict(
+    type='BaseSegDataset',
+    data_root=data_root,
+    metainfo=metainfo,
+    img_suffix={suffix!r},
+    ann_file='splits/{split}.txt',
+    data_prefix=dict(
+        img_path='img_dir/{split}', seg_map_path='ann_dir/{split}'
+    ),
+    pipeline=test_pipeline,
+)
+{split}_dataloader = dict(
     batch_size=1,
     num_workers=2,
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=val_dataset,
+    dataset={split}_dataset,
 )
-test_dataloader = val_dataloader
-val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
+{split}_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
+"""
+# Without images for a test those for validation stand in.
+NO_TEST = """test_dataloader = val_dataloader
 test_evaluator = val_evaluator
-custom_hooks = [dict(type='ImageScoresHook')]
+"""
+IMAGE_SCORES = """custom_hooks = [dict(type='ImageScoresHook')]
 """
 SEMI = """train_dataloader = dict(
     sampler=dict(_delete_=True, type='SemiSegSampler'),
@@ -133,8 +138,8 @@ MUTUAL = """custom_hooks = [
 """
 SCORED = """    dict(type='ImageScoresHook'),
 ]
-val_evaluator = dict(
+"""
+LEARNERS_SCORES = """{split}_evaluator = dict(
     type='LearnersIoUMetric', learners=_base_.model.test_cfg.score
 )
-test_evaluator = val_evaluator
 """

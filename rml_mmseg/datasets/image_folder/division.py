@@ -1,4 +1,4 @@
-"""Which labelled images are for training and which for validation."""
+"""Which labelled images are for training, for validation and for a test."""
 
 from collections.abc import Mapping, Sequence
 from typing import Optional
@@ -9,17 +9,22 @@ from ..name_groups import classes_of, group_members
 from ..splits import class_cover
 from .item_report import ItemReport
 
+# What is not trained on: to choose a checkpoint by, and to score it by.
+HELD_OUT = ('val', 'test')
 
-def choose_val(
+
+def choose_held_out(
+    split: str,
     labelled: Sequence[str],
     fraction: float,
     generator: np.random.Generator,
     classes: Optional[Mapping[str, set[int]]] = None,
     groups: Optional[Mapping[str, str]] = None,
 ) -> list[str]:
-    """Random labelled images for validation.
+    """Random labelled images that are not for training.
 
     Args:
+        split (str): ``'val'`` or ``'test'``, what they are for.
         labelled (Sequence[str]): Names of all labelled images.
         fraction (float): Fraction of them in [0, 1); above 0 at least one
             image is chosen.
@@ -40,15 +45,17 @@ def choose_val(
     """
     if not 0 <= fraction < 1:
         raise ValueError(
-            f'--val-fraction must be in [0, 1), but is {fraction}'
+            f'--{split}-fraction must be in [0, 1), but is {fraction}'
         )
     count = max(round(fraction * len(labelled)), int(fraction > 0))
     if labelled and count >= len(labelled):
         raise ValueError(
-            f'validation takes {count} of {len(labelled)} labelled images, '
+            f'{split} takes {count} of {len(labelled)} labelled images, '
             'which leaves none for training; label more, or set '
-            '--val-fraction'
+            f'--{split}-fraction'
         )
+    if not count:
+        return []
     members = group_members(labelled, groups or {})
     keys = list(members)
     order = [keys[i] for i in generator.permutation(len(keys))]
@@ -56,102 +63,123 @@ def choose_val(
     if classes is not None:
         needed = class_cover(order, classes_of(members, classes))
     kept = set(needed)
-    val: list[str] = []
+    chosen: list[str] = []
     large = []
     for key in reversed([key for key in order if key not in kept]):
-        if len(val) + len(members[key]) <= count:
-            val += members[key]
+        if len(chosen) + len(members[key]) <= count:
+            chosen += members[key]
         else:
             large.append(key)
     for key in () if large else reversed(needed):
-        if len(val) + len(members[key]) <= count:
-            val += members[key]
-    if len(val) < count and (large or not val):
+        if len(chosen) + len(members[key]) <= count:
+            chosen += members[key]
+    if len(chosen) < count and (large or not chosen):
         least = min(large or needed, key=lambda key: len(members[key]))
-        over = len(val) + len(members[least]) - count
-        if not val or over < count - len(val):
-            val += members[least]
-    if labelled and len(val) == len(labelled):
+        over = len(chosen) + len(members[least]) - count
+        if not chosen or over < count - len(chosen):
+            chosen += members[least]
+    if labelled and len(chosen) == len(labelled):
         raise ValueError(
             f'--group gives {len(keys)} group(s) of labelled images, and '
-            f'validation needs {count} of {len(labelled)} images, which '
-            'leaves no group for training; set --val-fraction or '
-            '--val-list, or label images of more groups'
+            f'{split} needs {count} of {len(labelled)} images, which '
+            f'leaves no group for training; set --{split}-fraction or '
+            f'--{split}-list, or label images of more groups'
         )
-    return sorted(val)
+    return sorted(chosen)
 
 
 def check_groups(
-    labelled: Sequence[str], val: Sequence[str], groups: Mapping[str, str]
+    split: str,
+    labelled: Sequence[str],
+    chosen: Sequence[str],
+    groups: Mapping[str, str],
 ) -> None:
     """Refuse labelled images of one group on both sides.
 
     Args:
+        split (str): ``'val'`` or ``'test'``.
         labelled (Sequence[str]): Names of all labelled images.
-        val (Sequence[str]): Those for validation.
+        chosen (Sequence[str]): Those that a list takes for it.
         groups (Mapping[str, str]): Group of each image.
 
     Raises:
         ValueError: Naming such a group and an image on each side.
     """
-    held = {groups[name]: name for name in val}
-    for name in sorted(set(labelled) - set(val)):
+    held = {groups[name]: name for name in chosen}
+    for name in sorted(set(labelled) - set(chosen)):
         if groups[name] in held:
             raise ValueError(
-                f'--val-list divides the group {groups[name]!r}: it has '
+                f'--{split}-list divides the group {groups[name]!r}: it has '
                 f'{held[groups[name]]!r}, but not {name!r}'
             )
 
 
-def check_val(labelled: Sequence[str], val: Sequence[str]) -> list[str]:
-    """Check a given list of images for validation.
+def check_held_out(
+    labelled: Sequence[str], lists: Mapping[str, Sequence[str]]
+) -> None:
+    """Check given lists of images that are not for training.
 
     Args:
         labelled (Sequence[str]): Names of all labelled images.
-        val (Sequence[str]): Names for validation.
-
-    Returns:
-        list[str]: Sorted names.
+        lists (Mapping[str, Sequence[str]]): Names by ``'val'`` and
+            ``'test'``.
 
     Raises:
-        ValueError: If a name has no labelled image, or none is left for
-            training.
+        ValueError: If a name has no labelled image or is in two lists, or
+            none is left for training.
     """
-    unknown = sorted(set(val) - set(labelled))
+    taken: dict[str, str] = {}
+    for split, names in lists.items():
+        _check_names(split, labelled, names)
+        twice = sorted(name for name in names if name in taken)
+        if twice:
+            raise ValueError(
+                f'--{split}-list: {len(twice)} names are in '
+                f'--{taken[twice[0]]}-list, too, the first being {twice[0]!r}'
+            )
+        taken |= dict.fromkeys(names, split)
+    if lists and len(taken) == len(labelled):
+        options = ' and '.join(f'--{split}-list' for split in lists)
+        raise ValueError(
+            f'{options}: all {len(labelled)} labelled images are there, '
+            'which leaves none for training'
+        )
+
+
+def _check_names(
+    split: str, labelled: Sequence[str], names: Sequence[str]
+) -> None:
+    unknown = sorted(set(names) - set(labelled))
     if unknown:
         raise ValueError(
-            f'--val-list: {len(unknown)} names belong to no image with a '
+            f'--{split}-list: {len(unknown)} names belong to no image with a '
             f'mask, the first being {unknown[0]!r}; names are like '
             f'{labelled[0]!r}, without suffix'
         )
-    if len(set(val)) == len(labelled):
-        raise ValueError(
-            f'--val-list takes all {len(labelled)} labelled images, which '
-            'leaves none for training'
-        )
-    return sorted(set(val))
 
 
 def shared_images(
     splits: Mapping[str, Sequence[str]], reports: Mapping[str, ItemReport]
 ) -> list[str]:
-    """Images for validation that training has under another name.
+    """Images that are not for training, but are there under another name.
 
     Args:
         splits (Mapping[str, Sequence[str]]): Names of images by split.
         reports (Mapping[str, ItemReport]): Reports by name.
 
     Returns:
-        list[str]: A line for each: a name in ``val`` and its twin.
+        list[str]: A line for each: a name for validation or a test, and
+        its twin, for a test also one for validation.
     """
-    trained = {
-        reports[name].digest: name
-        for split, members in splits.items()
-        if split != 'val'
-        for name in members
-    }
-    return [
-        f'{name} = {trained[reports[name].digest]}'
-        for name in splits['val']
-        if reports[name].digest in trained
-    ]
+    seen: dict[str, str] = {}
+    lines = []
+    for split in ('labelled', 'unlabelled', 'val', 'test'):
+        members = splits.get(split, ())
+        if split in HELD_OUT:
+            lines += [
+                f'{name} ({split}) = {seen[reports[name].digest]}'
+                for name in members
+                if reports[name].digest in seen
+            ]
+        seen |= {reports[name].digest: name for name in members}
+    return lines

@@ -69,9 +69,10 @@ def statistics_lines(report: Mapping[str, Any]) -> list[str]:
             f'warning: no labelled image for training shows '
             f'{", ".join(absent["labelled"])}: no network will know them'
         )
-    if 'val' in absent:
-        lines.append(
-            'warning: no image for validation shows '
-            f'{", ".join(absent["val"])}: their IoU will be nan'
-        )
+    for split in ('val', 'test'):
+        if split in absent:
+            lines.append(
+                f'warning: no image for {split} shows '
+                f'{", ".join(absent[split])}: their IoU will be nan'
+            )
     return lines

@@ -10,12 +10,15 @@ import numpy as np
 from .config_texts import (
     CONSTRUCTOR,
     DATA,
+    HELD_OUT,
+    IMAGE_SCORES,
+    LEARNERS_SCORES,
     MUTUAL,
+    NO_TEST,
     OPTIMISER,
     PARAMWISE,
     SCORED,
     SEMI,
-    VALIDATION,
 )
 
 STRIDE = 16
@@ -74,7 +77,8 @@ class TrainingPlan(NamedTuple):
         iters (int): Iterations.
         batch_size (int): Labelled images of an iteration, and as many
             unlabelled ones.
-        has_val (bool): Whether there are images for validation.
+        held_out (tuple[str, ...]): Which of ``'val'`` and ``'test'`` there
+            are images for.
     """
 
     classes: tuple[str, ...]
@@ -85,7 +89,7 @@ class TrainingPlan(NamedTuple):
     networks: str
     iters: int
     batch_size: int
-    has_val: bool
+    held_out: tuple[str, ...]
 
 
 def training_sizes(
@@ -185,7 +189,8 @@ def config_texts(out: Path, plan: TrainingPlan) -> dict[str, str]:
         + SEMI
         + _run_text(plan, mutual=True)
         + MUTUAL.format(interval=_interval(plan), often=_often(plan))
-        + (SCORED if plan.has_val else ']\n')
+        + (SCORED if plan.held_out else ']\n')
+        + ''.join(LEARNERS_SCORES.format(split=s) for s in _scored(plan))
     )
     return texts
 
@@ -205,6 +210,11 @@ def _head(title: str, out: Path, name: str, model: str) -> str:
         '# Of this data set alone: other ones have configs of the same name.',
         f'work_dir = {f"./work_dirs/{out.resolve().name}/{name}"!r}',
     )
+
+
+def _scored(plan: TrainingPlan) -> tuple[str, ...]:
+    """What is scored; without a test set, validation images twice."""
+    return ('val', 'test') if 'val' in plan.held_out else plan.held_out
 
 
 def _interval(plan: TrainingPlan) -> int:
@@ -234,12 +244,9 @@ def _run_text(plan: TrainingPlan, mutual: bool) -> str:
         f'    logger=dict(interval={_often(plan)}),',
         ')',
     )
-    if plan.has_val:
-        text += _lines(
-            "val_cfg = dict(type='ValLoop')",
-            "test_cfg = dict(type='TestLoop')",
-        )
-    return text
+    return text + _lines(
+        *(f"{s}_cfg = dict(type='{s.title()}Loop')" for s in _scored(plan))
+    )
 
 
 def _rows(values: Sequence[object]) -> str:
@@ -256,4 +263,8 @@ def _dataset_text(plan: TrainingPlan) -> str:
         suffix=plan.suffix,
         batch_size=plan.batch_size,
     )
-    return text + (VALIDATION if plan.has_val else '')
+    for split in plan.held_out:
+        text += HELD_OUT.format(split=split, suffix=plan.suffix)
+    if plan.held_out == ('val',):
+        text += NO_TEST
+    return text + (IMAGE_SCORES if plan.held_out else '')

@@ -33,7 +33,7 @@ def write_item(
         item (FolderItem): What to write.
         annotations (Annotations, optional): Where its mask is.
         out (Path): Folder of the data set.
-        split (str): 'train' or 'val'.
+        split (str): 'train', 'val' or 'test'.
         suffix (str): Suffix of the images; '' has them written as PNG.
         link (bool): Whether to link what needs no decoding.
 

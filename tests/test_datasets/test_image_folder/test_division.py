@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from rml_mmseg.datasets.image_folder.division import (
     check_groups,
-    choose_val,
+    choose_held_out,
 )
 from rml_mmseg.datasets.name_groups import group_names
 
@@ -18,7 +18,7 @@ def test_training_keeps_an_image_of_every_class(seed):
     shown['03'] = {0, 1}
     shown['07'] = {2}
     generator = np.random.default_rng(seed)
-    val = choose_val(NAMES, 0.4, generator, shown)
+    val = choose_held_out('val', NAMES, 0.4, generator, shown)
     assert len(val) == 4 and val == sorted(set(val))
     kept = set().union(*(shown[n] for n in NAMES if n not in val))
     assert kept == {0, 1, 2}
@@ -26,13 +26,13 @@ def test_training_keeps_an_image_of_every_class(seed):
 
 def test_one_image_at_least_unless_none_is_wanted():
     generator = np.random.default_rng(0)
-    assert len(choose_val(NAMES, 0.01, generator)) == 1
-    assert choose_val(NAMES, 0, generator) == []
+    assert len(choose_held_out('val', NAMES, 0.01, generator)) == 1
+    assert choose_held_out('val', NAMES, 0, generator) == []
 
 
 def test_none_left_for_training():
-    with pytest.raises(ValueError, match='takes 1 of 1 labelled images'):
-        choose_val(['a'], 0.2, np.random.default_rng(0))
+    with pytest.raises(ValueError, match='val takes 1 of 1 labelled images'):
+        choose_held_out('val', ['a'], 0.2, np.random.default_rng(0))
 
 
 SLICES = [f'p{p}/{slice:02}' for p in range(6) for slice in range(p + 1)]
@@ -42,8 +42,8 @@ PATIENTS = group_names(SLICES, '^[^/]+')
 @given(st.integers(0, 1000), st.floats(0.01, 0.5))
 def test_a_group_is_on_one_side(seed, fraction):
     generator = np.random.default_rng(seed)
-    val = choose_val(SLICES, fraction, generator, groups=PATIENTS)
-    check_groups(SLICES, val, PATIENTS)
+    val = choose_held_out('val', SLICES, fraction, generator, groups=PATIENTS)
+    check_groups('val', SLICES, val, PATIENTS)
     sizes = {p: [*PATIENTS.values()].count(p) for p in PATIENTS.values()}
     held = {PATIENTS[name] for name in val}
     assert len(val) == sum(sizes[p] for p in held)
@@ -55,7 +55,7 @@ def test_training_keeps_a_group_of_every_class():
     shown = {name: {0} for name in SLICES} | {'p4/03': {1}, 'p2/00': {2}}
     for seed in range(20):
         generator = np.random.default_rng(seed)
-        val = choose_val(SLICES, 0.3, generator, shown, PATIENTS)
+        val = choose_held_out('val', SLICES, 0.3, generator, shown, PATIENTS)
         assert not {'p4/03', 'p2/00'} & {*val}
 
 
@@ -64,18 +64,22 @@ def test_a_large_group_stays_in_training(seed):
     names = [f'{g}/{i}' for g, n in zip('abc', (80, 10, 10)) for i in range(n)]
     groups = group_names(names, '^.')
     generator = np.random.default_rng(seed)
-    assert len(choose_val(names, 0.2, generator, groups=groups)) == 20
+    assert (
+        len(choose_held_out('val', names, 0.2, generator, groups=groups)) == 20
+    )
     # Of one size too large the smallest is taken.
-    val = choose_val(names, 0.02, generator, groups=groups)
+    val = choose_held_out('val', names, 0.02, generator, groups=groups)
     assert len(val) == 10
 
 
 def test_one_group_cannot_be_divided():
     groups = dict.fromkeys(NAMES, 'a')
     with pytest.raises(ValueError, match='--group gives 1 group.*--val-list'):
-        choose_val(NAMES, 0.2, np.random.default_rng(0), groups=groups)
+        choose_held_out(
+            'val', NAMES, 0.2, np.random.default_rng(0), groups=groups
+        )
 
 
 def test_a_list_that_divides_a_group_is_refused():
     with pytest.raises(ValueError, match="'p3'.*'p3/01', but not 'p3/00'"):
-        check_groups(SLICES, ['p3/01'], PATIENTS)
+        check_groups('val', SLICES, ['p3/01'], PATIENTS)
