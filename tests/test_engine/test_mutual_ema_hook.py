@@ -463,7 +463,7 @@ class TestSettings:
         assert hook.momentum_at(9) == hook.momentum_at(10**6) == 0.9
         assert MutualEMAHook(0.9, warm_up=False).momentum_at(0) == 0.9
 
-    @pytest.mark.parametrize('momentum', [-0.1, 1.5])
+    @pytest.mark.parametrize('momentum', [-0.1, 1.5, 'high', None])
     def test_momentum_out_of_range(self, momentum):
         with pytest.raises(ValueError, match=f'momentum.*{momentum}'):
             MutualEMAHook(momentum)

@@ -11,7 +11,7 @@ from mmseg.registry import DATASETS
 
 from rml_mmseg.datasets import SemiSegDataset, UnlabelledSegDataset
 from rml_mmseg.datasets.data_root import dataset_nodes
-from rml_mmseg.models.utils.settings import did_you_mean
+from rml_mmseg.models.utils.settings import did_you_mean, is_number
 from rml_mmseg.semi_config.stock import type_name
 
 STOCK_SAMPLERS = ('', 'InfiniteSampler', 'DefaultSampler')
@@ -30,6 +30,8 @@ def check_data_config(cfg: Mapping[str, Any]) -> None:
         ValueError: Naming the setting, what it is, and what would be right.
     """
     for name in ('train_dataloader', 'val_dataloader'):
+        _check_count(cfg.get(name), name, 'batch_size', 1)
+        _check_count(cfg.get(name), name, 'num_workers', 0)
         for place, node in dataset_nodes(cfg.get(name), name):
             if node.get('data_prefix'):
                 _check_prefix(place, node)
@@ -40,6 +42,7 @@ def check_data_config(cfg: Mapping[str, Any]) -> None:
     if type_name(dataset) != SemiSegDataset.__name__:
         return
     _check_sets(dataset)
+    _check_count(dataset, 'train_dataloader.dataset', 'k', 1)
     _check_sampler(loader)
     kind = type_name(cfg['model'].get('data_preprocessor'))
     if kind in STOCK_PREPROCESSORS:
@@ -48,6 +51,16 @@ def check_data_config(cfg: Mapping[str, Any]) -> None:
             'unlabelled images: set data_preprocessor=dict(type='
             "'SemiSegDataPreProcessor', ...), which takes the settings of "
             'SegDataPreProcessor'
+        )
+
+
+def _check_count(node: Any, place: str, key: str, least: int) -> None:
+    """Refuse what is not a whole number, before torch calls it a type."""
+    value = node.get(key, least) if isinstance(node, Mapping) else least
+    if not is_number(value) or not isinstance(value, int) or value < least:
+        raise ValueError(
+            f'{place}.{key} must be a whole number of {least} or more, '
+            f'got {value!r}'
         )
 
 

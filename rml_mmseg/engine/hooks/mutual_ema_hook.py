@@ -14,6 +14,7 @@ from mmseg.registry import HOOKS
 from torch import nn
 
 from rml_mmseg.models.utils.ema import BUFFER_POLICIES
+from rml_mmseg.models.utils.settings import is_number
 
 from ..checks.config import check_config
 from ..finite import infinite_buffers, mend_buffers, state_norm
@@ -67,9 +68,9 @@ class MutualEMAHook(Hook):
         warm_up: bool = True,
         buffers: str = 'copy',
     ) -> None:
-        if not 0 <= momentum <= 1:
+        if not is_number(momentum) or not 0 <= momentum <= 1:
             raise ValueError(
-                f'MutualEMAHook.momentum must be in [0, 1], got {momentum}'
+                f'MutualEMAHook.momentum must be in [0, 1], got {momentum!r}'
             )
         if buffers not in BUFFER_POLICIES:
             raise ValueError(

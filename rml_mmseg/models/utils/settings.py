@@ -68,7 +68,7 @@ def prediction_key(name: str) -> str:
     return f'pred_{name.replace(".", "_")}'
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
     """Whether a value is a finite number; True and False are none."""
     real = isinstance(value, (int, float)) and not isinstance(value, bool)
     return real and math.isfinite(value)
@@ -165,14 +165,14 @@ class SemiTrainCfg:
             value = getattr(self, item.name)
             default = item.default
             if item.name in ('confidence', 'confidence_share'):
-                right, wanted = value is None or _is_number(value), 'a number'
+                right, wanted = value is None or is_number(value), 'a number'
             elif item.name == 'loss':
                 right, wanted = isinstance(value, Mapping), 'a config'
             elif item.name in ('ramp_up_iters', 'strong_views'):
-                right = _is_number(value) and isinstance(value, int)
+                right = is_number(value) and isinstance(value, int)
                 wanted = 'a whole number'
-            elif _is_number(default):
-                right, wanted = _is_number(value), 'a number'
+            elif is_number(default):
+                right, wanted = is_number(value), 'a number'
             else:
                 right = isinstance(value, type(default))
                 wanted = f'a {type(default).__name__}'

@@ -88,3 +88,25 @@ def test_a_data_set_that_finds_its_files_itself():
     DATASETS.register_module('OwnFolders', module=Own, force=True)
     prefix = dict(img_dir='img')
     check_data_config(config(dict(type='OwnFolders', data_prefix=prefix)))
+
+
+@pytest.mark.parametrize(
+    ('place', 'value', 'least'),
+    [
+        ('train_dataloader.batch_size', 0, 1),
+        ('train_dataloader.num_workers', -1, 0),
+        ('train_dataloader.dataset.k', 1.5, 1),
+        ('train_dataloader.dataset.k', '2', 1),
+        ('val_dataloader.batch_size', True, 1),
+    ],
+)
+def test_what_must_be_a_whole_number(place, value, least):
+    cfg = config()
+    cfg.merge_from_dict({place: least})
+    check_data_config(cfg)
+    cfg.merge_from_dict({place: value})
+    message = (
+        f'{place} must be a whole number of {least} or more, got {value!r}'
+    )
+    with pytest.raises(ValueError, match=message):
+        check_data_config(cfg)
