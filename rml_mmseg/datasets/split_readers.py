@@ -10,6 +10,7 @@ from typing import Any, Optional, Union
 
 import numpy as np
 
+from rml_mmseg.datasets.folder_files import folder_files
 from rml_mmseg.datasets.splits import check_names
 
 #: Longest pickle read, in bytes: eight million 64-bit indices.
@@ -198,9 +199,9 @@ def find_names(
     folder = Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f'image folder {folder} does not exist')
-    files = [path for path in folder.rglob('*') if path.is_file()]
+    files = folder_files(folder)
     if suffix is None:
-        found = {path.suffix for path in files}
+        found = {Path(path).suffix for path in files}
         types = sorted(t for t in found if t.lower() in IMAGE_SUFFIXES)
         if len(types) > 1:
             raise ValueError(
@@ -208,8 +209,7 @@ def find_names(
                 f'say which by the image suffix'
             )
         suffix = types[0] if types else '.jpg'
-    paths = [path.relative_to(folder).as_posix() for path in files]
-    names = [path for path in paths if path.endswith(suffix)]
+    names = [path for path in files if path.endswith(suffix)]
     if not names:
         raise FileNotFoundError(f'no image *{suffix} below {folder}')
     return sorted(name.removesuffix(suffix) for name in names)

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from glob import glob as find
 from typing import Any, Optional, Union
 
-from mmengine.fileio import join_path, list_dir_or_file, list_from_file
+from mmengine.fileio import join_path, list_from_file
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
+
+from .folder_files import folder_files
 
 IMAGE_SUFFIXES = (
     '.jpg',
@@ -135,9 +137,7 @@ class UnlabelledSegDataset(BaseSegDataset):
         suffixes = tuple(suffix.lower() for suffix in self._suffixes())
         return sorted(
             name
-            for name in list_dir_or_file(
-                folder, list_dir=False, recursive=True
-            )
+            for name in folder_files(folder)
             if name.lower().endswith(suffixes)
         )
 

@@ -461,17 +461,20 @@ class TestImageFolder:
         told = capsys.readouterr().out
         assert 'holds values to 3500 (uint16), of which' in told
 
-    def test_links_to_folders_are_not_followed(self, tmp_path, call):
-        images, *others = self._source(tmp_path)
-        linked = tmp_path / 'linked'
-        linked.mkdir()
-        (linked / 'city').symlink_to(images / 'city')
-        with pytest.raises(SystemExit, match='holds no image.*followed') as no:
-            call(image_folder, linked, *others)
-        assert f'such as {linked / "city"}, and' in str(no.value)
-        (linked / 'city').unlink()
-        with pytest.raises(SystemExit, match=r'holds no image \([^)]*\)$'):
-            call(image_folder, linked, *others)
+    def test_links_to_folders_are_followed(self, tmp_path, call):
+        images, *others, masks = self._source(tmp_path)
+        for folder in (images, masks):
+            linked = tmp_path / f'linked/{folder.name}'
+            linked.mkdir(parents=True)
+            with pytest.raises(SystemExit, match=r'holds no image|no mask'):
+                call(image_folder, linked, *others, masks)
+            (linked / 'city').symlink_to(folder / 'city')
+        call(
+            image_folder, tmp_path / 'linked/images', *others,
+            tmp_path / 'linked/masks',
+        )  # fmt: skip
+        assert len(self._list(tmp_path, 'labelled')) == 4
+        assert len(self._list(tmp_path, 'unlabelled')) == 3
 
     def test_flat_masks_of_images_in_sub_folders(self, tmp_path, call):
         images, out, option, masks = self._source(tmp_path)

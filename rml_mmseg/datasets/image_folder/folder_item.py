@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from ..folder_files import folder_files
 from ..unlabelled_seg_dataset import IMAGE_SUFFIXES
 
 # One spelling of each format, so that a folder needs one suffix only.
@@ -30,8 +31,6 @@ def files_by_name(
 ) -> dict[str, Path]:
     """Files of a folder and its sub-folders, by name without suffix.
 
-    Hidden files and folders, whose names begin with a dot, do not count.
-
     Args:
         folder (Path): Where to look.
         suffixes (Sequence[str]): Suffixes that count, in lower case.
@@ -46,14 +45,13 @@ def files_by_name(
     root = folder.resolve()
     others = {place.resolve() for place in apart} - {root}
     files: dict[str, Path] = {}
-    for path in sorted(folder.rglob('*')):
-        if path.suffix.lower() not in suffixes or not path.is_file():
+    for relative in map(Path, folder_files(folder)):
+        if relative.suffix.lower() not in suffixes:
             continue
-        relative = path.relative_to(folder)
-        hidden = any(part.startswith('.') for part in relative.parts)
-        if hidden or others & set((root / relative).parents):
+        if others & set((root / relative).parents):
             continue
-        name = relative.with_name(path.stem).as_posix()
+        path = folder / relative
+        name = relative.with_suffix('').as_posix()
         if name in files:
             raise ValueError(
                 f'{files[name]} and {path} differ in their suffix only; '
@@ -61,26 +59,6 @@ def files_by_name(
             )
         files[name] = path
     return files
-
-
-def not_followed(folder: Path) -> str:
-    """The end of a message on an empty folder: its links to folders, if any.
-
-    Args:
-        folder (Path): Where nothing was found.
-    """
-    links = sorted(
-        path
-        for path in folder.rglob('*')
-        if path.is_symlink() and path.is_dir()
-    )
-    if not links:
-        return ''
-    return (
-        f', but {len(links)} links to folders, such as {links[0]}, and these '
-        'are not followed: put the folders themselves there, or links to '
-        'their files'
-    )
 
 
 def find_images(
@@ -109,7 +87,6 @@ def find_images(
     if not found:
         raise FileNotFoundError(
             f'{folder} holds no image ({", ".join(IMAGE_SUFFIXES)})'
-            f'{not_followed(folder)}'
         )
     for name, path in found.items():
         if name != name.strip() or '\n' in name:

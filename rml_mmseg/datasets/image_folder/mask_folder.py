@@ -7,9 +7,10 @@ from typing import Optional
 import numpy as np
 from PIL import Image
 
+from ..folder_files import folder_files
 from ..mask_decoding import ColourTable, read_mask
 from .annotations import IGNORED
-from .folder_item import files_by_name, not_followed
+from .folder_item import files_by_name
 
 MASK_SUFFIXES = ('.png', '.bmp', '.tif', '.tiff', '.gif')
 
@@ -51,13 +52,12 @@ class MaskFolder:
         self.files = {n: path for n, path in found.items() if n in names}
         self.orphans = [str(p) for n, p in found.items() if n not in names]
         if not self.files:
-            others = sum(path.is_file() for path in folder.rglob('*'))
+            others = len(folder_files(folder))
             raise ValueError(
                 f'{folder}: no image has a mask of its name'
                 f'{f" and {ending!r}" if ending else ""}, such as '
                 f'{min(names)}{ending}.png; of {others} files there '
-                f'{len(found)} could be masks ({", ".join(MASK_SUFFIXES)})'
-                f'{not_followed(folder)}. '
+                f'{len(found)} could be masks ({", ".join(MASK_SUFFIXES)}). '
                 f'{_elsewhere(folder, names, found, ending)}'
             )
         self.classes: Optional[tuple[str, ...]] = None

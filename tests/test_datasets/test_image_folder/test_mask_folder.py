@@ -62,17 +62,6 @@ def test_masks_in_other_sub_folders_than_their_images(tmp_path):
         MaskFolder(tmp_path, ['c'], '_m')
 
 
-def test_links_to_folders_of_masks_are_named(tmp_path):
-    (tmp_path / 'there').mkdir()
-    Image.new('L', (2, 2)).save(tmp_path / 'there/a.png')
-    (tmp_path / 'masks').mkdir()
-    link = tmp_path / 'masks/site'
-    link.symlink_to(tmp_path / 'there')
-    with pytest.raises(ValueError, match='not followed') as no:
-        MaskFolder(tmp_path / 'masks', ['site/a'])
-    assert f'1 links to folders, such as {link}' in str(no.value)
-
-
 def test_orphans(tmp_path):
     for name in 'ab':
         Image.new('L', (2, 2)).save(tmp_path / f'{name}.png')
