@@ -205,6 +205,40 @@ def mask_classes(
     return classes
 
 
+def ordered(
+    args: argparse.Namespace,
+    members: dict[str, list[str]],
+    count: int,
+    masked: list[str],
+) -> tuple[list[str], str]:
+    """Groups, those to be labelled first, and the rule that orders them."""
+    if args.permutation is not None:
+        permutation = split_readers.read_permutation(args.permutation)
+        order = splits.permuted_order(members, permutation)
+        rule = f'sorted names in the order of {args.permutation.name}'
+    else:
+        order = splits.seeded_order(members, args.seed)
+        rule = 'sorted names, numpy.random.RandomState(seed).permutation'
+    if args.stratify:
+        classes = classes_of(members, mask_classes(masked, args))
+        order = splits.class_covering_order(order, classes)
+        rule += '; first a greedy cover of the classes'
+        absent = set().union(*classes.values()) - set().union(
+            *(classes[name] for name in order[:count])
+        )
+        if absent:
+            print(
+                f'no labelled image shows the classes {sorted(absent)}: '
+                f'{count} {kind_of(args)} are too few to cover all'
+            )
+    return order, rule + '; the labelled images come first'
+
+
+def kind_of(args: argparse.Namespace) -> str:
+    """What is drawn."""
+    return 'groups' if args.group else 'images'
+
+
 def draw(args: argparse.Namespace) -> tuple[dict[str, list[str]], dict]:
     """Lists drawn from a pool of images, and their provenance."""
     pool = args.images or args.names
@@ -220,33 +254,14 @@ def draw(args: argparse.Namespace) -> tuple[dict[str, list[str]], dict]:
     if count is None:
         total = len(group_members(names, groups))
         count = splits.labelled_count(total, args.ratio)
-    if args.permutation is not None:
-        permutation = split_readers.read_permutation(args.permutation)
-        order = splits.permuted_order(members, permutation)
-        rule = f'sorted names in the order of {args.permutation.name}'
-    else:
-        order = splits.seeded_order(members, args.seed)
-        rule = 'sorted names, numpy.random.RandomState(seed).permutation'
-    kind = 'groups' if args.group else 'images'
-    if args.stratify:
-        classes = classes_of(members, mask_classes(masked, args))
-        order = splits.class_covering_order(order, classes)
-        rule += '; first a greedy cover of the classes'
-        absent = set().union(*classes.values()) - set().union(
-            *(classes[name] for name in order[:count])
-        )
-        if absent:
-            print(
-                f'no labelled image shows the classes {sorted(absent)}: '
-                f'{count} {kind} are too few to cover all'
-            )
+    order, rule = ordered(args, members, count, masked)
     drawn = splits.split_order(
         order,
         count,
         args.unlabelled_includes_labelled,
         args.held_out,
         len(masked) < len(names),
-        kind,
+        kind_of(args),
     )
     lists = {
         title: [name for group in own for name in members[group]]
@@ -262,12 +277,12 @@ def draw(args: argparse.Namespace) -> tuple[dict[str, list[str]], dict]:
         'source_md5': splits.names_md5(sorted(names)),
         'seed': args.seed,
         'labelled': args.ratio or args.count,
-        'rule': rule + '; the labelled images come first',
+        'rule': rule,
         'unlabelled_includes_labelled': args.unlabelled_includes_labelled,
     }
     if args.held_out:
         provenance['rule'] += ', the held-out ones last'
-    if len(masked) < len(names):
+    if unmasked:
         provenance['with_mask'] = len(masked)
         provenance['rule'] += '; images without a mask are unlabelled'
     if args.group:
