@@ -148,6 +148,8 @@ def test_damaged_and_foreign_labels_are_made_again(tiny_config):
     rest.write_bytes(b'')
     assert_equal(resumed(cfg), weights(whole))
     assert not rest.exists()
+    # Of too few iterations to change the weights.
+    assert foreign.read_bytes() == stored(whole, 2)[1].read_bytes()
 
 
 def test_resume_elsewhere_says_what_is_missing(tiny_config):

@@ -512,3 +512,30 @@ class TestSettings:
         runner = toy_runner(tmp_path, **settings)
         with pytest.raises(ValueError, match='val_dataloader.*wrong names'):
             runner.train()
+
+
+def test_students_that_go_on_have_one_warm_up(tmp_path):
+    recorder = _run(
+        tmp_path,
+        momentum=0.9,
+        warm_up=True,
+        train_cfg=dict(type='StagedTrainLoop', iters_per_stage=2, stages=2),
+    )
+    expected = _averaged(recorder, [0.0, 1 / 2, 2 / 3, 3 / 4], range(1, 5))
+    _close(recorder.teachers[4], expected)
+
+
+def test_students_that_start_again_have_a_warm_up_again(tmp_path):
+    recorder = _run(
+        tmp_path,
+        momentum=0.9,
+        warm_up=True,
+        model=toy_model_cfg(semi_train_cfg=dict(p0='stage')),
+        train_cfg=dict(
+            type='StagedTrainLoop',
+            iters_per_stage=2,
+            stages=2,
+            restart_students=True,
+        ),
+    )
+    _close(recorder.teachers[3], recorder.students[3])

@@ -299,3 +299,26 @@ def test_elastic_restart_goes_on_where_it_was(folder):
     found, expected = saved(folder), saved(whole)
     different = [k for k in found if not torch.equal(found[k], expected[k])]
     assert different == []
+
+
+def test_running_statistics_are_the_mean_over_processes(tmp_path):
+    """All processes see the same images, so that it is that of each one."""
+    states = []
+    for name in ('several', 'alone'):
+        folder = tmp_path / name
+        for part, count in (('labelled', 1), ('unlabelled', 1), ('val', 1)):
+            write_images(folder / part, count, seed=count)
+        segmentors = [toy_segmentor(norm=True) for _ in range(2)]
+
+        def run(folder=folder, segmentors=segmentors):
+            train(folder, segmentors=segmentors)
+
+        if name == 'several':
+            assert together(folder, run)[0] == [0, 0]
+        else:
+            run()
+        states.append(saved(folder))
+    keys = [key for key in states[1] if 'running_' in key]
+    assert len(keys) == 8
+    for key in keys:
+        torch.testing.assert_close(states[0][key], states[1][key], msg=key)

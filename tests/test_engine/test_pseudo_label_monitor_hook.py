@@ -272,3 +272,25 @@ def test_monitoring_with_masks_changes_no_weight(tmp_path, rectified):
     assert plain.keys() == watching_end.keys()
     for key, value in plain.items():
         assert torch.equal(value, watching_end[key]), key
+
+
+def test_prior_is_that_of_all_labelled_images_seen(look):
+    hook = PseudoLabelMonitorHook(interval=1)
+    for labelled in ((0, 0), (1, 1)):
+        made = record(
+            {'teachers.0': source([0, 1])}, labelled=labelled, valid=(1, 1)
+        )
+        found = look(hook, made)
+    # Both classes have a half, there and here.
+    assert found['teachers.0/prior_gap'] == pytest.approx(0.0)
+
+
+def test_drift_is_the_mean_over_prototypes_that_are_there(look):
+    hook = PseudoLabelMonitorHook(interval=1)
+    made = record({'teachers.0': source([0, 1])}, valid=(1, 1))
+    unit = rectifier((0, 0), (3, 4), (0, 0))
+    unit.counts[2] = 0
+    look(hook, made, rectifiers=[unit])
+    unit.prototypes[:2] += torch.tensor([0.0, 2.0])
+    found = look(hook, made, rectifiers=[unit])
+    assert found['teachers.0/prototype_drift'] == pytest.approx(2.0)

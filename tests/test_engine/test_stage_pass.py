@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from mmengine.hooks import Hook
 
-from rml_mmseg.datasets.soft_labels import SoftLabelStore
+from rml_mmseg.datasets.soft_labels import SoftLabelStore, decode, encode
 from rml_mmseg.engine.loops.stage_pass import (
     run_stage_pass,
     try_stage_pass,
@@ -13,7 +13,7 @@ from rml_mmseg.engine.loops.stage_pass import (
 )
 from rml_mmseg.engine.loops.whole_images import image_paths, one_of_each_size
 from rml_mmseg.models.utils.pseudo_labels import sample_logits
-from tests.toys import toy_model_cfg, toy_runner, write_images
+from tests.toys import toy_model_cfg, toy_runner, toy_segmentor, write_images
 
 STAGED = dict(p0='stage')
 
@@ -283,3 +283,27 @@ def test_a_size_that_a_teacher_cannot_read(tmp_path):
     message = r"cannot read .*9.png', of .*\(8, 12\): .*not divisible by 10"
     with pytest.raises(RuntimeError, match=message):
         try_stage_pass(model, dataset)
+
+
+def test_each_teacher_s_labels_are_stored_by_its_own_head(tmp_path):
+    segmentors = [toy_segmentor(stride=2) for _ in range(2)]
+    segmentors[1]['decode_head']['align_corners'] = True
+    model = toy_model_cfg(
+        segmentors=segmentors, semi_train_cfg={'p0': 'stage'}
+    )
+    runner = toy_runner(tmp_path, model=model)
+    model, dataset = runner.model, runner.train_loop.dataloader.dataset
+    for parameter in model.teachers.parameters():
+        torch.nn.init.normal_(parameter)
+    store = SoftLabelStore(str(tmp_path / 'store'))
+    run_stage_pass(model, dataset, store)
+    path = dataset.unlabelled.get_data_info(0)['img_path']
+    item = dataset.load_image(path)
+    batch = dict(inputs=[item['inputs']], data_samples=[item['data_samples']])
+    images = model.data_preprocessor(batch)['inputs']
+    valid = torch.ones(1, *images.shape[-2:], dtype=torch.bool)
+    for teacher, found, aligned in zip(
+        model.teachers, store.read(path), (False, True)
+    ):
+        logits = without_padding(teacher._forward(images)[0], valid, aligned)
+        assert torch.equal(found, decode(encode(logits)))

@@ -534,3 +534,98 @@ def test_length_of_the_run_is_that_of_all_stages(tmp_path):
     )
     runner.train()
     assert runner.iter == 6
+
+
+class Iterations(Hook):
+    def __init__(self):
+        self.seen = []
+
+    def after_train_iter(self, runner, *args, **kwargs):
+        self.seen.append(runner.model.iteration)
+
+
+def test_a_ramp_up_counts_from_the_end_of_the_burn_in(tmp_path):
+    hook = Iterations()
+    toy_runner(
+        tmp_path,
+        [hook],
+        train_cfg=dict(
+            type='StagedTrainLoop',
+            iters_per_stage=3,
+            stages=2,
+            burn_in_iters=2,
+        ),
+    ).train()
+    assert hook.seen == [0, 0, 0, 1, 2, 3]
+
+
+def test_every_iteration_of_every_stage_has_a_seed_of_its_own(tmp_path):
+    seen = _seen(tmp_path, lambda *_: torch.initial_seed(), dict(stages=2))
+    assert seen == [derive_seed(0, 0, i) for i in range(6)]
+
+
+def test_a_resumed_run_of_another_seed_reads_on(tmp_path):
+    def drawn(seed, resume):
+        return _seen(
+            tmp_path,
+            lambda runner, batch: [
+                sample.img_path
+                for part in batch['unlabelled']
+                for sample in part['data_samples']
+            ],
+            dict(iters_per_stage=4),
+            resume=resume,
+            randomness=dict(seed=seed),
+            default_hooks=dict(
+                checkpoint=dict(
+                    type='AtomicCheckpointHook', by_epoch=False, interval=2
+                )
+            ),
+        )
+
+    whole = drawn(0, False)
+    (tmp_path / 'work' / 'iter_4.pth').unlink()
+    assert drawn(1, True) == whole[2:]
+
+
+def test_restarted_students_have_no_gradients_of_before(tmp_path):
+    seen = _seen(
+        tmp_path,
+        lambda runner, _: any(
+            p.grad is not None and p.grad.any()
+            for p in runner.model.parameters()
+        ),
+        dict(stages=2, restart_students=True),
+        model=toy_model_cfg(semi_train_cfg=dict(p0='stage')),
+        optim_wrapper=dict(
+            constructor='MutualOptimWrapperConstructor',
+            # The last iteration of a stage makes no step.
+            accumulative_counts=2,
+            optimizer=dict(type='SGD', lr=0.1),
+        ),
+    )
+    assert seen == [False, True, False, False, False, True]
+
+
+def test_nothing_starts_again_at_the_end_of_the_burn_in(tmp_path):
+    def look(runner, _):
+        model = runner.model
+        pairs = zip(model.students.parameters(), model.teachers.parameters())
+        momenta = [
+            len(wrapper.optimizer.state)
+            for wrapper in runner.optim_wrapper.values()
+        ]
+        return all(torch.equal(s, t) for s, t in pairs), momenta
+
+    seen = _seen(
+        tmp_path,
+        look,
+        dict(stages=2, burn_in_iters=2, restart_students=True),
+        model=toy_model_cfg(semi_train_cfg=dict(p0='stage')),
+        optim_wrapper=dict(
+            constructor='MutualOptimWrapperConstructor',
+            optimizer=dict(type='SGD', lr=0.1, momentum=0.9),
+        ),
+    )
+    assert seen[2] == (False, [6, 6])
+    assert seen[3] == (True, [0, 0])

@@ -210,3 +210,20 @@ def test_holds_nothing_that_a_checkpoint_would_keep():
         dict(type='SemiSegDataPreProcessor', mean=[0.0] * 3, std=[1.0] * 3)
     )
     assert built.state_dict() == {}
+
+
+def test_places_stay_x_and_y():
+    places = torch.rand(2, 3, 2)
+    inputs = dict(
+        weak=_image(0),
+        strong=[_image(1)],
+        valid=torch.ones(1, 2, 3, dtype=torch.uint8),
+        soft_labels=[torch.zeros(3, 1, 1)],
+        places=places,
+    )
+    item = dict(inputs=inputs, data_samples=SegDataSample())
+    batch = pseudo_collate([dict(labelled=_labelled(0), unlabelled=[item])])
+    found = SemiSegDataPreProcessor()(batch, training=True)['inputs']
+    (made,) = found['places']
+    assert torch.equal(made[0], places[..., 0])
+    assert torch.equal(made[1], places[..., 1])

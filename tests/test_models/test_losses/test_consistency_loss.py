@@ -55,3 +55,13 @@ def test_module_takes_logits_and_several_targets(pair):
     assert losses[0].item() == pytest.approx(0.1025, abs=1e-3)
     assert losses[1].item() == pytest.approx(0, abs=1e-5)
     assert losses[0].dtype == torch.float32
+
+
+def test_computed_in_float32():
+    draw = torch.Generator().manual_seed(0)
+    logits = 4 * torch.randn(2, 3, 4, 5, generator=draw).bfloat16()
+    labels = torch.randn(2, 3, 4, 5, generator=draw).softmax(1)
+    (found,) = ConsistencyLoss()(logits, [labels])
+    (exact,) = ConsistencyLoss()(logits.float(), [labels])
+    assert found.dtype == torch.float32
+    assert torch.equal(found, exact)

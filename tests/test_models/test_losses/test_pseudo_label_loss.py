@@ -206,3 +206,13 @@ def test_module_ignores_what_all_ignore():
     assert value.item() == pytest.approx(math.log(2) / 2)
     with pytest.raises(TypeError, match='ignore_index'):
         PseudoLabelLoss(ignore_index=254)
+
+
+def test_computed_in_float32():
+    draw = torch.Generator().manual_seed(0)
+    logits = 4 * torch.randn(2, 3, 4, 5, generator=draw).bfloat16()
+    labels = torch.randint(3, (2, 4, 5), generator=draw)
+    (found,) = PseudoLabelLoss()(logits, [labels])
+    (exact,) = PseudoLabelLoss()(logits.float(), [labels])
+    assert found.dtype == torch.float32
+    assert torch.equal(found, exact)

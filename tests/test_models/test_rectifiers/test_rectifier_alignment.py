@@ -184,3 +184,31 @@ def test_checkpoint_brings_shares_back_and_has_none_when_off():
     )
     assert rectifier.shares.any()
     assert 'shares' not in _skewed(0.0)[0].state_dict()
+
+
+def test_shares_are_a_moving_average():
+    rectifier, probs, features = _skewed(2.0, momentum=0.25)
+    rectifier(probs, features)
+    rectifier.update()
+    first = rectifier.shares[:, 0].clone()
+    rectifier(probs, features)
+    rectifier.update()
+    # Those wanted do not depend on the bias.
+    torch.testing.assert_close(rectifier.shares[:, 0], 1.25 * first)
+
+
+def test_a_rectifier_forgets_its_shares():
+    rectifier, probs, features = _skewed(2.0)
+    rectifier(probs, features)
+    rectifier.update()
+    assert rectifier.shares.any()
+    rectifier.forget()
+    assert not rectifier.shares.any()
+    assert not rectifier.initialised.any()
+
+
+def test_what_is_accumulated_has_no_graph():
+    rectifier = PrototypeRectifier(num_classes=2, channels=1)
+    features = torch.randn(2, 1, 3, 3, requires_grad=True)
+    rectifier.accumulate(features, torch.zeros(2, 3, 3, dtype=torch.long))
+    assert not rectifier._pending.requires_grad

@@ -234,3 +234,25 @@ def test_test_settings_reach_every_learner_and_leave_the_config_alone():
         assert network.test_cfg.extra == 1
     assert test_cfg['predict_on'] == 'students.0'
     assert segmentor['test_cfg'] == dict(mode='whole', extra=1)
+
+
+@torch.no_grad()
+def test_a_learner_of_windows_leaves_those_of_whole_images_alone():
+    segmentors = [toy_segmentor(kernel_size=3, stride=2) for _ in range(2)]
+    segmentors[0]['test_cfg'] = SLIDE
+    model = toy_mutual(2, segmentors=segmentors).eval()
+
+    def logits(*names):
+        metas = [dict(sample.metainfo) for sample in _samples()]
+        return [model.predict_logits(n, IMAGES, metas) for n in names][-1]
+
+    alone, after = logits('teachers.1'), logits('teachers.0', 'teachers.1')
+    assert torch.equal(after, alone)
+
+
+def test_a_test_puts_teachers_into_eval_mode():
+    model = toy_mutual(2)
+    # As synchronising batch normalisation leaves them.
+    model.teachers.train()
+    model.eval()
+    assert not any(module.training for module in model.modules())

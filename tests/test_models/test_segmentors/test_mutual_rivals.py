@@ -250,3 +250,44 @@ def test_gradients_reach_the_encoder_from_every_stream():
         losses[f'students.0.{name}'].backward(retain_graph=True)
         grad = model.students[0].backbone.first.weight.grad
         assert grad.isfinite().all() and grad.any()
+
+
+def test_perturbed_features_of_every_student_and_no_padding():
+    model = toy_mutual(
+        2,
+        rectifier=None,
+        # So small a share drops nothing.
+        semi_train_cfg=dict(peer_weight=0.25, feature_dropout=1e-9),
+    )
+    inputs, samples = toy_batch()
+    inputs['valid'][:, 4:] = False
+    losses = model.loss(inputs, samples)
+    for i, student in enumerate(model.students):
+        for j, teacher in enumerate(model.teachers):
+            labels = soft(teacher, inputs['weak']).argmax(1)
+            # Pixels do not see each other, so the others may be left out.
+            cost = cost_of(student, inputs['weak'][:, :, :4], labels[:, :4])
+            name, weight = ('self', 1.0) if i == j else (f'peer{j}', 0.25)
+            torch.testing.assert_close(
+                losses[f'students.{i}.loss_feature_{name}'], weight * cost
+            )
+
+
+@pytest.mark.parametrize('feature_dropout', [0.0, 0.5])
+def test_unlabelled_images_may_leave_statistics_alone(feature_dropout):
+    cfg = dict(unlabelled_statistics=False, feature_dropout=feature_dropout)
+    inputs, samples = toy_batch()
+    model, other = (
+        toy_mutual(
+            rectifier=None,
+            segmentors=[toy_segmentor(norm=True)],
+            semi_train_cfg=cfg,
+        )
+        for _ in range(2)
+    )
+    model.loss(inputs, samples)
+    other.students[0].loss(inputs['labelled'], samples['labelled'])
+    norms = [each.students[0].backbone.norm for each in (model, other)]
+    assert norms[0].running_mean.any()
+    assert torch.equal(norms[0].running_mean, norms[1].running_mean)
+    assert torch.equal(norms[0].running_var, norms[1].running_var)

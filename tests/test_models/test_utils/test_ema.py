@@ -184,3 +184,18 @@ def test_closed_form_for_a_moving_student(momentum, students):
         for i, value in enumerate(students)
     )
     assert teacher.weight.item() == pytest.approx(wanted, abs=1e-4)
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+def test_networks_of_half_precision_by_hand(dtype):
+    teacher, student = _linear(2.0, 0.0).to(dtype), _linear(6.0, 4.0).to(dtype)
+    ema_update(teacher, student, 0.75)
+    assert (teacher.weight.item(), teacher.bias.item()) == (3.0, 1.0)
+    assert teacher.weight.dtype == dtype
+
+
+def test_a_torch_without_lerp_of_lists(monkeypatch):
+    monkeypatch.delattr(torch, '_foreach_lerp_', raising=False)
+    teacher, student = _linear(2.0, 0.0), _linear(6.0, 4.0)
+    ema_update(teacher, student, 0.75)
+    assert (teacher.weight.item(), teacher.bias.item()) == (3.0, 1.0)

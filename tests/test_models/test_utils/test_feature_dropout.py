@@ -103,3 +103,14 @@ def test_no_image_or_every_one_is_divided(share):
     assert divided.dtype == features.dtype
     assert bool((divided == 1).all()) == (share == 0)
     assert bool((divided != 1).all()) == (share == 1)
+
+
+def test_as_many_channels_are_dropped_as_said():
+    torch.manual_seed(0)
+    segmentor = MODELS.build(toy_segmentor(channels=16)).train()
+    torch.manual_seed(1)
+    logits = dropped_forward(segmentor, IMAGES, 0.125)
+    torch.manual_seed(1)
+    (features,) = segmentor.extract_feat(IMAGES)
+    wanted = segmentor.decode_head([F.dropout2d(features, 0.125)])
+    assert torch.equal(logits, wanted)

@@ -179,3 +179,8 @@ def test_hard_labels():
     assert hard_labels(probs).flatten().tolist() == [1, 0]
     ids = torch.tensor([[[255]]])
     assert hard_labels(ids) is ids
+
+
+def test_infinite_numbers_mix_none_of_all_classes():
+    labels = torch.arange(255).view(1, 15, 17)
+    assert not class_masks(labels, torch.full((1, 256), torch.inf)).any()

@@ -307,3 +307,48 @@ def test_record_keeps_what_monitors_ask_for():
     labels = sources['teachers.1']['labels']
     kept = targets[1]['self'][0]
     assert torch.equal(kept[kept != 255], labels[kept != 255])
+
+
+def test_soft_labels_teach_nobody_who_makes_them():
+    model = toy_mutual(
+        2,
+        rectifier=None,
+        semi_train_cfg=dict(
+            peer_source='student',
+            self_weight=0.0,
+            loss=dict(type='ConsistencyLoss'),
+        ),
+    )
+    model.loss(*toy_batch())['students.0.loss_peer1'].backward()
+    assert all(p.grad is None for p in model.students[1].parameters())
+
+
+def test_monitors_are_given_probabilities_of_today():
+    model = toy_mutual(2, segmentors=[toy_segmentor(stride=2)] * 2)
+    inputs, samples = toy_batch()
+    model.record = {}
+    model.loss(inputs, samples)
+    for teacher, found in zip(model.teachers, model.record['predictions']):
+        logits = F.interpolate(
+            teacher._forward(inputs['weak']),
+            inputs['weak'].shape[-2:],
+            mode='bilinear',
+            align_corners=False,
+        )
+        torch.testing.assert_close(found, logits.softmax(1))
+
+
+@pytest.mark.parametrize('name', ['confidence', 'confidence_share'])
+def test_probability_of_just_the_threshold_is_trusted(name):
+    segmentors = [toy_segmentor(num_classes=4)]
+    inputs, samples = toy_batch()
+    losses = []
+    for cfg in ({}, {name: 0.25}):
+        model = toy_mutual(
+            segmentors=segmentors, rectifier=None, semi_train_cfg=cfg
+        )
+        for parameter in model.teachers.parameters():
+            parameter.zero_()
+        losses.append(model.loss(inputs, samples)['students.0.loss_self'])
+    assert losses[0] > 0
+    assert torch.equal(*losses)

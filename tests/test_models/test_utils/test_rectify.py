@@ -181,3 +181,21 @@ def test_labels_are_classes_also_where_nothing_is_a_number(classes):
 def test_many_classes_without_probability():
     probs = torch.zeros(1, MANY_CLASSES + 1, 6, 6)
     assert (rectify(probs, torch.rand(1, MANY_CLASSES + 1, 3, 3)) == 0).all()
+
+
+def test_first_of_equal_classes_wins_also_of_many():
+    # More than are computed at once of a strip of this size.
+    probs = torch.ones(1, MANY_CLASSES + 8, 64, 256)
+    weights = torch.ones(1, MANY_CLASSES + 8, 2, 2)
+    assert not rectify(probs, weights).any()
+
+
+def test_unlikely_class_wins_where_the_likely_ones_are_weak():
+    classes = MANY_CLASSES + 8
+    probs = torch.zeros(1, classes, 8, 8)
+    probs[:, : classes // 4] = 1.0
+    probs[:, : classes // 4, 3, 4] = 0.22
+    probs[:, 20, 3, 4] = 0.24
+    labels = rectify(probs, torch.ones(1, classes, 2, 2))
+    assert torch.equal(labels, probs.argmax(1))
+    assert labels[0, 3, 4] == 20

@@ -10,6 +10,7 @@ from rml_mmseg.models.utils.segmentor_forward import (
     are_of_one_size,
     can_join,
     classifier_of,
+    feature_labels,
     final_head,
     forward_logits,
     kept_statistics,
@@ -291,3 +292,46 @@ def test_statistics_of_any_layer_can_be_kept(kept):
         norm(torch.ones(1, 3, 2, 2))
     assert bool(norm.running_mean.any()) != kept
     assert norm.momentum == 0.1
+
+
+@pytest.mark.parametrize('place', [(0, 0), (3, 5), (7, 11)])
+def test_features_over_any_padding_have_no_class(place):
+    logits = torch.zeros(1, 3, 4, 6)
+    logits[:, 2] = 1.0
+    valid = torch.ones(1, 8, 12, dtype=torch.bool)
+    valid[0, place[0], place[1]] = False
+    expected = torch.full((1, 4, 6), 2)
+    expected[0, place[0] // 2, place[1] // 2] = 255
+    found = feature_labels(logits, torch.zeros(1, 5, 4, 6), valid)
+    assert torch.equal(found, expected)
+
+
+def test_features_of_another_size_are_labelled_by_resized_logits():
+    logits = torch.randn(
+        2, 5, 7, 9, generator=torch.Generator().manual_seed(0)
+    )
+    valid = torch.ones(2, 14, 18, dtype=torch.bool)
+    resized = F.interpolate(
+        logits, size=(4, 5), mode='bilinear', align_corners=False
+    )
+    found = feature_labels(logits, torch.zeros(2, 8, 4, 5), valid)
+    assert torch.equal(found, resized.argmax(1))
+
+
+def test_labelled_images_move_statistics_that_unlabelled_ones_do_not():
+    network, alone = _build(norm=True), _build(norm=True)
+    student_forward(
+        network, IMAGES, _samples(), torch.ones(2, 3, 6, 8), True, False
+    )
+    alone.loss(IMAGES, _samples())
+    for name, value in alone.backbone.norm.state_dict().items():
+        if value.is_floating_point():
+            assert torch.equal(network.backbone.norm.state_dict()[name], value)
+    assert network.backbone.norm.running_mean.any()
+
+
+def test_segmentor_with_a_loss_of_its_own_goes_apart():
+    network = _build()
+    own = type('Own', (type(network),), {'loss': lambda *_: {}})
+    network.__class__ = own
+    assert not can_join(network)
