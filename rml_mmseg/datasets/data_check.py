@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,7 +16,13 @@ from mmengine.dataset import BaseDataset
 from mmseg.datasets.transforms import LoadAnnotations
 from PIL import Image
 
-from .transforms.check_image import check_image_file, lost_bits
+from .members import member_at
+from .transforms.check_image import (
+    check_image_file,
+    image_loader,
+    is_stock_loader,
+    lost_bits,
+)
 from .transforms.check_labels import CheckLabels
 
 ORIENTATION = 0x0112
@@ -99,7 +106,12 @@ class SetChecker:
         info = self.dataset.get_data_info(index)
         report = self.report
         try:
-            image = self._open(info['img_path'])
+            loader = self._loader(index)
+            if is_stock_loader(loader):
+                image = self._open(info['img_path'])
+            else:
+                image = loader(dict(info))['img']
+            self._note(info['img_path'], image)
             if self.masks:
                 self._count(info, image)
         except Exception as error:
@@ -109,8 +121,12 @@ class SetChecker:
                 text = f'{info["img_path"]!r}: {text}'
             report.problems.append(text)
 
+    def _loader(self, index: int) -> Any:
+        """What reads an image in a training."""
+        return image_loader(member_at(self.dataset, index)[0])
+
     def _open(self, path: str) -> np.ndarray:
-        """The image as a training reads it (H, W, 3)."""
+        """The image as ``LoadImageFromFile`` reads it (H, W, 3)."""
         report = self.report
         check_image_file(path)
         image = cv2.imread(path, cv2.IMREAD_COLOR)
@@ -129,17 +145,20 @@ class SetChecker:
                 f'{path!r} is turned by its EXIF data: make sure that its '
                 'mask is drawn on the turned image'
             )
+        lost = lost_bits(path, image)
+        if lost is not None:
+            report.problems.append(lost)
+        return image
+
+    def _note(self, path: str, image: np.ndarray) -> None:
+        report = self.report
         low, high = int(image.min()), int(image.max())
         if low == high:
             report.warnings.append(f'{path!r} is one colour, {low}')
-        lost = lost_bits(path, image)
-        if lost is not None:
-            report.warnings.append(lost)
         report.low, report.high = min(report.low, low), max(report.high, high)
         report.sizes.append(image.shape[:2])
         digest = hashlib.sha256(str(image.shape).encode() + image.tobytes())
         report.digests[digest.hexdigest()].append(path)
-        return image
 
     def _count(self, info: dict, image: np.ndarray) -> None:
         path = info.get('seg_map_path')

@@ -158,7 +158,8 @@ class SemiSegDataset:
         )
         for steps in (*labelled, *unlabelled, self.image_pipeline.transforms):
             for i, transform in enumerate(steps):
-                if isinstance(transform, LoadImageFromFile):
+                # Its children may read files that are no images.
+                if type(transform) is LoadImageFromFile:
                     steps.insert(i, CheckImage())
                     break
         classes = self.metainfo.get('classes')
@@ -244,12 +245,13 @@ class SemiSegDataset:
                 image can be read, or if too many cannot.
             pipeline (Compose): What loaded it.
         """
+        results = dict(img_path=path, seg_fields=[])
         for transform in pipeline.transforms:
             try:
-                transform(dict(img_path=path))
+                results = transform(results)
             except Exception as reason:
                 self.unreadable.note(path, reason)
                 return
-            if isinstance(transform, LoadImageFromFile):
+            if 'img' in results:
                 break
         raise error

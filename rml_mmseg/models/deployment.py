@@ -30,7 +30,7 @@ class DeployedSegmentor(nn.Module):
         self.segmentor = segmentor
         self.swaps_channels = swaps_channels(base)
         shape = (1, -1, 1, 1)
-        mean, std = torch.zeros(1, 3, 1, 1), torch.ones(1, 3, 1, 1)
+        mean, std = torch.zeros(1, 1, 1, 1), torch.ones(1, 1, 1, 1)
         if base._enable_normalize:
             mean, std = (
                 part.detach().clone().view(shape).float()
@@ -44,8 +44,9 @@ class DeployedSegmentor(nn.Module):
         """Logits of images.
 
         Args:
-            images (Tensor): (N, 3, H, W), float32 in [0, 255], channels in
-                the order of the file reader, which is BGR for OpenCV.
+            images (Tensor): (N, C, H, W), float32 as loaded, [0, 255] for
+                files of eight bits, channels in the order of the file
+                reader, which is BGR for OpenCV.
 
         Returns:
             Tensor: (N, K, H, W).

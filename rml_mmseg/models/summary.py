@@ -54,13 +54,15 @@ def count_flops(network: Any, size: tuple[int, int]) -> int:
             f'{torch.__version__}'
         ) from error
     device = next(network.parameters()).device
+    layers = (m for m in network.modules() if isinstance(m, nn.Conv2d))
+    channels = next(layers).in_channels
     was_training = network.training
     network.eval()
     counter = FlopCounterMode(display=False)
     try:
         # Fused attention of a CPU is not counted; its parts are.
         with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
-            network._forward(torch.zeros(1, 3, *size, device=device))
+            network._forward(torch.zeros(1, channels, *size, device=device))
     finally:
         network.train(was_training)
     return counter.get_total_flops()

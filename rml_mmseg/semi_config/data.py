@@ -200,7 +200,7 @@ def data_of_config(
         {k: v for k, v in own[key].items() if k != KEY}
         for key in ('labelled_dataset', 'unlabelled_dataset')
     )
-    del unlabelled['pipeline']
+    unlabelled.pop('pipeline', None)
     held_out = {
         split: dict(own[f'{split}_dataloader'].dataset)
         for split in ('val', 'test')

@@ -94,3 +94,13 @@ def _first_image(
         # Third-party data sets raise whatever they like.
         return None
     return int(height), int(width)
+
+
+def input_channels(cfg: Config) -> int:
+    """Channels of an image, by the means of the data preprocessor.
+
+    Args:
+        cfg (Config): Whole config; without means they are three.
+    """
+    mean = cfg.model.data_preprocessor.get('mean')
+    return 3 if mean is None else len(mean)

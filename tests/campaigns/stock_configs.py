@@ -31,7 +31,8 @@ def outcome(path, own):
     """'made', or the first words of the refusal."""
     try:
         stock = load_stock(str(path))
-        compose([stock], data_of_config(stock, own), PLAN)
+        data = data_of_config(stock, own, own_geometry=False)
+        compose([stock], data, PLAN)
     except ValueError as error:
         return re.sub(r'\S*[/.]py\S* ?', '', str(error))[:90]
     return 'made'

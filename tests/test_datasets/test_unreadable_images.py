@@ -2,12 +2,18 @@
 
 import logging
 
+import numpy as np
 import pytest
 import torch
+from mmcv.transforms import BaseTransform, LoadImageFromFile
 from mmengine.logging import MMLogger
 from torch.utils.data import DataLoader
 
-from rml_mmseg.datasets import Draw, SemiSegDataset
+from rml_mmseg.datasets import (
+    Draw,
+    PhotometricRandAugment,
+    SemiSegDataset,
+)
 from rml_mmseg.datasets.unreadable_images import UnreadableImages
 from tests.toys import (
     labelled_cfg,
@@ -95,6 +101,46 @@ def test_a_fault_of_the_pipeline_is_not_hidden(roots, monkeypatch):
 
     dataset.unlabelled.pipeline.transforms.append(fail)
     with pytest.raises(RuntimeError, match='a bug'):
+        dataset[Draw(0, (1,), seed=7)]
+    assert not dataset.unreadable.problems
+
+
+class LoadArray(LoadImageFromFile):
+    """Reads what is no image file."""
+
+    def transform(self, results):
+        image = np.load(results['img_path'])
+        size = image.shape[:2]
+        return dict(results, img=image, img_shape=size, ori_shape=size)
+
+
+class AddBand(BaseTransform):
+    """A step that needs what one before it has loaded."""
+
+    def transform(self, results):
+        band = results['img'][..., :1]
+        return dict(results, img=np.concatenate([results['img'], band], 2))
+
+
+def test_loaders_of_ones_own(roots):
+    """A child of the stock loader may read any file."""
+    dataset = build(roots, max_unreadable=1.0)
+    steps = dataset.unlabelled.pipeline.transforms
+    files = roots / 'unlabelled/img'
+    for path in files.iterdir():
+        with open(path, 'wb') as file:
+            np.save(file, np.zeros((8, 8, 3), np.uint8))
+    with pytest.raises(RuntimeError, match='no unlabelled image can be read'):
+        dataset[Draw(0, (1,), seed=7)]
+    dataset = build(roots, max_unreadable=1.0)
+    steps = dataset.unlabelled.pipeline.transforms
+    del steps[0]
+    steps[0] = LoadArray()
+    assert len(dataset[Draw(0, (1,), seed=7)]['unlabelled']) == 1
+    # What fails later is no fault of the file.
+    steps.insert(1, AddBand())
+    steps.insert(2, PhotometricRandAugment())
+    with pytest.raises(RuntimeError, match=r'uint8 of shape \(8, 8, 4\)'):
         dataset[Draw(0, (1,), seed=7)]
     assert not dataset.unreadable.problems
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from mmengine.config import Config
 from PIL import Image
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
@@ -129,9 +130,6 @@ def test_what_should_be_looked_at(config, capsys, tiny_data):
     folder = tiny_data / 'img_dir/train'
     shutil.copy(folder / '04.png', folder / '05.png')
     cv2.imwrite(str(folder / '06.png'), np.full((48, 64, 3), 9, np.uint8))
-    dark = np.arange(48 * 64, dtype=np.uint16).reshape(48, 64)
-    dark[0, 0] = 4000
-    cv2.imwrite(str(folder / '07.png'), dark)
     clear = Image.open(folder / '08.png').convert('RGBA')
     clear.putalpha(7)
     clear.save(folder / '08.png')
@@ -150,7 +148,6 @@ def test_what_should_be_looked_at(config, capsys, tiny_data):
     for text in (
         '2 files are the same image',
         "06.png' is one colour, 9",
-        "07.png' holds values to 4000 (uint16), of which loading keeps eight",
         "02.png' is turned by its EXIF data",
         "08.png' has an alpha channel, which is left out",
         'class 3 tree is in no image',
@@ -158,6 +155,36 @@ def test_what_should_be_looked_at(config, capsys, tiny_data):
         assert any(text in line for line in warnings), (text, printed.out)
     assert f'  ignored: {ignored:.2%}' in printed.out
     assert ignored > 0
+
+
+def test_what_loading_leaves_nothing_of(config, capsys, tiny_data):
+    dark = np.arange(48 * 64, dtype=np.uint16).reshape(48, 64)
+    # A value far above the others makes the rest no brighter.
+    dark[0, 0] = 65535
+    cv2.imwrite(str(tiny_data / 'img_dir/train/07.png'), dark)
+    code, printed = run(config, capsys)
+    assert code == 1
+    told = 'holds values of 1 to 65535 (uint16), 3072 in all, of which'
+    assert told in printed.out
+
+
+def test_images_are_read_as_the_training_reads_them(
+    config, capsys, tiny_data, tmp_path
+):
+    folder = tiny_data / 'img_dir/train'
+    for path in folder.glob('*.png'):
+        image = cv2.imread(str(path)).astype(np.uint16) * 4
+        cv2.imwrite(str(path), image)
+    assert run(config, capsys)[0] == 1
+    cfg = Config.fromfile(config)
+    for part in ('labelled', 'unlabelled'):
+        loader = cfg.train_dataloader.dataset[part].pipeline[0]
+        loader.imdecode_backend = 'pillow'
+        loader.color_type = 'unchanged'
+    own = str(tmp_path / 'own.py')
+    cfg.dump(own)
+    code, printed = run(own, capsys)
+    assert code == 0, printed.out
 
 
 def test_config_that_cannot_be_used(capsys, tmp_path):

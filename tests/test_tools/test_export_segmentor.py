@@ -154,3 +154,29 @@ def test_a_model_that_needs_the_package_is_an_error(
     message = refused(call, trained)
     assert 'does not load and run without this package' in message
     assert 'DeepLabV2Head is not in the mmseg::model registry' in message
+
+
+def test_images_of_other_channels_that_a_test_pads(trained, call, capsys):
+    cfg = Config.fromfile(trained / 'tiny.py')
+    cfg.merge_from_dict(
+        {
+            'model.data_preprocessor.mean': [0.0] * 5,
+            'model.data_preprocessor.std': [255.0] * 5,
+            'model.data_preprocessor.bgr_to_rgb': False,
+            'model.data_preprocessor.test_cfg': dict(size_divisor=40),
+            'model.segmentors.0.backbone.in_channels': 5,
+            'val_dataloader.dataset.data_root': 'gone',
+            'test_dataloader.dataset.data_root': 'gone',
+        }
+    )
+    cfg.model.segmentors = [cfg.model.segmentors[0]]
+    cfg.model.test_cfg.score = []
+    cfg.dump(trained / 'tiny.py')
+    state = dict(state_dict=MODELS.build(cfg.model).state_dict())
+    torch.save(state, trained / 'iter_7.pth')
+    call(
+        export_segmentor,
+        *(trained / 'tiny.py', trained / 'iter_7.pth'),
+        *('--out', trained / 'out'),
+    )
+    assert 'Equal predictions on a random image,' in capsys.readouterr().out

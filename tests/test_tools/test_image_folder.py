@@ -459,7 +459,17 @@ class TestImageFolder:
         with pytest.raises(SystemExit, match='nothing was written'):
             call(image_folder, *arguments)
         told = capsys.readouterr().out
-        assert 'holds values to 3500 (uint16), of which' in told
+        assert 'holds values of 0 to 3500 (uint16), 8 in all' in told
+        call(
+            image_folder, *arguments, '--range', 0, 3500, '--skip-bad',
+            '--val-fraction', 0,
+        )  # fmt: skip
+        path = tmp_path / 'out/img_dir/train/city/0.png'
+        made = cv2.imread(str(path))
+        assert made[..., 0].tolist() == [
+            [0, 36, 73, 109],
+            [146, 182, 219, 255],
+        ]
 
     def test_links_to_folders_are_followed(self, tmp_path, call):
         images, *others, masks = self._source(tmp_path)

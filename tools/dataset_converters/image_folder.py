@@ -160,6 +160,15 @@ def parse_args() -> argparse.Namespace:
         '%(default)s)',
     )
     add(
+        '--range',
+        nargs=2,
+        type=float,
+        metavar=('LOW', 'HIGH'),
+        help='values that become 0 and 255, for images of more than eight '
+        'bits, such as CT, radar or satellite bands; what is beyond is '
+        'clipped, and the images are written as PNG',
+    )
+    add(
         '--link',
         action='store_true',
         help='symbolic links in place of copies, where nothing is decoded',
@@ -171,6 +180,8 @@ def parse_args() -> argparse.Namespace:
         parser.error(
             f'--ignore-index must be 0 to 255, but is {args.ignore_index}'
         )
+    if args.range and not args.range[0] < args.range[1]:
+        parser.error(f'--range must go up, but is {args.range}')
     for name, least in (('iters', 2), ('batch_size', 2), ('long_side', 16)):
         value = getattr(args, name)
         if value < least:
@@ -221,6 +232,7 @@ def check_items(
     items: list[FolderItem],
     annotations: Annotations,
     num_classes: Optional[int],
+    value_range: Optional[list[float]],
     skip_bad: bool,
 ) -> tuple[list[FolderItem], dict[str, ItemReport]]:
     """Read everything.
@@ -233,7 +245,10 @@ def check_items(
             nothing may be skipped.
     """
     check = partial(
-        inspect_item, annotations=annotations, num_classes=num_classes
+        inspect_item,
+        annotations=annotations,
+        num_classes=num_classes,
+        value_range=value_range,
     )
     found = mmengine.track_progress(check, items, file=sys.stderr)
     print(file=sys.stderr)
@@ -365,15 +380,15 @@ def run(args: argparse.Namespace) -> None:
             *annotations.orphans,
             sep='\n  ',
         )
-    suffix = common_suffix(images.values())
+    suffix = '' if args.range else common_suffix(images.values())
     if args.link and not suffix:
         raise ValueError(
-            '--link needs images of one format, but there are several; '
-            'without it all are written as PNG'
+            '--link needs images of one format and no --range; without it '
+            'all are written as PNG'
         )
     items = [FolderItem(n, p, n in annotations) for n, p in images.items()]
     items, reports = check_items(
-        items, annotations, names and len(names), args.skip_bad
+        items, annotations, names and len(names), args.range, args.skip_bad
     )
     splits = divide(args, items, reports)
     used = set().union(*splits.values())
@@ -424,6 +439,7 @@ def run(args: argparse.Namespace) -> None:
         out=args.out,
         suffix=suffix,
         link=args.link,
+        value_range=args.range,
     )
     mmengine.track_progress(write, items, file=sys.stderr)
     print(file=sys.stderr)

@@ -29,7 +29,7 @@ from rml_mmseg.models.export import (
     export_config,
     learner_state,
 )
-from rml_mmseg.semi_config import deployed_size
+from rml_mmseg.semi_config import deployed_size, input_channels
 from rml_mmseg.semi_config.stock import type_name
 
 NEEDED = ('onnx', 'onnxscript', 'onnxruntime')
@@ -197,7 +197,7 @@ def export(args: argparse.Namespace) -> list[str]:
     if size is None:
         size, why = deployed_size(cfg)
     generator = torch.Generator().manual_seed(0)
-    shape = (args.batch, 3, *size)
+    shape = (args.batch, input_channels(cfg), *size)
     images = torch.rand(shape, generator=generator) * 255
     args.out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=args.out.parent) as folder:

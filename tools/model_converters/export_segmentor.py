@@ -24,6 +24,7 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 from mmengine.runner import CheckpointLoader
 from mmseg.registry import DATASETS, MODELS
+from mmseg.structures import SegDataSample
 
 from rml_mmseg import compat
 from rml_mmseg.datasets.data_root import check_data_roots
@@ -33,6 +34,7 @@ from rml_mmseg.models.export import (
     learner_state,
     plugin_types,
 )
+from rml_mmseg.semi_config import input_channels
 from rml_mmseg.version import __version__
 
 CHECKER = Path(__file__).resolve().with_name('run_exported.py')
@@ -124,11 +126,15 @@ def loader_with_data(cfg: Config) -> str | None:
 
 
 def random_image(cfg: Config) -> torch.Tensor:
-    """A seeded image (3, H, W) of the size that the model was trained on."""
+    """A seeded image (C, H, W) of the size that the model was trained on."""
     size = cfg.model.data_preprocessor.get('size') or (128, 128)
     generator = torch.Generator().manual_seed(0)
     return torch.randint(
-        0, 256, (3, *size), generator=generator, dtype=torch.uint8
+        0,
+        256,
+        (input_channels(cfg), *size),
+        generator=generator,
+        dtype=torch.uint8,
     )
 
 
@@ -170,7 +176,10 @@ def predict_inside(
     model.predict_on, model.score = learner, ()
     # Another memory layout has other rounding errors.
     model.eval().to(memory_format=torch.contiguous_format)
-    batches: list[dict] = [dict(inputs=[image])]
+    # Without a sample stock padding of a test fails.
+    size = tuple(image.shape[-2:])
+    sample = SegDataSample(metainfo=dict(ori_shape=size, img_shape=size))
+    batches: list[dict] = [dict(inputs=[image], data_samples=[sample])]
     if loader is not None:
         item = DATASETS.build(cfg[loader].dataset)[0]
         batches.append({key: [value] for key, value in item.items()})

@@ -75,6 +75,7 @@ def main():
     cfg = Config.fromfile(args.config)
 
     from mmseg.registry import DATASETS, MODELS
+    from mmseg.structures import SegDataSample
 
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     model = MODELS.build(cfg.model).eval()
@@ -82,7 +83,10 @@ def main():
         args.checkpoint, map_location='cpu', weights_only=True
     )
     model.load_state_dict(checkpoint['state_dict'], strict=True)
-    batches = [dict(inputs=[torch.load(args.image, weights_only=True)])]
+    image = torch.load(args.image, weights_only=True)
+    size = tuple(image.shape[-2:])
+    sample = SegDataSample(metainfo=dict(ori_shape=size, img_shape=size))
+    batches = [dict(inputs=[image], data_samples=[sample])]
     if args.data:
         item = DATASETS.build(cfg[args.data].dataset)[0]
         batches.append({key: [value] for key, value in item.items()})

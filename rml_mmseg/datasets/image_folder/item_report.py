@@ -4,12 +4,12 @@ import hashlib
 from dataclasses import dataclass
 from typing import Optional
 
-import cv2
 import numpy as np
 
 from ..transforms.check_image import lost_bits
 from .annotations import IGNORED, Annotations
 from .folder_item import FolderItem
+from .value_range import read_image
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ def inspect_item(
     item: FolderItem,
     annotations: Optional[Annotations] = None,
     num_classes: Optional[int] = None,
+    value_range: Optional[tuple[float, float]] = None,
 ) -> ItemReport:
     """Read an item in full and check it.
 
@@ -47,6 +48,8 @@ def inspect_item(
         annotations (Annotations, optional): Where its mask is, if it has
             one.
         num_classes (int, optional): Number of classes, if known.
+        value_range (tuple[float, float], optional): Values that become 0
+            and 255 of images of more than eight bits.
 
     Returns:
         ItemReport: Problem or pixel counts.
@@ -55,19 +58,21 @@ def inspect_item(
     def wrong(problem: str) -> ItemReport:
         return ItemReport(item.name, problem)
 
-    data = item.image.read_bytes()
-    code = np.frombuffer(data, np.uint8)
-    image = cv2.imdecode(code, cv2.IMREAD_COLOR) if code.size else None
+    try:
+        image = read_image(item.image, value_range)
+    except ValueError as error:
+        return wrong(str(error))
+    if value_range is None:
+        lost = lost_bits(str(item.image), image)
+        if lost is not None:
+            return wrong(lost)
     if image is None:
         return wrong(
             f'{item.image} cannot be read as an image; replace it or take '
             'it out'
         )
-    lost = lost_bits(str(item.image), image)
-    if lost is not None:
-        return wrong(lost)
     size = image.shape[:2]
-    digest = hashlib.sha256(data).hexdigest()
+    digest = hashlib.sha256(item.image.read_bytes()).hexdigest()
     if not item.annotated or annotations is None:
         return ItemReport(item.name, size=size, digest=digest)
     place = annotations.describe(item.name)

@@ -5,11 +5,11 @@ import shutil
 from pathlib import Path
 from typing import Optional
 
-import cv2
 import mmcv
 
 from .annotations import Annotations
 from .folder_item import FolderItem
+from .value_range import read_image
 
 
 def _place(source: Path, target: Path, link: bool) -> None:
@@ -26,6 +26,7 @@ def write_item(
     split: str,
     suffix: str,
     link: bool,
+    value_range: Optional[tuple[float, float]] = None,
 ) -> None:
     """Write one image and its mask.
 
@@ -36,6 +37,8 @@ def write_item(
         split (str): 'train', 'val' or 'test'.
         suffix (str): Suffix of the images; '' has them written as PNG.
         link (bool): Whether to link what needs no decoding.
+        value_range (tuple[float, float], optional): Values that become 0
+            and 255, where images are written.
 
     Raises:
         OSError: If something cannot be read or written.
@@ -45,7 +48,7 @@ def write_item(
     if suffix:
         _place(item.image, target, link)
     else:
-        image = cv2.imread(str(item.image), cv2.IMREAD_COLOR)
+        image = read_image(item.image, value_range)
         if image is None:
             raise OSError(f'{item.image} cannot be read as an image')
         mmcv.imwrite(image, str(target))

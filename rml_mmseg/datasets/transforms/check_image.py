@@ -1,18 +1,19 @@
 """A check of image files before they are decoded."""
 
 import os
-from typing import Optional
+from typing import Any, Optional
 
 import cv2
 import numpy as np
-from mmcv.transforms import BaseTransform
+from mmcv.transforms import BaseTransform, LoadImageFromFile
 from mmseg.registry import TRANSFORMS
 from PIL import Image, UnidentifiedImageError
 
 # 0.4 GB as an 8-bit colour image.
 MAX_PIXELS = 2**27
-# Values up to here have lost three bits of eight.
-DARK = 31
+# Values that are all below have lost two bits of eight, or three.
+FEW_LEVELS, DARK = 64, 31
+EIGHT_BITS = ('JPEG', 'BMP', 'GIF', 'WEBP')
 END_OF_JPEG = b'\xff\xd9'
 
 
@@ -56,29 +57,82 @@ def _ends_as_jpeg(path: str) -> bool:
         return file.read() == END_OF_JPEG
 
 
-def lost_bits(path: str, image: np.ndarray) -> Optional[str]:
-    """What is lost of a nearly black image of more than eight bits.
+def lost_bits(path: str, image: Optional[np.ndarray]) -> Optional[str]:
+    """What loading an image of more than eight bits loses.
 
     Loading keeps the upper eight bits of each value, which of 12 bits in a
-    file of 16 are nearly nothing.
+    file of 16 are nearly nothing, and takes negative values for large ones.
 
     Args:
         path (str): Local file.
-        image (np.ndarray): What was loaded of it, uint8.
+        image (np.ndarray, optional): What was loaded of it, uint8; None
+            where OpenCV does not load it.
 
     Returns:
         str | None: A message; None where nothing is amiss.
     """
-    if image.max() > DARK:
+    if image is not None and not _may_lose(path):
         return None
     stored = cv2.imread(path, cv2.IMREAD_UNCHANGED)
     if stored is None or stored.dtype == np.uint8:
         return None
+    if image is None:
+        kept = 'of which loading makes nothing'
+    elif stored.dtype != np.uint16:
+        kept = 'of which loading makes others'
+    else:
+        low, high = np.percentile(image, (1, 99))
+        values = np.unique(stored).size
+        few = high - low < FEW_LEVELS and values > 2 * np.unique(image).size
+        if values == 1 or not (few or image.max() <= DARK):
+            return None
+        kept = f'{values} in all, of which loading keeps {high - low + 1:.0f}'
+    finite = stored[np.isfinite(stored)]
+    if not finite.size:
+        return f'{path!r} holds no finite value'
+    low, high = np.percentile(finite, (0.5, 99.5))
     return (
-        f'{path!r} holds values to {stored.max()} ({stored.dtype}), of which '
-        f'loading keeps eight bits, 0 to {image.max()}: convert it to 8 bits '
-        'by the range of its values'
+        f'{path!r} holds values of {finite.min():g} to {finite.max():g} '
+        f'({stored.dtype}), {kept}: make 8 bits of a range, such as '
+        f'{low:.6g} to {high:.6g}, in every image the same one '
+        '(image_folder.py --range)'
     )
+
+
+def image_loader(dataset: Any) -> Any:
+    """What reads the images of a plain data set.
+
+    Args:
+        dataset (BaseDataset): With or without a pipeline.
+    """
+    pipeline = getattr(dataset, 'pipeline', None)
+    for transform in getattr(pipeline, 'transforms', ()):
+        if not isinstance(transform, CheckImage):
+            return transform
+    return LoadImageFromFile()
+
+
+def is_stock_loader(transform: Any) -> bool:
+    """Whether a transform reads files as images of eight bits and colour.
+
+    Args:
+        transform (Any): Step of a pipeline. Others, its children too, may
+            read files of any kind.
+    """
+    return (
+        type(transform) is LoadImageFromFile
+        and transform.color_type == 'color'
+        and transform.imdecode_backend == 'cv2'
+    )
+
+
+def _may_lose(path: str) -> bool:
+    """Whether a file may hold more than eight bits, by its header."""
+    try:
+        with Image.open(path) as file:
+            return file.format not in EIGHT_BITS
+    except OSError:
+        return True
 
 
 @TRANSFORMS.register_module()

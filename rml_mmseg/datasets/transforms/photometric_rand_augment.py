@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Optional, Union
 
 import mmpretrain.datasets.transforms  # noqa: F401  (registers operations)
+import numpy as np
 from mmcv.transforms import BaseTransform
 from mmpretrain.registry import TRANSFORMS as PRETRAIN_TRANSFORMS
 from mmseg.registry import TRANSFORMS
@@ -69,7 +70,8 @@ class PhotometricRandAugment(BaseTransform):
             Brightness and Sharpness by up to 0.95 up or down.
 
     Raises:
-        ValueError: If a policy is not photometric.
+        ValueError: If a policy is not photometric, or an image is not of
+            eight bits and three channels.
     """
 
     def __init__(
@@ -114,6 +116,14 @@ class PhotometricRandAugment(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Augment the image."""
         image = contiguous(results['img'])
+        if image.dtype != np.uint8 or image.shape[2:] != (3,):
+            raise ValueError(
+                'PhotometricRandAugment takes images of eight bits and three '
+                f'channels (uint8, H x W x 3), got {image.dtype} of shape '
+                f'{image.shape}: take it out of the pipeline, or for '
+                'WeakStrongViews set strong=[], or make 8 bits of a range of '
+                'values (image_folder.py --range)'
+            )
         results['img'] = self.augment(dict(img=image))['img']
         return results
 

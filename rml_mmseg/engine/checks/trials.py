@@ -5,6 +5,7 @@ import os.path as osp
 import traceback
 from typing import Any
 
+import cv2
 import torch
 from mmengine.logging import print_log
 from mmengine.runner import ValLoop
@@ -12,6 +13,11 @@ from mmengine.runner.amp import autocast
 
 from rml_mmseg.datasets.members import image_files
 from rml_mmseg.datasets.seeding import seeded
+from rml_mmseg.datasets.transforms.check_image import (
+    image_loader,
+    is_stock_loader,
+    lost_bits,
+)
 
 from ..unwrap import unwrap
 from .scored_set import (
@@ -21,7 +27,7 @@ from .scored_set import (
     plain_members,
 )
 
-# Masks of a validation set that are looked at, about.
+# Masks of a validation set, and images for training, that are looked at.
 PROBED = 8
 
 
@@ -147,6 +153,9 @@ def try_batch(loader: Any, model: Any) -> None:
     if not hasattr(loader.dataset, 'unlabelled'):
         return
     print_log('Trying a batch of the first images', logger='current')
+    for name in ('labelled', 'unlabelled'):
+        for part in plain_members(getattr(loader.dataset, name)):
+            _find_lost_bits(part, f'train_dataloader.dataset.{name}')
     count = min(len(loader.dataset), loader.batch_size or 1)
     with seeded(0):
         items = [loader.dataset[i] for i in range(count)]
@@ -154,6 +163,20 @@ def try_batch(loader: Any, model: Any) -> None:
     batch = model.data_preprocessor(loader.collate_fn(items), True)
     if hasattr(model, 'check_passes'):
         model.check_passes(batch['inputs'])
+
+
+def _find_lost_bits(dataset: Any, setting: str) -> None:
+    """Tell of images of which loading leaves nearly nothing."""
+    if not is_stock_loader(image_loader(dataset)):
+        return
+    paths = [path for path in image_files(dataset) if '://' not in path]
+    for path in paths[:: max(len(paths) // PROBED, 1)]:
+        lost = lost_bits(path, cv2.imread(path, cv2.IMREAD_COLOR))
+        if lost is not None:
+            print_log(
+                f'{setting}: {lost}', logger='current', level=logging.WARNING
+            )
+            return
 
 
 def described(error: Exception) -> str:

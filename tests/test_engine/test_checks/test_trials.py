@@ -285,3 +285,19 @@ def test_black_and_white_masks_are_told(tmp_path, monkeypatch):
     (text,) = told
     assert text.startswith('val_dataloader.dataset: the masks that were lo')
     assert 'hold [0, 255] alone' in text
+
+
+def test_images_of_which_loading_leaves_nothing_are_told(
+    tmp_path, monkeypatch
+):
+    told = warnings_of(monkeypatch)
+    toy_runner(tmp_path).train()
+    assert told == []
+    path = next((tmp_path / 'unlabelled/img').iterdir())
+    size = cv2.imread(str(path)).shape[:2]
+    dark = np.arange(size[0] * size[1], dtype=np.uint16).reshape(size)
+    cv2.imwrite(str(path), dark)
+    toy_runner(tmp_path).train()
+    (text,) = told
+    assert text.startswith('train_dataloader.dataset.unlabelled: ')
+    assert f'{path.name}' in text and 'image_folder.py --range' in text

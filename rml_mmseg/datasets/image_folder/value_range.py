@@ -1,0 +1,44 @@
+"""Eight bits of images that hold more."""
+
+from pathlib import Path
+from typing import Optional
+
+import cv2
+import numpy as np
+
+
+def read_image(
+    path: Path, value_range: Optional[tuple[float, float]] = None
+) -> Optional[np.ndarray]:
+    """An image as eight bits.
+
+    Args:
+        path (Path): File of one or three channels; a fourth is left out.
+        value_range (tuple[float, float], optional): Values that become 0
+            and 255; what is beyond is clipped to them, and what is no number
+            becomes 0. By default OpenCV's eight bits, of three channels.
+
+    Returns:
+        np.ndarray | None: (H, W) or (H, W, 3), uint8, BGR; None if OpenCV
+        cannot read it.
+
+    Raises:
+        ValueError: If a range is given for an image of eight bits, or of
+            several channels that are no colours.
+    """
+    if value_range is None:
+        return cv2.imread(str(path), cv2.IMREAD_COLOR)
+    stored = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if stored is None:
+        return None
+    if stored.dtype == np.uint8:
+        raise ValueError(f'{path} has eight bits, and --range is for more')
+    if stored.ndim == 3 and stored.shape[2] not in (3, 4):
+        raise ValueError(
+            f'{path} has {stored.shape[2]} channels; --range is for one or '
+            'three'
+        )
+    low, high = value_range
+    values = stored.astype(np.float64) if stored.ndim == 2 else stored[..., :3]
+    scaled = (np.nan_to_num(values, nan=low) - low) / (high - low)
+    return np.rint(scaled.clip(0, 1) * 255).astype(np.uint8)
