@@ -60,7 +60,7 @@ def try_validation(loop: Any, training: Any) -> None:
     except Exception as error:
         raise RuntimeError(
             f'the model cannot predict the first image of {setting}: '
-            f'{described(error)}'
+            f'{described(error)}{_padding_hint(error)}'
         ) from error
     metrics = [m for m in iou_metrics(loop) if not m.format_only]
     if not metrics:
@@ -177,6 +177,16 @@ def _find_lost_bits(dataset: Any, setting: str) -> None:
                 f'{setting}: {lost}', logger='current', level=logging.WARNING
             )
             return
+
+
+def _padding_hint(error: Exception) -> str:
+    """What a network needs that takes some sizes alone, such as U-Net."""
+    if 'divisible' not in str(error):
+        return ''
+    return (
+        '; set model.data_preprocessor.test_cfg=dict(size_divisor=...) to '
+        'that number'
+    )
 
 
 def described(error: Exception) -> str:

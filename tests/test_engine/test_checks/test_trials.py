@@ -11,6 +11,7 @@ from mmseg.evaluation import IoUMetric
 from rml_mmseg.engine.checks import trials
 from rml_mmseg.engine.checks.scored_set import score_names
 from rml_mmseg.engine.loops import staged_train_loop
+from rml_mmseg.models import MutualSemiSegmentor
 from tests.toys import (
     toy_model_cfg,
     toy_runner,
@@ -301,3 +302,12 @@ def test_images_of_which_loading_leaves_nothing_are_told(
     (text,) = told
     assert text.startswith('train_dataloader.dataset.unlabelled: ')
     assert f'{path.name}' in text and 'image_folder.py --range' in text
+
+
+def test_a_network_that_takes_some_sizes_alone(refused, monkeypatch):
+    def forward(*args, **kwargs):
+        raise AssertionError('The size should be divisible by the rate 16')
+
+    monkeypatch.setattr(MutualSemiSegmentor, 'predict', forward)
+    message = r'divisible.*; set model.data_preprocessor.test_cfg=dict\(size'
+    refused(RuntimeError, message)
