@@ -324,3 +324,26 @@ def test_repeated_sets_are_refused(roots, name):
     sets[name] = dict(type='RepeatDataset', times=2, dataset=sets[name])
     with pytest.raises(TypeError, match=f'dataset.{name} must be .*RepeatD'):
         SemiSegDataset(**sets)
+
+
+@pytest.mark.parametrize('part', ['labelled', 'unlabelled', 'whole'])
+def test_a_jpeg_that_is_cut_off_is_no_image_of_any_part(tmp_path, part):
+    for name in ('labelled', 'unlabelled'):
+        write_images(tmp_path / name, 1)
+    cut = 'labelled' if part == 'labelled' else 'unlabelled'
+    path = tmp_path / cut / 'img' / '0.jpg'
+    path.with_suffix('.png').unlink()
+    noise = np.random.default_rng(0).integers(0, 255, (8, 10, 3), np.uint8)
+    content = cv2.imencode('.jpg', noise)[1].tobytes()
+    path.write_bytes(content[: -len(content) // 8])
+    labelled = labelled_cfg(tmp_path / 'labelled')
+    if part == 'labelled':
+        labelled['img_suffix'] = '.jpg'
+    dataset = SemiSegDataset(
+        labelled, unlabelled_cfg(tmp_path / 'unlabelled'), max_unreadable=0.0
+    )
+    with pytest.raises((RuntimeError, ValueError), match='is damaged'):
+        if part == 'whole':
+            dataset.load_image(str(path))
+        else:
+            dataset[0]

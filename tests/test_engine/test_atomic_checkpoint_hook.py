@@ -274,3 +274,15 @@ def test_a_run_of_another_optimiser_is_not_resumed(tmp_path):
     message = "another optimiser .*optimizer.type: 'SGD' -> 'AdamW'"
     with pytest.raises(CheckpointError, match=message):
         changed.train()
+
+
+def test_the_best_that_is_saved_again_under_its_name_stays(tmp_path):
+    runner = runner_with(tmp_path, save_best='mIoU')
+    runner.train()
+    (hook,) = (h for h in runner.hooks if isinstance(h, AtomicCheckpointHook))
+    paths = set()
+    for score in (200.0, 300.0):
+        hook._save_best_checkpoint(runner, dict(mIoU=score))
+        paths.add(hook.best_ckpt_path)
+        assert Path(hook.best_ckpt_path).is_file()
+    assert len(paths) == 1

@@ -539,3 +539,39 @@ def test_students_that_start_again_have_a_warm_up_again(tmp_path):
         ),
     )
     _close(recorder.teachers[3], recorder.students[3])
+
+
+def test_teachers_are_put_into_eval_mode_also_without_validation(tmp_path):
+    recorder = Recorder()
+    runner = toy_runner(tmp_path, hooks=[recorder])
+    # As synchronising batch normalisation leaves them.
+    runner.model.teachers.train()
+    runner.train()
+    assert not any(mode for modes in recorder.modes for mode in modes)
+
+
+class Gradients(Hook):
+    def __init__(self):
+        self.seen = []
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        self.seen.append(
+            any(p.grad is not None for p in runner.model.parameters())
+        )
+
+
+def test_a_new_run_takes_no_gradients_of_a_checkpoint(tmp_path):
+    source = toy_runner(tmp_path).model
+    gradients = {
+        name: torch.ones_like(parameter)
+        for name, parameter in source.named_parameters()
+        if name.startswith('students.')
+    }
+    path = tmp_path / 'middle.pth'
+    unfinished = dict(gradients=gradients, pending={})
+    torch.save(
+        dict(state_dict=source.state_dict(), unfinished_step=unfinished), path
+    )
+    hook = Gradients()
+    toy_runner(tmp_path, [hook], load_from=str(path)).train()
+    assert not hook.seen[0]

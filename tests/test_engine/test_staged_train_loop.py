@@ -10,6 +10,7 @@ from mmengine.runner import Runner
 
 from rml_mmseg.datasets.seeding import derive_seed
 from rml_mmseg.datasets.soft_labels import STEP, decode, encode
+from rml_mmseg.engine.loops import staged_train_loop
 from rml_mmseg.engine.loops.stage_schedules import (
     check_schedules,
     with_default_end,
@@ -629,3 +630,19 @@ def test_nothing_starts_again_at_the_end_of_the_burn_in(tmp_path):
     )
     assert seen[2] == (False, [6, 6])
     assert seen[3] == (True, [0, 0])
+
+
+def test_another_process_draws_other_numbers(tmp_path, monkeypatch):
+    monkeypatch.setattr(staged_train_loop, 'get_rank', lambda: 1)
+    seen = _seen(tmp_path, lambda *_: torch.initial_seed())
+    assert seen == [derive_seed(0, 1, i) for i in range(3)]
+
+
+def test_draws_that_processes_do_not_share_evenly_are_read_once(
+    tmp_path, monkeypatch
+):
+    loop = toy_runner(tmp_path).train_loop
+    monkeypatch.setattr(staged_train_loop, 'get_world_size', lambda: 2)
+    monkeypatch.setattr(loop, '_draws', lambda: 5)
+    loop._restart_data()
+    assert loop.dataloader.sampler.skipped == 3

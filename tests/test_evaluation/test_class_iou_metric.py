@@ -49,3 +49,22 @@ def test_unknown_class_is_refused():
         metric.dataset_meta = META
     with pytest.raises(ValueError, match="list of names, got 'crack'"):
         ClassIoUMetric(classes='crack')
+
+
+def _sample(truth, found):
+    return dict(
+        gt_sem_seg=dict(data=torch.tensor([[truth]])),
+        pred_sem_seg=dict(data=torch.tensor([[found]])),
+    )
+
+
+def test_scores_are_of_the_named_class_over_all_images():
+    metric = ClassIoUMetric(classes=['crack'])
+    metric.dataset_meta = META
+    metric.process({}, [_sample([0, 0, 0, 0, 1, 1], [0, 0, 0, 0, 1, 0])])
+    metric.process({}, [_sample([0, 1, 1, 1], [0, 1, 1, 1])])
+    scores = metric.evaluate(2)
+    # 1 of 2 and 3 of 3; of the wall 4 of 5 and 1 of 1.
+    assert scores['IoU.crack'] == 80.0
+    assert scores['Acc.crack'] == 80.0
+    assert scores['mIoU'] == round((80 + 100 * 5 / 6) / 2, 2)

@@ -4,6 +4,9 @@ from mmpretrain.registry import TRANSFORMS as PRETRAIN_TRANSFORMS
 from mmseg.registry import TRANSFORMS
 
 from rml_mmseg.datasets import PhotometricRandAugment
+from rml_mmseg.datasets.transforms.photometric_rand_augment import (
+    DEFAULT_POLICIES,
+)
 
 GEOMETRIC = ('Rotate', 'Shear', 'Translate', 'Cutout', 'RandomCrop')
 
@@ -149,3 +152,17 @@ def test_is_registered_in_mmseg_alone():
     assert isinstance(built, PhotometricRandAugment)
     assert 'Invert' in repr(built) or 'Equalize' in repr(built)
     assert 'PhotometricRandAugment' not in PRETRAIN_TRANSFORMS.module_dict
+
+
+@pytest.mark.parametrize(
+    'policy',
+    [policy for policy in DEFAULT_POLICIES if 'magnitude_range' in policy],
+    ids=lambda policy: policy['type'],
+)
+def test_level_zero_changes_nothing(policy):
+    augment = PhotometricRandAugment(
+        num_policies=1, magnitude_level=0, prob=1.0, policies=[policy]
+    )
+    image = np.arange(256, dtype=np.uint8).repeat(3).reshape(16, 16, 3)
+    found = augment(dict(img=image.copy()))['img']
+    assert np.array_equal(found, image)

@@ -1,0 +1,38 @@
+import pytest
+from mmengine.config import Config
+
+from rml_mmseg.semi_config.compose import LONG_RUN, SemiPlan, compose
+from rml_mmseg.semi_config.data import SemiData
+from tests.toys import toy_segmentor
+
+
+@pytest.mark.parametrize(
+    ('iters', 'prototypes', 'teachers'),
+    [(LONG_RUN - 1, 0.95, 0.99), (LONG_RUN, 0.9999, 0.999)],
+)
+def test_teachers_and_prototypes_of_a_short_run_follow_faster(
+    iters, prototypes, teachers
+):
+    pipeline = [
+        dict(type='LoadImageFromFile'),
+        dict(type='LoadAnnotations'),
+        dict(type='PackSegInputs'),
+    ]
+    data = dict(type='BaseSegDataset', pipeline=pipeline)
+    stock = Config(
+        dict(
+            model=dict(
+                toy_segmentor(),
+                data_preprocessor=dict(type='SegDataPreProcessor'),
+            ),
+            train_dataloader=dict(batch_size=2, dataset=data),
+            optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
+            train_cfg=dict(type='IterBasedTrainLoop', max_iters=10),
+        )
+    )
+    semi = SemiData(data, dict(type='UnlabelledSegDataset'))
+    config, _ = compose([stock], semi, SemiPlan(2, iters, 1, 0))
+    assert config['model']['rectifier']['momentum'] == prototypes
+    (hook,) = config['custom_hooks']
+    assert hook['type'] == 'MutualEMAHook'
+    assert hook['momentum'] == teachers
