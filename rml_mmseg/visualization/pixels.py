@@ -58,7 +58,10 @@ def paint_labels(
 
 
 def to_rgb(image: Tensor, preprocessor: Any) -> np.ndarray:
-    """A normalised image (3, H, W) as the picture (H, W, 3) it was.
+    """A normalised image (C, H, W) as the picture (H, W, 3) it was.
+
+    Of more than three channels the first three are shown, of one or two the
+    first, from their smallest value to their largest.
 
     Args:
         image (Tensor): As a network reads it.
@@ -68,5 +71,9 @@ def to_rgb(image: Tensor, preprocessor: Any) -> np.ndarray:
     image = image.detach().float()
     if preprocessor._enable_normalize:
         image = image * preprocessor.std + preprocessor.mean
+    if len(image) != 3:
+        image = image[:3] if len(image) > 3 else image[:1].repeat(3, 1, 1)
+        low, high = image.min(), image.max()
+        image = (image - low) * 255 / (high - low).clamp(min=1e-6)
     picture = image.round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
     return picture if swaps_channels(preprocessor) else picture[..., ::-1]

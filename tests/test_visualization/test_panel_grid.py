@@ -134,6 +134,18 @@ def test_images_without_normalisation():
     assert picture.tolist() == [[[7, 7, 7]]]
 
 
+@pytest.mark.parametrize('channels', [1, 2, 4, 6])
+def test_images_of_other_channels_are_stretched(channels):
+    unit = MODELS.build(dict(type='SemiSegDataPreProcessor'))
+    image = torch.zeros(channels, 1, 2)
+    image[0, 0], image[-1, 0] = torch.tensor([-3.0, 1.0]), 9.0
+    picture = to_rgb(image, unit.base)
+    assert picture.shape == (1, 2, 3)
+    # In the order that no swap makes of three.
+    first = picture[0, :, 2 if channels > 3 else 0].tolist()
+    assert first == ([0, 0] if channels == 1 else [0, 255])
+
+
 def test_colours_of_a_palette_and_without_one():
     assert COLOURS[3:].tolist() == [list(IGNORED)] * 253
     own = class_colours(150)
