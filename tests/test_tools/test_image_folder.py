@@ -209,6 +209,8 @@ class TestImageFolder:
         assert rml.train_cfg.val_interval == 10
         assert rml.default_hooks.checkpoint.interval == 10
         assert rml.work_dir == './work_dirs/out/rml'
+        scales = rml.tta_pipeline[1].transforms[0]
+        assert [s.scale for s in scales] == [(3, 2), (4, 2), (5, 2)]
         # Short runs have curves, too.
         assert rml.default_hooks.logger.interval == 2
         monitors = [h for h in rml.custom_hooks if 'Monitor' in h.type]

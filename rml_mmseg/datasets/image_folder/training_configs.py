@@ -22,6 +22,7 @@ from .config_texts import (
 )
 
 STRIDE = 16
+TTA_FACTORS = (0.75, 1.0, 1.25)
 
 
 class Networks(NamedTuple):
@@ -259,6 +260,10 @@ def _dataset_text(plan: TrainingPlan) -> str:
         classes=_rows(plan.classes),
         palette=_rows(plan.palette),
         scale=plan.scale,
+        tta_scales=[
+            tuple(round(factor * side) for side in plan.scale)
+            for factor in TTA_FACTORS
+        ],
         crop_size=plan.crop_size,
         suffix=plan.suffix,
         batch_size=plan.batch_size,
