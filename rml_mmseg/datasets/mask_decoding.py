@@ -111,7 +111,10 @@ def read_colour_table(path: Path, ignore_index: int = 255) -> ColourTable:
     for number, row in enumerate(rows, start=1):
         name = str(row.get('name') or '')
         if not name:
-            raise ValueError(f'{path}: row {number} has no name')
+            raise ValueError(
+                f'{path}: row {number} has no name; the first line of a CSV '
+                'must be name,r,g,b or name,r,g,b,id'
+            )
         try:
             colour = [int(value) for value in row['color']]
             class_id = None if row.get('id') is None else int(row['id'])

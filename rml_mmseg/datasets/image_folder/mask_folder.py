@@ -57,7 +57,8 @@ class MaskFolder:
                 f'{folder}: no image has a mask of its name'
                 f'{f" and {ending!r}" if ending else ""}, such as '
                 f'{min(names)}{ending}.png; of {others} files there '
-                f'{len(found)} could be masks ({", ".join(MASK_SUFFIXES)}). '
+                f'{len(found)} could be masks ({", ".join(MASK_SUFFIXES)}; '
+                'JPEG, which changes ids, could not). '
                 f'{_elsewhere(folder, names, found, ending)}'
             )
         self.classes: Optional[tuple[str, ...]] = None
