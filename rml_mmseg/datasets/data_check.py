@@ -8,10 +8,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Any
 
 import cv2
 import numpy as np
+from mmcv.transforms import LoadImageFromFile
 from mmengine.dataset import BaseDataset
 from mmseg.datasets.transforms import LoadAnnotations
 from PIL import Image
@@ -106,7 +106,10 @@ class SetChecker:
         info = self.dataset.get_data_info(index)
         report = self.report
         try:
-            loader = self._loader(index)
+            loader = image_loader(member_at(self.dataset, index)[0])
+            # What else reads files may read some that are no images.
+            if type(loader) is LoadImageFromFile:
+                check_image_file(info['img_path'])
             if is_stock_loader(loader):
                 image = self._open(info['img_path'])
             else:
@@ -121,14 +124,9 @@ class SetChecker:
                 text = f'{info["img_path"]!r}: {text}'
             report.problems.append(text)
 
-    def _loader(self, index: int) -> Any:
-        """What reads an image in a training."""
-        return image_loader(member_at(self.dataset, index)[0])
-
     def _open(self, path: str) -> np.ndarray:
         """The image as ``LoadImageFromFile`` reads it (H, W, 3)."""
         report = self.report
-        check_image_file(path)
         image = cv2.imread(path, cv2.IMREAD_COLOR)
         if image is None:
             raise ValueError(f'{path!r} cannot be decoded')

@@ -1,16 +1,15 @@
 """The files of a folder."""
 
+import os
 from pathlib import Path
 from typing import Union
-
-from mmengine.fileio import list_dir_or_file
 
 
 def folder_files(folder: Union[Path, str]) -> list[str]:
     """Files of a folder and its sub-folders.
 
-    Links to folders are followed, as mmseg does. Hidden files and folders,
-    whose names begin with a dot, do not count.
+    Links to folders are followed, as mmseg does, unless they lead back.
+    Hidden files and folders, whose names begin with a dot, do not count.
 
     Args:
         folder (Path | str): Where to look.
@@ -19,9 +18,19 @@ def folder_files(folder: Union[Path, str]) -> list[str]:
         list[str]: Paths relative to it, with forward slashes, in the order
         of paths, so that ``a/b`` comes before ``a-b``.
     """
-    found = map(Path, list_dir_or_file(folder, list_dir=False, recursive=True))
-    return [
-        path.as_posix()
-        for path in sorted(found)
-        if not any(part.startswith('.') for part in path.parts)
-    ]
+    root = os.fspath(folder)
+    # Folders on the way to each one, and itself, without links.
+    way = {root: {os.path.realpath(root)}}
+    found = []
+    for base, folders, files in os.walk(root, followlinks=True):
+        kept = []
+        for name in folders:
+            place = os.path.join(base, name)
+            real = os.path.realpath(place)
+            if not name.startswith('.') and real not in way[base]:
+                way[place] = way[base] | {real}
+                kept.append(name)
+        folders[:] = kept
+        paths = [Path(base, name) for name in files if name[0] != '.']
+        found += [p.relative_to(root) for p in paths if p.is_file()]
+    return [path.as_posix() for path in sorted(found)]

@@ -118,8 +118,8 @@ class AddBand(BaseTransform):
     """A step that needs what one before it has loaded."""
 
     def transform(self, results):
-        band = results['img'][..., :1]
-        return dict(results, img=np.concatenate([results['img'], band], 2))
+        image = results['img'].astype(np.float32)
+        return dict(results, img=np.concatenate([image, image[..., :1]], 2))
 
 
 def test_loaders_of_ones_own(roots):
@@ -140,7 +140,9 @@ def test_loaders_of_ones_own(roots):
     # What fails later is no fault of the file.
     steps.insert(1, AddBand())
     steps.insert(2, PhotometricRandAugment())
-    with pytest.raises(RuntimeError, match=r'uint8 of shape \(8, 8, 4\)'):
+    with pytest.raises(
+        RuntimeError, match=r'got float32 of shape \(8, 8, 4\)'
+    ):
         dataset[Draw(0, (1,), seed=7)]
     assert not dataset.unreadable.problems
 

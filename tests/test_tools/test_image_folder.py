@@ -377,6 +377,9 @@ class TestImageFolder:
         second.write_text('city/2\ncity/3\ncity/4\n')
         with pytest.raises(SystemExit, match='list: all 5 labelled images'):
             call(image_folder, *arguments, *lists)
+        first.write_text('\n')
+        with pytest.raises(SystemExit, match='--val-list holds no name'):
+            call(image_folder, *arguments, *lists)
         with pytest.raises(SystemExit, match=r'--test-fraction must be in'):
             call(image_folder, *arguments, '--test-fraction', 1)
 
@@ -487,6 +490,14 @@ class TestImageFolder:
         )  # fmt: skip
         assert len(self._list(tmp_path, 'labelled')) == 4
         assert len(self._list(tmp_path, 'unlabelled')) == 3
+
+    def test_masks_linked_among_the_images(self, tmp_path, call):
+        images, out, option, masks = self._source(tmp_path)
+        link = images / 'masks'
+        link.symlink_to(masks)
+        call(image_folder, images, out, option, link)
+        for part in ('labelled', 'unlabelled', 'val'):
+            assert all(n[:5] == 'city/' for n in self._list(tmp_path, part))
 
     def test_flat_masks_of_images_in_sub_folders(self, tmp_path, call):
         images, out, option, masks = self._source(tmp_path)

@@ -98,7 +98,7 @@ train_dataloader = dict(
     dataset=labelled_dataset,
 )
 """
-HELD_OUT = """{split}_dataset = dict(
+SCORED_SET = """{split}_dataset = dict(
     type='BaseSegDataset',
     data_root=data_root,
     metainfo=metainfo,

@@ -130,6 +130,8 @@ def check_held_out(
     """
     taken: dict[str, str] = {}
     for split, names in lists.items():
+        if not names:
+            raise ValueError(f'--{split}-list holds no name')
         _check_names(split, labelled, names)
         twice = sorted(name for name in names if name in taken)
         if twice:

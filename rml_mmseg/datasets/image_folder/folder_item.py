@@ -48,9 +48,10 @@ def files_by_name(
     for relative in map(Path, folder_files(folder)):
         if relative.suffix.lower() not in suffixes:
             continue
-        if others & set((root / relative).parents):
-            continue
         path = folder / relative
+        real = path.parent.resolve()
+        if others & {real, *real.parents, *(root / relative).parents}:
+            continue
         name = relative.with_suffix('').as_posix()
         if name in files:
             raise ValueError(

@@ -10,7 +10,6 @@ import numpy as np
 from .config_texts import (
     CONSTRUCTOR,
     DATA,
-    HELD_OUT,
     IMAGE_SCORES,
     LEARNERS_SCORES,
     MUTUAL,
@@ -18,6 +17,7 @@ from .config_texts import (
     OPTIMISER,
     PARAMWISE,
     SCORED,
+    SCORED_SET,
     SEMI,
 )
 
@@ -269,7 +269,7 @@ def _dataset_text(plan: TrainingPlan) -> str:
         batch_size=plan.batch_size,
     )
     for split in plan.held_out:
-        text += HELD_OUT.format(split=split, suffix=plan.suffix)
+        text += SCORED_SET.format(split=split, suffix=plan.suffix)
     if plan.held_out == ('val',):
         text += NO_TEST
     return text + (IMAGE_SCORES if plan.held_out else '')

@@ -116,15 +116,21 @@ class PhotometricRandAugment(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Augment the image."""
         image = contiguous(results['img'])
-        if image.dtype != np.uint8 or image.shape[2:] != (3,):
+        try:
+            # Some operations would clip what they do not know.
+            if image.dtype != np.uint8:
+                raise TypeError(image.dtype)
+            results['img'] = self.augment(dict(img=image))['img']
+        except Exception as error:
+            if image.dtype == np.uint8 and image.shape[2:] == (3,):
+                raise
             raise ValueError(
                 'PhotometricRandAugment takes images of eight bits and three '
                 f'channels (uint8, H x W x 3), got {image.dtype} of shape '
                 f'{image.shape}: take it out of the pipeline, or for '
                 'WeakStrongViews set strong=[], or make 8 bits of a range of '
                 'values (image_folder.py --range)'
-            )
-        results['img'] = self.augment(dict(img=image))['img']
+            ) from error
         return results
 
     def __repr__(self) -> str:
