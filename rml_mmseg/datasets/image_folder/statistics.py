@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from .annotations import IGNORED
+from .division import HELD_OUT
 from .item_report import ItemReport
 
 
@@ -69,7 +70,7 @@ def statistics_lines(report: Mapping[str, Any]) -> list[str]:
             f'warning: no labelled image for training shows '
             f'{", ".join(absent["labelled"])}: no network will know them'
         )
-    for split in ('val', 'test'):
+    for split in HELD_OUT:
         if split in absent:
             lines.append(
                 f'warning: no image for {split} shows '

@@ -13,7 +13,6 @@ from PIL import Image, UnidentifiedImageError
 MAX_PIXELS = 2**27
 # Nearly all loaded values up to here: more than two bits of eight are lost.
 DARK = 47
-EIGHT_BITS = ('JPEG', 'BMP', 'GIF', 'WEBP')
 END_OF_JPEG = b'\xff\xd9'
 
 
@@ -71,7 +70,8 @@ def lost_bits(path: str, image: Optional[np.ndarray]) -> Optional[str]:
     Returns:
         str | None: A message; None where nothing is amiss.
     """
-    if image is not None and not _may_lose(path):
+    dark = image is None or (image > DARK).mean() <= 0.01
+    if not dark and not _may_be_signed(path):
         return None
     stored = cv2.imread(path, cv2.IMREAD_UNCHANGED)
     if stored is None or stored.dtype == np.uint8:
@@ -82,7 +82,7 @@ def lost_bits(path: str, image: Optional[np.ndarray]) -> Optional[str]:
         kept = 'of which loading makes others'
     else:
         values = np.unique(stored).size
-        if values == 1 or np.percentile(image, 99) > DARK:
+        if values == 1 or not dark:
             return None
         levels = np.unique(image).size
         kept = f'{values} in all, of which loading makes {levels} dark ones'
@@ -128,11 +128,11 @@ def is_stock_loader(transform: Any) -> bool:
     )
 
 
-def _may_lose(path: str) -> bool:
-    """Whether a file may hold more than eight bits, by its header."""
+def _may_be_signed(path: str) -> bool:
+    """Whether a file may hold other than whole positive numbers."""
     try:
         with Image.open(path) as file:
-            return file.format not in EIGHT_BITS
+            return file.format == 'TIFF'
     except (OSError, Image.DecompressionBombError):
         return True
 
