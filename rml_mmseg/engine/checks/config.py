@@ -62,6 +62,7 @@ def check_config(cfg: Mapping[str, Any]) -> None:
     if cfg.get('runner_type') == SHARDED:
         raise ValueError(sharded_message())
     _check_loop(cfg['train_cfg'])
+    _check_accumulation(cfg)
     check_data_config(cfg)
     _check_hooks(cfg)
     _check_learners(cfg, model)
@@ -135,6 +136,25 @@ def _check_loop(train_cfg: Mapping[str, Any]) -> None:
             f'train_cfg={dict(train_cfg)} counts epochs, and SemiSegSampler '
             "draws without end: set train_cfg=dict(type='StagedTrainLoop', "
             'iters_per_stage=...)'
+        )
+
+
+def _check_accumulation(cfg: Mapping[str, Any]) -> None:
+    """A restart throws gradients away: it must not be within a step."""
+    train_cfg = cfg['train_cfg']
+    wrapper = cfg.get('optim_wrapper')
+    restarts = train_cfg.get('restart_students')
+    if not restarts or not isinstance(wrapper, Mapping):
+        return
+    count = wrapper.get('accumulative_counts', 1)
+    length = train_cfg.get('iters_per_stage')
+    whole = isinstance(length, int) and isinstance(count, int) and count > 0
+    if whole and length % count:
+        raise ValueError(
+            f'train_cfg.iters_per_stage={length} must be a multiple of '
+            f'optim_wrapper.accumulative_counts={count} with '
+            'restart_students: the first step of a stage would have a part '
+            'of its gradients'
         )
 
 

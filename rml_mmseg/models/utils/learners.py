@@ -80,7 +80,8 @@ def check_learners(students: Any) -> None:
         raise ValueError(
             f'decode_head.out_channels must equal num_classes={classes}, '
             f'found {outputs}: pseudo labels need one output a class, also '
-            'for two classes'
+            f'for two classes. Set out_channels={classes} and '
+            'loss_decode.use_sigmoid=False'
         )
     if classes > IGNORE_INDEX:
         raise ValueError(

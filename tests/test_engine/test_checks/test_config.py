@@ -113,6 +113,18 @@ def test_faults(changes, message):
         check_config(cfg)
 
 
+def test_a_restart_is_not_within_a_step():
+    def cfg(**train_cfg):
+        loop = dict(type='StagedTrainLoop', **train_cfg)
+        wrapper = dict(accumulative_counts=2)
+        return config(train_cfg=loop, optim_wrapper=wrapper)
+
+    check_config(cfg(iters_per_stage=5))
+    check_config(cfg(iters_per_stage=4, restart_students=True))
+    with pytest.raises(ValueError, match='=5 must be a multiple of.*=2'):
+        check_config(cfg(iters_per_stage=5, restart_students=True))
+
+
 def test_variables_of_the_user_are_left_alone():
     check_config(config(models=3, trained=1, val_dataset={}))
 
