@@ -7,6 +7,7 @@ from .hooks import (
     InterruptionHook,
     MutualEMAHook,
     PseudoLabelMonitorHook,
+    RecordingHook,
     SemiSegVisualizationHook,
 )
 from .loops import StagedTrainLoop
@@ -26,6 +27,7 @@ __all__ = [
     'MutualOptimWrapper',
     'MutualOptimWrapperConstructor',
     'PseudoLabelMonitorHook',
+    'RecordingHook',
     'SemiSegVisualizationHook',
     'StagedTrainLoop',
 ]

@@ -27,9 +27,9 @@ def collect(model: nn.Module) -> dict[str, Any]:
             if parameter.grad is not None
         },
         pending={
-            i: rectifier._pending.cpu()
+            i: rectifier.pending.cpu()
             for i, rectifier in enumerate(rectifiers)
-            if rectifier._pending is not None
+            if rectifier.pending is not None
         },
     )
 
@@ -46,8 +46,6 @@ def restore(model: nn.Module, state: dict[str, Any]) -> None:
         parameter = parameters[name]
         parameter.grad = gradient.to(parameter, copy=True)
     rectifiers: Any = model.rectifiers
+    device = next(model.parameters()).device
     for i, pending in state['pending'].items():
-        rectifier = rectifiers[i]
-        rectifier._pending = torch.clone(pending).to(
-            rectifier.prototypes.device
-        )
+        rectifiers[i].pending = torch.clone(pending).to(device)

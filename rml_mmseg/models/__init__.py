@@ -5,7 +5,7 @@ from .decode_heads import DeepLabV2Head
 from .losses import ConsistencyLoss, PseudoLabelLoss
 from .necks import ReadoutNeck, TransformerNeck
 from .optional_weights import load_optional
-from .rectifiers import PrototypeRectifier
+from .rectifiers import PrototypeRectifier, Rectifier
 from .segmentors import MutualSemiSegmentor
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     'PrototypeRectifier',
     'PseudoLabelLoss',
     'ReadoutNeck',
+    'Rectifier',
     'SemiSegDataPreProcessor',
     'TransformerNeck',
     'load_optional',

@@ -1,7 +1,9 @@
 """A learner of a MutualSemiSegmentor as a plain mmseg model."""
 
 import copy
+import sys
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from types import ModuleType
 from typing import Any, Union
 
 from mmengine.config import Config
@@ -9,7 +11,7 @@ from mmseg import registry
 from mmseg.datasets import BaseSegDataset
 from torch import Tensor
 
-from .utils.learner_cfg import learner_cfg, without_weights
+from .utils.learner_cfg import is_semi, learner_cfg, without_weights
 from .utils.settings import ENSEMBLE, check_choice, learner_names
 
 PACKAGE = 'rml_mmseg'
@@ -95,9 +97,9 @@ def check_learner(cfg: Config, learner: Union[str, None]) -> str:
             single network.
     """
     model = cfg.get('model', {})
-    if 'MutualSemiSegmentor' not in list(_types(model))[:1]:
+    if not is_semi(model):
         raise ValueError(
-            'model.type must be MutualSemiSegmentor, found '
+            'model.type must be MutualSemiSegmentor or a child of it, found '
             f'{model.get("type")!r}: a plain model needs no export'
         )
     segmentors = model.segmentors
@@ -166,18 +168,57 @@ def export_config(cfg: Config, learner: str) -> Config:
 def needed_imports(cfg: Config, plain: Mapping) -> list[str]:
     """Modules that a plain config has to import.
 
-    Those of the user stay; this package only where one of its classes is
-    left; mmpretrain's models, which this package imports, where one is.
+    Those of the user stay, but for those that need this package and define
+    nothing that is left; this package only where one of its classes is left
+    or a module that stays needs it; mmpretrain's models, which this package
+    imports, where one is.
     """
     imports = (cfg.get('custom_imports') or {}).get('imports', [])
     imports = [imports] if isinstance(imports, str) else list(imports)
-    kept = [name for name in imports if name.split('.')[0] != PACKAGE]
-    if plugin_types(plain):
+    own = [name for name in imports if name.split('.')[0] != PACKAGE]
+    built_on_ours = {name for name in own if _uses_package(name)}
+    homes = _homes(plain)
+    kept = [
+        name
+        for name in own
+        if name not in built_on_ours or name.split('.')[0] in homes
+    ]
+    if plugin_types(plain) or built_on_ours & set(kept):
         return [PACKAGE, *kept]
     foreign = any(name.startswith('mmpretrain.') for name in _types(plain))
     if foreign and not any(name.startswith('mmpretrain') for name in kept):
         kept.append('mmpretrain.models')
     return kept
+
+
+def _homes(node: Any) -> set[str]:
+    """Top-level packages of the classes that a part of a config names."""
+    names = set(_types(node))
+    return {
+        kind.__module__.split('.')[0]
+        for group in REGISTRIES
+        for name, kind in group.module_dict.items()
+        if name in names
+    }
+
+
+def _uses_package(name: str) -> bool:
+    """Whether a module of the user has taken anything of this package."""
+    top = name.split('.')[0]
+    modules = [
+        module
+        for key, module in list(sys.modules.items())
+        if key.split('.')[0] == top and isinstance(module, ModuleType)
+    ]
+    for module in modules:
+        for value in list(vars(module).values()):
+            kind = (
+                '__name__' if isinstance(value, ModuleType) else '__module__'
+            )
+            home = getattr(value, kind, None)
+            if isinstance(home, str) and home.split('.')[0] == PACKAGE:
+                return True
+    return False
 
 
 def plain_model(model: Mapping, learner: str) -> dict[str, Any]:

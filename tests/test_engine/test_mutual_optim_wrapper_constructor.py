@@ -34,6 +34,15 @@ def test_one_rule_for_all():
     assert wrapper.on_nonfinite == 'stop'
 
 
+def test_parameters_that_no_student_has():
+    model = _model()
+    model.projector = nn.Conv2d(4, 2, 1)
+    with pytest.raises(ValueError, match=r"\['projector.weight', 'proj.*head"):
+        _build(model, optimizer=SGD)
+    model.projector.requires_grad_(False)
+    _build(model, optimizer=SGD)
+
+
 def test_each_by_its_own_rule():
     wrapper = _build(
         _model(),

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from mmengine.logging import MessageHub
+from torch import nn
 
 from rml_mmseg.engine import PseudoLabelMonitorHook
 from rml_mmseg.models import PrototypeRectifier
@@ -198,6 +199,16 @@ def test_masks_without_any_truth_give_no_score(look):
     )
     found = look(PseudoLabelMonitorHook(interval=1), made)
     assert not any('IoU' in key or 'accuracy' in key for key in found)
+
+
+def test_pixels_that_a_rectifier_ignores_are_not_scored(look):
+    teacher = source([0, 1, 1, 2], labels=[0, 255, 2, 255])
+    made = record({'teachers.0': teacher}, masks=[0, 1, 1, 2])
+    scalars = look(PseudoLabelMonitorHook(1), made, rectifiers=[nn.Identity()])
+    assert scalars['teachers.0/accuracy'] == 0.5
+    assert scalars['teachers.0/mIoU'] == pytest.approx(1 / 3)
+    assert scalars['teachers.0/changed'] == 0.25
+    assert not any('prototype' in name for name in scalars)
 
 
 def test_prototypes_that_are_not_there_yet(look):

@@ -589,25 +589,6 @@ def test_a_resumed_run_of_another_seed_reads_on(tmp_path):
     assert drawn(1, True) == whole[2:]
 
 
-def test_restarted_students_have_no_gradients_of_before(tmp_path):
-    seen = _seen(
-        tmp_path,
-        lambda runner, _: any(
-            p.grad is not None and p.grad.any()
-            for p in runner.model.parameters()
-        ),
-        dict(stages=2, restart_students=True),
-        model=toy_model_cfg(semi_train_cfg=dict(p0='stage')),
-        optim_wrapper=dict(
-            constructor='MutualOptimWrapperConstructor',
-            # The last iteration of a stage makes no step.
-            accumulative_counts=2,
-            optimizer=dict(type='SGD', lr=0.1),
-        ),
-    )
-    assert seen == [False, True, False, False, False, True]
-
-
 def test_nothing_starts_again_at_the_end_of_the_burn_in(tmp_path):
     def look(runner, _):
         model = runner.model

@@ -1,13 +1,17 @@
 """A learner's config and state as those of a plain model."""
 
 import copy
+import sys
+from types import ModuleType
 
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
+from mmseg.models import FCNHead
 from mmseg.registry import MODELS
 
+from rml_mmseg.models import MutualSemiSegmentor, PrototypeRectifier
 from rml_mmseg.models.export import (
     check_learner,
     export_config,
@@ -132,6 +136,35 @@ def test_our_parts_keep_the_import(cfg):
     assert ours['custom_imports']['imports'] == ['rml_mmseg', 'own.layers']
     plain = export_config(cfg, 'teachers.1').to_dict()
     assert plain['custom_imports']['imports'] == ['own.layers']
+
+
+def test_imports_that_need_our_package(cfg, monkeypatch):
+    """A module of the user that we cannot be hidden from."""
+    module = ModuleType('own_method')
+    module.PrototypeRectifier = PrototypeRectifier
+    monkeypatch.setitem(sys.modules, 'own_method', module)
+    cfg.custom_imports.imports = ['rml_mmseg', 'own_method', 'own.layers']
+    plain = export_config(cfg, 'teachers.0').to_dict()
+    assert plain['custom_imports']['imports'] == ['own.layers']
+
+    class OwnHead(FCNHead):
+        """Defined there."""
+
+    OwnHead.__module__ = 'own_method.heads'
+    MODELS.register_module('OwnHead', module=OwnHead, force=True)
+    cfg.model.segmentors[0].decode_head.type = 'OwnHead'
+    needed = ['rml_mmseg', 'own_method', 'own.layers']
+    plain = export_config(cfg, 'teachers.0').to_dict()
+    assert plain['custom_imports']['imports'] == needed
+
+
+def test_a_child_of_the_wrapper_is_exported(cfg):
+    class Child(MutualSemiSegmentor):
+        """Of the user."""
+
+    MODELS.register_module('ExportedChild', module=Child, force=True)
+    cfg.model.type = 'ExportedChild'
+    assert check_learner(cfg, None) == 'teachers.0'
 
 
 def test_models_of_mmpretrain_are_imported(cfg):

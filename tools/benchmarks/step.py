@@ -119,7 +119,8 @@ def watch(watches: Stopwatches, loop: MeasuredLoop) -> None:
             watches.watch(student, method, 'students')
         watches.watch(student.decode_head, 'forward', 'students')
         watches.watch(student.decode_head, 'loss_by_feat', 'losses')
-    watches.watch(model.pseudo_label_loss, 'forward', 'losses')
+    for loss in model.pseudo_label_losses:
+        watches.watch(loss, 'forward', 'losses')
     for rectifier in model.rectifiers:
         for method in ('forward', 'accumulate', 'update'):
             watches.watch(rectifier, method, 'rectifier')

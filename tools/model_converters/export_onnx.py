@@ -29,11 +29,10 @@ from rml_mmseg.models.export import (
     export_config,
     learner_state,
 )
+from rml_mmseg.models.utils.learner_cfg import is_semi
 from rml_mmseg.semi_config import deployed_size, input_channels
-from rml_mmseg.semi_config.stock import type_name
 
 NEEDED = ('onnx', 'onnxscript', 'onnxruntime')
-SEMI = 'MutualSemiSegmentor'
 
 
 class ExportError(RuntimeError):
@@ -120,7 +119,7 @@ def load_network(
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     loaded = CheckpointLoader.load_checkpoint(args.checkpoint, 'cpu')
     state, learner = loaded.get('state_dict', loaded), 'model'
-    if args.learner is not None or type_name(cfg.model).endswith(SEMI):
+    if args.learner is not None or is_semi(cfg.model):
         learner = check_learner(cfg, args.learner)
         cfg = export_config(cfg, learner)
         state = learner_state(state, learner)

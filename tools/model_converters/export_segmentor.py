@@ -29,6 +29,7 @@ from mmseg.structures import SegDataSample
 from rml_mmseg import compat
 from rml_mmseg.datasets.data_root import check_data_roots
 from rml_mmseg.models.export import (
+    PACKAGE,
     check_learner,
     export_config,
     learner_state,
@@ -277,11 +278,13 @@ def export(args: argparse.Namespace) -> list[str]:
         for file in (checkpoint_file, config_file):
             os.replace(file, args.out / file.name)
     lines = [f'{learner} as a plain mmseg model, loaded strictly and checked']
-    ours = plugin_types(plain.to_dict())
-    if ours:
+    imports = plain.get('custom_imports', {}).get('imports', [])
+    if PACKAGE in imports:
+        own = [name for name in imports if name != PACKAGE]
+        ours = plugin_types(plain.to_dict()) or own
         lines.append(
-            f'It is made of {", ".join(ours)} of rml_mmseg, which its config '
-            'therefore imports: install the package where it shall run'
+            f'It needs rml_mmseg for {", ".join(ours)}, so its config imports '
+            'the package: install it where the network shall run'
         )
     else:
         lines.append('It ran in a process that cannot import rml_mmseg')

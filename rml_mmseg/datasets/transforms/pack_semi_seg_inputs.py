@@ -21,6 +21,12 @@ META_KEYS = (
     'flip',
     'flip_direction',
 )
+# Types, of which the first is the right one, and shape of one mask.
+MIXES: dict[str, tuple[list[torch.dtype], tuple[int, ...]]] = {
+    'mix_box': ([torch.int64, torch.int32], (4,)),
+    'mix_mask': ([torch.bool], ()),
+    'mix_classes': ([torch.float32, torch.float64], (256,)),
+}
 
 
 def image_tensor(image: np.ndarray) -> Tensor:
@@ -37,6 +43,40 @@ def source_places(numbers: np.ndarray, valid: np.ndarray) -> np.ndarray:
     return np.where(valid, numbers - FIRST, 0).astype(np.int64)
 
 
+def drawn_masks(results: dict) -> dict[str, Tensor]:
+    """What a pipeline drew for mixing, of one of ``MIXES``.
+
+    Args:
+        results (dict): Of a pipeline, with images of (H, W) pixels.
+
+    Returns:
+        dict[str, Tensor]: Empty where nothing was drawn.
+
+    Raises:
+        ValueError: If there are several, or one is of another shape or type
+            than its masks are made of; the message names it.
+    """
+    found = [key for key in MIXES if key in results]
+    if len(found) > 1:
+        raise ValueError(
+            f'the unlabelled pipeline draws {" and ".join(found)}, and an '
+            'image is mixed by one of them: leave out a transform'
+        )
+    for key in found:
+        drawn = torch.as_tensor(results[key])
+        kinds, shape = MIXES[key]
+        if key == 'mix_mask':
+            shape = tuple(results['weak'].shape[:2])
+        if drawn.dtype not in kinds or drawn.shape[-len(shape) :] != shape:
+            raise ValueError(
+                f'{key} of the unlabelled pipeline must be {kinds[0]} of '
+                f'{shape}, with V masks an image (V, ...), got {drawn.dtype} '
+                f'of {tuple(drawn.shape)}'
+            )
+        return {key: drawn}
+    return {}
+
+
 @TRANSFORMS.register_module()
 class PackSemiSegInputs(BaseTransform):
     """Pack the views of an unlabelled image for the preprocessor.
@@ -46,7 +86,9 @@ class PackSemiSegInputs(BaseTransform):
     - weak
     - strong
     - gt_seg_map, source_shape
-    - monitor_mask, mix_box, mix_mask, mix_classes (optional)
+    - monitor_mask (optional)
+    - mix_box (4,), mix_mask (H, W) bool or mix_classes (256,) (optional,
+      one of them; (V, ...) for V masks an image)
 
     Added Keys:
 
@@ -83,9 +125,7 @@ class PackSemiSegInputs(BaseTransform):
             strong=[image_tensor(view) for view in results['strong']],
             valid=torch.from_numpy(valid.astype(np.uint8))[None],
         )
-        for key in ('mix_box', 'mix_mask', 'mix_classes'):
-            if key in results:
-                inputs[key] = torch.as_tensor(results[key])
+        inputs.update(drawn_masks(results))
         if results.get('keep_places'):
             places = source_places(numbers, valid)
             height, width = results['source_shape']

@@ -13,6 +13,7 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
+from rml_mmseg.models.utils.learner_cfg import is_semi
 from rml_mmseg.models.utils.settings import (
     check_choice,
     did_you_mean,
@@ -57,7 +58,7 @@ def check_config(cfg: Mapping[str, Any]) -> None:
         if not isinstance(cfg.get(key) or {}, Mapping):
             raise ValueError(f'{key} must be a dict, got {cfg[key]!r}')
     model = cfg.get('model') or {}
-    if type_name(model) != 'MutualSemiSegmentor' or not cfg.get('train_cfg'):
+    if not (is_semi(model) and cfg.get('train_cfg')):
         return
     if cfg.get('runner_type') == SHARDED:
         raise ValueError(sharded_message())

@@ -6,6 +6,7 @@ from .image_scores_hook import ImageScoresHook
 from .interruption_hook import InterruptionHook
 from .mutual_ema_hook import MutualEMAHook
 from .pseudo_label_monitor_hook import PseudoLabelMonitorHook
+from .recording_hook import RecordingHook
 from .semi_seg_visualization_hook import SemiSegVisualizationHook
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     'InterruptionHook',
     'MutualEMAHook',
     'PseudoLabelMonitorHook',
+    'RecordingHook',
     'SemiSegVisualizationHook',
 ]

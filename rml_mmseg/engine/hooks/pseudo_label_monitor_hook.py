@@ -7,6 +7,7 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch import Tensor
 
+from rml_mmseg.models import PrototypeRectifier
 from rml_mmseg.models.utils.coupling import agreement, total_variation
 
 from .recording_hook import RecordingHook
@@ -31,7 +32,7 @@ class PseudoLabelMonitorHook(RecordingHook):
     - ``T/confidence``: mean largest probability of the soft labels p0.
     - ``T/kept``: pixels that pass ``semi_train_cfg.confidence``, where a
       threshold is set.
-    - ``T/changed``: pixels whose label the rectifier changed.
+    - ``T/changed``: pixels that the rectifier gave another class.
     - ``T/accuracy``, ``T/mIoU``, and ``T/accuracy_raw``, ``T/mIoU_raw``
       before rectification: against the masks of unlabelled images, where
       the dataset has them (``unlabelled.data_prefix.seg_map_path``); over
@@ -52,10 +53,6 @@ class PseudoLabelMonitorHook(RecordingHook):
         ValueError: If a setting is below 1.
     """
 
-    # After MutualEMAHook (50), before LoggerHook (60) reads the scalars: as
-    # equals of the logger they would be logged one look too late.
-    priority = 55
-
     def __init__(self, interval: int = 50, window: int = 10) -> None:
         super().__init__(interval)
         self._check_positive('window', window)
@@ -72,6 +69,8 @@ class PseudoLabelMonitorHook(RecordingHook):
             for key, value in self._look(name, source, record, model).items():
                 scalars[f'{name}/{key}'] = value
         for i, rectifier in enumerate(model.rectifiers):
+            if not isinstance(rectifier, PrototypeRectifier):
+                continue
             for key, value in self._look_at_prototypes(i, rectifier).items():
                 scalars[f'teachers.{i}/{key}'] = value
         for key, value in scalars.items():
@@ -121,6 +120,8 @@ class PseudoLabelMonitorHook(RecordingHook):
         rectified = len(model.rectifiers) and name.startswith('teachers.')
         if rectified:
             changed = (source['labels'] != source['plain']) & valid
+            # Those that it ignores are no other class.
+            changed &= source['labels'] < classes
             scalars['changed'] = changed.sum() / count
         scalars.update(self._balance(name, source['labels'][valid], classes))
         masks = record.get('masks')
@@ -153,7 +154,7 @@ class PseudoLabelMonitorHook(RecordingHook):
         self, key: str, labels: Tensor, masks: Tensor, k: int
     ) -> dict[str, Tensor]:
         """Accuracy and mIoU over the window, none without a truth."""
-        scored = masks < k
+        scored = (masks < k) & (labels < k)
         pairs = masks[scored] * k + labels[scored]
         matrix = torch.bincount(pairs, minlength=k * k).view(k, k)
         total = self._sum_of_window(key, matrix).float()
@@ -168,7 +169,7 @@ class PseudoLabelMonitorHook(RecordingHook):
         )
 
     def _look_at_prototypes(
-        self, index: int, rectifier: Any
+        self, index: int, rectifier: PrototypeRectifier
     ) -> dict[str, Tensor]:
         """Scalars of one learner's prototypes."""
         known = rectifier.initialised

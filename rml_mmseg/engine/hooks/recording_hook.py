@@ -15,8 +15,9 @@ READERS = 'readers'
 class RecordingHook(Hook):
     """Asks a model to keep what it makes in one iteration in ``interval``.
 
-    Several hooks may ask for the same iteration; the last of them lets go
-    of what was kept.
+    A monitor of one's own is a child of it with :meth:`look`. Several hooks
+    may ask for the same iteration; the last of them lets go of what was
+    kept.
 
     Args:
         interval (int): Iterations from look to look.
@@ -24,6 +25,10 @@ class RecordingHook(Hook):
     Raises:
         ValueError: If the interval is below 1.
     """
+
+    # After MutualEMAHook (50), which may stop the run; before LoggerHook (60)
+    # reads the scalars: its equals would be logged one look too late.
+    priority = 55
 
     def __init__(self, interval: int) -> None:
         self._check_positive('interval', interval)
@@ -46,9 +51,17 @@ class RecordingHook(Hook):
         Args:
             runner (Runner): The run.
             model (MutualSemiSegmentor): Its model.
-            record (dict): ``sources``, ``mixed``, where teachers predict
-                ``predictions``, and what
-                ``rml_mmseg.models.utils.monitored`` lists.
+            record (dict): ``sources``, by name of a teacher (of a student,
+                where it makes labels) a dict with ``probs`` (M, K, H, W),
+                their most probable classes ``plain`` (M, H, W) and the
+                ``labels`` (M, H, W) that a rectifier made of them;
+                ``mixed``, for each student its view (V, 3, H, W), targets
+                (name, labels (V, H, W), weight), ``valid`` (V, H, W) and
+                logits (V, K, H, W); ``predictions``, where teachers predict,
+                their probabilities (M, K, H, W) today; of the batch ``weak``
+                (M, 3, H, W), ``valid`` (M, H, W), ``labelled``, the ground
+                truth (N, H, W), and ``masks`` (M, H, W), where unlabelled
+                images have masks for monitoring.
         """
 
     def before_train_iter(

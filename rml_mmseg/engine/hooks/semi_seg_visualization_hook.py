@@ -39,9 +39,6 @@ class SemiSegVisualizationHook(RecordingHook):
         ValueError: If a setting is below 1.
     """
 
-    # After MutualEMAHook, which may stop the run, as the monitor.
-    priority = 'BELOW_NORMAL'
-
     def __init__(self, interval: int = 500, images: int = 1) -> None:
         super().__init__(interval)
         self._check_positive('images', images)

@@ -288,7 +288,6 @@ class StagedTrainLoop(IterBasedTrainLoop):
         assert self._stage_files is not None
         self._stage_files.restart_students()
         for optimizer in all_optimizers(self.runner.optim_wrapper):
-            optimizer.zero_grad()
             optimizer.state.clear()
         model = unwrap(self.runner.model)
         for rectifier in model.rectifiers:

@@ -46,6 +46,31 @@ def keys_of_student(
     return {**common, **own}
 
 
+def check_outside(model: nn.Module) -> None:
+    """Refuse parameters that no student has, as no optimiser moves them.
+
+    Args:
+        model (nn.Module): A ``MutualSemiSegmentor``, unwrapped.
+
+    Raises:
+        ValueError: Naming them.
+    """
+    found = [
+        name
+        for name, parameter in model.named_parameters()
+        if parameter.requires_grad and not name.startswith('students.')
+    ]
+    if found:
+        raise ValueError(
+            f'optim_wrapper trains the students alone, and {found[:8]} of '
+            'the model are outside of them and would never move: make them '
+            'a part of a segmentor, such as its decode_head, set '
+            'requires_grad=False, or take '
+            "constructor='DefaultOptimWrapperConstructor', one optimiser "
+            'for all'
+        )
+
+
 def check_types(common: Any, entries: list[dict]) -> None:
     """Refuse a type of one student beside another one for all.
 
@@ -113,9 +138,9 @@ class MutualOptimWrapperConstructor:
         paramwise_cfg (dict, optional): Rules for every student.
 
     Raises:
-        ValueError: If there is not one entry for each student, a student
-            has no optimiser or another type than all, or a rule is for a
-            student that there is not.
+        ValueError: If there is not one entry for each student, a parameter
+            is of no student, a student has no optimiser or another type than
+            all, or a rule is for a student that there is not.
     """
 
     def __init__(
@@ -139,6 +164,7 @@ class MutualOptimWrapperConstructor:
                 'optim_wrapper.constructor="MutualOptimWrapperConstructor" '
                 f'needs a MutualSemiSegmentor, got {type(model).__name__}'
             )
+        check_outside(unwrap(model))
         own = self.students or [{} for _ in students]
         if len(own) != len(students):
             raise ValueError(

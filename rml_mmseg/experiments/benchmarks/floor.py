@@ -44,8 +44,8 @@ def make_floor(loop: MeasuredLoop) -> tuple[Callable[[], None], Any]:
             with torch.no_grad():
                 for teacher in model.teachers:
                     teacher._forward(inputs['weak'])
-            for student, (view, targets, valid, _) in zip(
-                model.students, mixed
+            for student, criterion, (view, targets, valid, _) in zip(
+                model.students, model.pseudo_label_losses, mixed
             ):
                 losses, logits = student_forward(
                     student,
@@ -57,7 +57,7 @@ def make_floor(loop: MeasuredLoop) -> tuple[Callable[[], None], Any]:
                 )
                 logits = resize_logits(student, logits, view.shape[-2:])
                 ids = [labels for _, labels, _ in targets]
-                costs = model.pseudo_label_loss(logits, ids, valid)
+                costs = criterion(logits, ids, valid)
                 for name, loss in losses.items():
                     if 'loss' in name:
                         total = total + loss

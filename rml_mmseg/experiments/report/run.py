@@ -8,10 +8,10 @@ from typing import Any, Optional
 
 from mmengine.config import Config
 
+from rml_mmseg.models.utils.learner_cfg import is_semi
+
 from ..scalars import Curve, read_curves
 from .class_tables import DEPLOYED, Scores, read_class_tables
-
-SEMI = 'MutualSemiSegmentor'
 
 
 @dataclass
@@ -53,7 +53,7 @@ class Run:
         """bool: Whether it learned from unlabelled images."""
         if self.config is None:
             return any(key.startswith('students.') for key in self.train)
-        return str(self.model.get('type', '')).endswith(SEMI)
+        return is_semi(self.model)
 
     @property
     def deployed(self) -> str:

@@ -1,5 +1,6 @@
-"""Pseudo-label rectifiers."""
+"""Rectifiers."""
 
 from .prototype_rectifier import PrototypeRectifier
+from .rectifier import Rectifier
 
-__all__ = ['PrototypeRectifier']
+__all__ = ['PrototypeRectifier', 'Rectifier']

@@ -5,7 +5,7 @@ from typing import Optional
 import torch
 from mmengine.dist import all_reduce, get_world_size
 from mmseg.registry import MODELS
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..utils.alignment import alignment_bias, class_shares, label_shares
 from ..utils.prototypes import (
@@ -16,10 +16,11 @@ from ..utils.prototypes import (
 from ..utils.rectified_labels import rectify
 from ..utils.settings import check_choice
 from ..utils.tensor_check import check_probabilities, check_shape
+from .rectifier import Rectifier
 
 
 @MODELS.register_module()
-class PrototypeRectifier(nn.Module):
+class PrototypeRectifier(Rectifier):
     """Prototypes of a network's feature space and what they say of labels.
 
     Holds one prototype a class, weighs soft pseudo labels by the distance
@@ -76,7 +77,7 @@ class PrototypeRectifier(nn.Module):
         alignment_target: str = 'teacher',
         ignore_index: int = 255,
     ) -> None:
-        super().__init__()
+        super().__init__(num_classes, channels)
         if not 0 <= momentum <= 1:
             raise ValueError(
                 f'rectifier.momentum must be in [0, 1], got {momentum}'
@@ -95,14 +96,13 @@ class PrototypeRectifier(nn.Module):
             alignment_target,
             ['teacher', 'labels'],
         )
-        self.num_classes = num_classes
-        self.channels = channels
         self.momentum = momentum
         self.temperature = temperature
         self.min_pixels = min_pixels
         self.alignment = alignment
         self.alignment_target = alignment_target
         self.ignore_index = ignore_index
+        self.takes_labels = alignment > 0 and alignment_target == 'labels'
         self.register_buffer('prototypes', torch.zeros(num_classes, channels))
         self.register_buffer(
             'counts', torch.zeros(num_classes, dtype=torch.int64)
@@ -111,18 +111,13 @@ class PrototypeRectifier(nn.Module):
             'shares', torch.zeros(num_classes, 2), persistent=alignment > 0
         )
         # Columns: sums (C), counts, and shares (2) since the last update.
-        self._pending: Optional[Tensor] = None
+        self.pending: Optional[Tensor] = None
         self._seen_probs = False
 
     @property
     def initialised(self) -> Tensor:
         """Tensor: (K,) bool, the classes that have a prototype."""
         return self.counts > 0
-
-    @property
-    def takes_labels(self) -> bool:
-        """bool: Whether ``accumulate_labels`` is to be called."""
-        return self.alignment > 0 and self.alignment_target == 'labels'
 
     def weights(self, features: Tensor) -> Tensor:
         """Class-wise confidence (N, K, h, w) of features (N, C, h, w)."""
@@ -206,25 +201,21 @@ class PrototypeRectifier(nn.Module):
 
     def _pend(self, columns: slice, values: Tensor) -> None:
         """Add to what the next ``update`` uses."""
-        if self._pending is None:
-            self._pending = values.new_zeros(
+        if self.pending is None:
+            self.pending = values.new_zeros(
                 self.num_classes, self.channels + 3
             )
-        self._pending[:, columns] += values
-
-    def discard(self) -> None:
-        """Forget what was accumulated since the last ``update``."""
-        self._pending = None
+        self.pending[:, columns] += values
 
     def forget(self) -> None:
         """Be without prototypes, as of a network that has changed."""
-        self.discard()
+        super().forget()
         self.counts.zero_()
         self.shares.zero_()
 
     def _reduced(self) -> Optional[tuple[Tensor, Tensor, Tensor]]:
         """Sums (K, C), counts (K,) and shares (K, 2) over all processes."""
-        packed, self._pending = self._pending, None
+        packed, self.pending = self.pending, None
         if packed is None:
             if get_world_size() == 1:
                 return None

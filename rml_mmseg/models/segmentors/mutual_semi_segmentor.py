@@ -1,6 +1,6 @@
 """Mutual learning of several segmentors from unlabelled images."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Optional, Union
 
@@ -12,6 +12,7 @@ from torch import Tensor
 from ..utils.ema import ema_update
 from ..utils.feature_dropout import divide_channels, dropped_forward
 from ..utils.learners import (
+    build_losses,
     build_rectifiers,
     check_checkpointing,
     check_learners,
@@ -99,19 +100,9 @@ class MutualSemiSegmentor(LearnersSegmentor):
                 "labels: set rectifier=None, or a source to 'teacher'"
             )
         self.semi_train_cfg = cfg
-        self.pseudo_label_loss = MODELS.build(dict(cfg.loss))
-        if hasattr(self.pseudo_label_loss, 'loss_name'):
-            raise ValueError(
-                f'semi_train_cfg.loss={dict(cfg.loss)} is a loss of a head, '
-                'on one label map: take PseudoLabelLoss or ConsistencyLoss'
-            )
-        soft = getattr(self.pseudo_label_loss, 'takes_probabilities', False)
-        if soft and (rectifier is not None or cfg.confidence is not None):
-            raise ValueError(
-                f'semi_train_cfg.loss={dict(cfg.loss)} learns probabilities, '
-                'but a rectifier and semi_train_cfg.confidence make labels '
-                'of classes: set both to None, or take PseudoLabelLoss'
-            )
+        self.pseudo_label_losses, soft = build_losses(
+            cfg, len(self.students), rectifier is not None
+        )
         self.pseudo_labeller = PseudoLabeller(cfg, self.num_classes, soft)
         share = cfg.complementary_dropout
         self._divide = partial(divide_channels, share=share) if share else None
@@ -197,7 +188,7 @@ class MutualSemiSegmentor(LearnersSegmentor):
             self.students, inputs['labelled'], inputs['weak']
         )
         for i, student in enumerate(self.students):
-            view, targets, valid = self._strong_views(i, inputs, labels[i])
+            view, targets, valid = self.student_view(i, inputs, labels[i])
             supervised, logits = student_forward(
                 student,
                 inputs['labelled'],
@@ -208,11 +199,8 @@ class MutualSemiSegmentor(LearnersSegmentor):
                 self._divide,
             )
             logits = resize_logits(student, logits, view.shape[-2:])
-            costs = self.pseudo_label_loss(
-                logits, [ids for _, ids, _ in targets], valid
-            )
-            for (name, _, weight), cost in zip(targets, costs):
-                supervised[f'loss_{name}'] = weight * cost
+            for name, cost in self._costs(i, logits, targets, valid):
+                supervised[f'loss_{name}'] = cost
             if cfg.feature_dropout:
                 supervised.update(self._feature_loss(i, inputs, labels[i]))
             losses.update(add_prefix(supervised, f'students.{i}'))
@@ -227,14 +215,31 @@ class MutualSemiSegmentor(LearnersSegmentor):
         """Show the ground truth to the rectifiers that align with it."""
         rectifiers: Any = self.rectifiers
         for rectifier in rectifiers:
-            if getattr(rectifier, 'takes_labels', False):
+            if rectifier.takes_labels:
                 for sample in data_samples['labelled']:
                     rectifier.accumulate_labels(sample.gt_sem_seg.data)
 
-    def _strong_views(
+    def student_view(
         self, i: int, inputs: dict, targets: list[Target]
     ) -> tuple[Tensor, list[Target], Tensor]:
-        """What student i learns from: mixed views, labels, valid pixels."""
+        """What student i learns from: its strong views, mixed.
+
+        A child of the class may mix otherwise; what it returns is all that
+        the student sees of the unlabelled images.
+
+        Args:
+            i (int): The student.
+            inputs (dict): See ``SemiSegDataPreProcessor``; M unlabelled
+                images, S strong views.
+            targets (list[tuple]): A name, labels of the weak views, (M, H,
+                W), or probabilities (M, K, H, W), and a weight, for each
+                teacher of the student.
+
+        Returns:
+            tuple: Images (V, 3, H, W); targets with the same names and
+            weights, and labels of these images, (V, H, W) or (V, K, H, W);
+            valid pixels (V, H, W), bool. V is M for each view it learns.
+        """
         count = self.semi_train_cfg.strong_views
         return joined_views(
             [
@@ -255,15 +260,29 @@ class MutualSemiSegmentor(LearnersSegmentor):
         logits = dropped_forward(
             student, weak, cfg.feature_dropout, cfg.unlabelled_statistics
         )
-        costs = self.pseudo_label_loss(
-            resize_logits(student, logits, weak.shape[-2:]),
-            [labels for _, labels, _ in targets],
-            inputs['valid'],
-        )
+        logits = resize_logits(student, logits, weak.shape[-2:])
+        costs = self._costs(i, logits, targets, inputs['valid'])
         return {
-            f'loss_feature_{name}': cfg.feature_weight * weight * cost
-            for (name, _, weight), cost in zip(targets, costs)
+            f'loss_feature_{name}': cfg.feature_weight * cost
+            for name, cost in costs
         }
+
+    def _costs(
+        self, i: int, logits: Tensor, targets: list[Target], valid: Tensor
+    ) -> Iterator[tuple[str, Tensor]]:
+        """Name and weighted cost of each target of student i."""
+        loss = self.pseudo_label_losses[i]
+        costs = loss(logits, [labels for _, labels, _ in targets], valid)
+        several = isinstance(costs, (list, tuple))
+        shapes = [tuple(x.shape) for x in costs] if several else type(costs)
+        if shapes != [()] * len(targets):
+            raise ValueError(
+                f'semi_train_cfg.loss: {type(loss).__name__} must return a '
+                f'list of {len(targets)} scalars, one for each set of labels, '
+                f'and returned {shapes}'
+            )
+        for (name, _, weight), cost in zip(targets, costs):
+            yield name, weight * cost
 
     def _supervised_loss(
         self, inputs: dict, data_samples: dict

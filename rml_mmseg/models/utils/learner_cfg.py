@@ -1,14 +1,36 @@
-"""Configs of the single learners of a wrapper."""
+"""Configs of the wrapper, and of its single learners."""
 
 import copy
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
 from mmengine.config import ConfigDict
+from mmseg.registry import MODELS
 
 from .settings import check_choice
 
 LOADED_ONCE = ('pretrained', 'init_cfg')
+WRAPPER = 'MutualSemiSegmentor'
+
+
+def is_semi(model: Any) -> bool:
+    """Whether a config is of a ``MutualSemiSegmentor`` or a child of it.
+
+    A child is known by its class where that is registered, and else by the
+    ``segmentors`` that it wraps.
+
+    Args:
+        model (dict): ``model`` of a config.
+    """
+    if not isinstance(model, Mapping):
+        return False
+    if 'segmentors' in model:
+        return True
+    kind = model.get('type')
+    found = MODELS.get(kind) if isinstance(kind, str) else kind
+    parents = found.__mro__ if inspect.isclass(found) else ()
+    return WRAPPER in [parent.__name__ for parent in parents]
 
 
 def learner_cfg(cfg: Mapping, test_cfg: Mapping) -> dict[str, Any]:

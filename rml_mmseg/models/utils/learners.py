@@ -8,6 +8,7 @@ from mmseg.models.segmentors import EncoderDecoder
 from mmseg.registry import MODELS
 from torch import nn
 
+from ..rectifiers import Rectifier
 from .recomputed_buffers import RecomputedBuffers
 from .segmentor_forward import can_join, classifier_of, final_head
 from .settings import SemiTrainCfg
@@ -163,6 +164,48 @@ def check_checkpointing(
             )
 
 
+def build_losses(
+    cfg: SemiTrainCfg, learners: int, rectified: bool
+) -> tuple[nn.ModuleList, bool]:
+    """A loss on pseudo labels for every learner.
+
+    Args:
+        cfg (SemiTrainCfg): Settings.
+        learners (int): Number of learners.
+        rectified (bool): Whether there are rectifiers.
+
+    Returns:
+        tuple: The losses, and whether they learn probabilities.
+
+    Raises:
+        ValueError: If one is a loss of a head, or they ask for labels that
+            are not made.
+    """
+    configs = cfg.losses(learners)
+    losses = nn.ModuleList(MODELS.build(item) for item in configs)
+    for item, loss in zip(configs, losses):
+        if hasattr(loss, 'loss_name'):
+            raise ValueError(
+                f'semi_train_cfg.loss={item} is a loss of a head, '
+                'on one label map: take PseudoLabelLoss or ConsistencyLoss, '
+                'or one of your own with their call'
+            )
+    soft = {bool(getattr(x, 'takes_probabilities', False)) for x in losses}
+    if len(soft) > 1:
+        raise ValueError(
+            'semi_train_cfg.loss: all learners learn probabilities, or all '
+            'learn classes, and takes_probabilities of these differs: '
+            f'{[type(loss).__name__ for loss in losses]}'
+        )
+    if soft == {True} and (rectified or cfg.confidence is not None):
+        raise ValueError(
+            f'semi_train_cfg.loss={cfg.loss} learns probabilities, '
+            'but a rectifier and semi_train_cfg.confidence make labels '
+            'of classes: set both to None, or take PseudoLabelLoss'
+        )
+    return losses, soft == {True}
+
+
 def build_rectifiers(students: Any, cfg: Optional[dict]) -> nn.ModuleList:
     """A rectifier for every learner, or none.
 
@@ -174,7 +217,8 @@ def build_rectifiers(students: Any, cfg: Optional[dict]) -> nn.ModuleList:
         nn.ModuleList: Empty where ``cfg`` is None.
 
     Raises:
-        ValueError: If a learner has no classifier to take features from.
+        ValueError: If a learner has no classifier to take features from, or
+            it is no ``Rectifier``.
     """
     rectifiers = nn.ModuleList()
     for i, student in enumerate(students if cfg is not None else ()):
@@ -189,5 +233,12 @@ def build_rectifiers(students: Any, cfg: Optional[dict]) -> nn.ModuleList:
         settings = dict(
             num_classes=student.num_classes, channels=classifier.in_channels
         )
-        rectifiers.append(MODELS.build(dict(cfg or {}), default_args=settings))
+        built = MODELS.build(dict(cfg or {}), default_args=settings)
+        if not isinstance(built, Rectifier):
+            raise ValueError(
+                f'model.rectifier is a {type(built).__name__}: take '
+                'PrototypeRectifier, or make it a child of '
+                'rml_mmseg.models.Rectifier'
+            )
+        rectifiers.append(built)
     return rectifiers

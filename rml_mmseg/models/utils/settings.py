@@ -2,9 +2,9 @@
 
 import difflib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 ENSEMBLE = 'ensemble'
 # What numbers of ``SemiTrainCfg`` must be.
@@ -118,7 +118,8 @@ class SemiTrainCfg:
             own.
         channels_last: Whether networks and images are kept channels last,
             which is faster on most devices.
-        loss: Config of the loss on pseudo labels.
+        loss: Config of the loss on pseudo labels, of which every learner
+            has one of its own, or a list with a config for each learner.
     """
 
     unsup_weight: float = 1.0
@@ -138,7 +139,9 @@ class SemiTrainCfg:
     joint_forward: bool = True
     unlabelled_statistics: bool = True
     channels_last: bool = False
-    loss: Mapping = field(default_factory=lambda: {'type': 'PseudoLabelLoss'})
+    loss: Union[Mapping, Sequence[Mapping]] = field(
+        default_factory=lambda: {'type': 'PseudoLabelLoss'}
+    )
 
     @classmethod
     def build(cls, cfg: Optional[Mapping], learners: int) -> 'SemiTrainCfg':
@@ -167,7 +170,11 @@ class SemiTrainCfg:
             if item.name in ('confidence', 'confidence_share'):
                 right, wanted = value is None or is_number(value), 'a number'
             elif item.name == 'loss':
-                right, wanted = isinstance(value, Mapping), 'a config'
+                parts = [value] if isinstance(value, Mapping) else value
+                right = isinstance(parts, (list, tuple)) and all(
+                    isinstance(part, Mapping) for part in parts
+                )
+                wanted = 'a config, or a list with one for each learner'
             elif item.name in ('ramp_up_iters', 'strong_views'):
                 right = is_number(value) and isinstance(value, int)
                 wanted = 'a whole number'
@@ -191,6 +198,12 @@ class SemiTrainCfg:
                     raise ValueError(
                         f'semi_train_cfg.{name} must be {wanted}, got {value}'
                     )
+        if not isinstance(self.loss, Mapping) and len(self.loss) != learners:
+            raise ValueError(
+                f'semi_train_cfg.loss has {len(self.loss)} configs for '
+                f'{learners} model.segmentors: give one for each, or a '
+                'single one for all'
+            )
         taught_by_peers = learners > 1 and self.peer_weight > 0
         if self.unsup_weight and not (self.self_weight or taught_by_peers):
             raise ValueError(
@@ -233,6 +246,12 @@ class SemiTrainCfg:
         own = self.self_source == 'teacher' and self.self_weight > 0
         peers = self.peer_source == 'teacher' and self.peer_weight > 0
         return own or (peers and learners > 1)
+
+    def losses(self, learners: int) -> list[dict[str, Any]]:
+        """Config of the loss on pseudo labels of each learner."""
+        if isinstance(self.loss, Mapping):
+            return [dict(self.loss) for _ in range(learners)]
+        return [dict(item) for item in self.loss]
 
     def weight_at(self, iteration: int) -> float:
         """Weight of the unlabelled images at an iteration after burn-in."""

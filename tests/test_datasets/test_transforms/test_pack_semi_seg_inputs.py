@@ -85,13 +85,34 @@ def test_what_the_mixing_needs_is_kept():
         mix_mask=np.ones((2, 3), bool),
         mix_classes=np.zeros(256, np.float32),
     )
-    inputs = PackSemiSegInputs()(_results(**drawn))['inputs']
     for key, value in drawn.items():
+        inputs = PackSemiSegInputs()(_results(**{key: value}))['inputs']
         assert np.array_equal(inputs[key].numpy(), value)
     assert not any(
         key.startswith('mix_')
         for key in PackSemiSegInputs()(_results())['inputs']
     )
+
+
+@pytest.mark.parametrize(
+    ('drawn', 'message'),
+    [
+        (
+            dict(mix_mask=np.ones((2, 3), np.float32)),
+            r'mix_mask .* must be torch.bool of \(2, 3\).*torch.float32',
+        ),
+        (dict(mix_mask=np.ones((3, 2), bool)), r'got torch.bool of \(3, 2\)'),
+        (dict(mix_classes=np.ones(7, np.float32)), r'\(256,\).*\(7,\)'),
+        (dict(mix_box=np.ones(4, np.float32)), 'mix_box .* torch.int64'),
+        (
+            dict(mix_box=np.arange(4), mix_mask=np.ones((2, 3), bool)),
+            'draws mix_box and mix_mask.*one of them',
+        ),
+    ],
+)
+def test_what_cannot_mix_is_named(drawn, message):
+    with pytest.raises(ValueError, match=message):
+        PackSemiSegInputs()(_results(**drawn))
 
 
 @pytest.mark.parametrize(

@@ -211,4 +211,4 @@ def test_what_is_accumulated_has_no_graph():
     rectifier = PrototypeRectifier(num_classes=2, channels=1)
     features = torch.randn(2, 1, 3, 3, requires_grad=True)
     rectifier.accumulate(features, torch.zeros(2, 3, 3, dtype=torch.long))
-    assert not rectifier._pending.requires_grad
+    assert not rectifier.pending.requires_grad

@@ -6,6 +6,7 @@ import pytest
 import torch
 from mmengine.config import ConfigDict
 from mmseg.registry import MODELS
+from torch import nn
 
 from rml_mmseg.models import MutualSemiSegmentor, PrototypeRectifier
 from rml_mmseg.models.utils import learners
@@ -217,6 +218,67 @@ def test_loss_of_a_head_is_an_error(kind):
     message = f'semi_train_cfg.loss=.*{kind}.*PseudoLabelLoss or Consist'
     with pytest.raises(ValueError, match=message):
         toy_mutual(2, semi_train_cfg=dict(loss=dict(type=kind)))
+
+
+class _Returns(nn.Module):
+    """A loss that returns what it was built with."""
+
+    def __init__(self, costs):
+        super().__init__()
+        self.costs = costs
+
+    def forward(self, logits, labels, valid=None):
+        return self.costs
+
+
+@pytest.mark.parametrize(
+    'costs',
+    [torch.tensor(1.0), [torch.tensor(1.0)], [torch.ones(2, 6, 8)] * 2],
+)
+def test_a_loss_returns_a_scalar_for_each_set_of_labels(costs):
+    MODELS.register_module('_Returns', module=_Returns, force=True)
+    loss = dict(type='_Returns', costs=costs)
+    model = toy_mutual(2, rectifier=None, semi_train_cfg=dict(loss=loss))
+    with pytest.raises(ValueError, match='_Returns must .* list of 2 scalars'):
+        model.loss(*toy_batch())
+
+
+def test_each_learner_by_its_own_loss():
+    kinds = [
+        dict(type='_Returns', costs=[torch.tensor(c)] * 2) for c in (1.0, 2.0)
+    ]
+    MODELS.register_module('_Returns', module=_Returns, force=True)
+    model = toy_mutual(2, semi_train_cfg=dict(loss=kinds))
+    losses = model.loss(*toy_batch())
+    for i, cost in enumerate((1.0, 2.0)):
+        assert losses[f'students.{i}.loss_self'] == cost
+        assert losses[f'students.{i}.loss_peer{1 - i}'] == cost
+
+
+@pytest.mark.parametrize(
+    ('loss', 'message'),
+    [
+        (['PseudoLabelLoss'], 'has 1 configs for 2 model.segmentors'),
+        (
+            ['PseudoLabelLoss', 'ConsistencyLoss'],
+            'takes_probabilities .*differs',
+        ),
+    ],
+)
+def test_losses_that_do_not_fit_the_learners(loss, message):
+    loss = [dict(type=kind) for kind in loss]
+    with pytest.raises(ValueError, match=message):
+        toy_mutual(2, rectifier=None, semi_train_cfg=dict(loss=loss))
+
+
+def test_a_rectifier_is_a_child_of_ours():
+    class Unit(nn.Module):
+        def __init__(self, num_classes, channels):
+            super().__init__()
+
+    MODELS.register_module('_Unit', module=Unit, force=True)
+    with pytest.raises(ValueError, match='is a Unit.*child of .*Rectifier'):
+        toy_mutual(1, rectifier=dict(type='_Unit'))
 
 
 def test_head_without_classifier_needs_no_rectifier():

@@ -193,7 +193,11 @@ def test_did_you_mean():
         ('ramp_up_iters', 2.0, 'a whole number'),
         ('joint_forward', 1, 'a bool'),
         ('p0', None, 'a str'),
-        ('loss', 'PseudoLabelLoss', 'a config'),
+        (
+            'loss',
+            'PseudoLabelLoss',
+            'a config, or a list with one for each learner',
+        ),
     ],
 )
 def test_other_types_are_named(setting, value, wanted):
