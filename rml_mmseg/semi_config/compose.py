@@ -108,6 +108,8 @@ def compose(
     if data.crop_size is not None:
         config['model']['data_preprocessor'].pop('size_divisor', None)
         config['model']['data_preprocessor']['size'] = data.crop_size
+    if data.tta_pipeline is not None:
+        config['tta_pipeline'] = copy.deepcopy(data.tta_pipeline)
     config['train_dataloader'] = _loader(first, data, plan, notes)
     _validate(config, data, score)
     config['optim_wrapper'] = dict(

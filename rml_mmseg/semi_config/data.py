@@ -31,6 +31,8 @@ class SemiData(NamedTuple):
             pixels; None for the stock config's own.
         image_pipeline (list[dict], optional): Of whole images; None for that
             of validation.
+        tta_pipeline (list[dict], optional): For tests with augmentation;
+            None for the stock config's own.
     """
 
     labelled: dict[str, Any]
@@ -40,6 +42,7 @@ class SemiData(NamedTuple):
     names: Optional[list[str]] = None
     crop_size: Optional[tuple[int, int]] = None
     image_pipeline: Optional[list[dict[str, Any]]] = None
+    tta_pipeline: Optional[list[dict[str, Any]]] = None
 
 
 def plain_datasets(cfg: Config, loader: str) -> list[dict[str, Any]]:
@@ -173,7 +176,10 @@ def _val_images(cfg: Config) -> set[str]:
 
 
 def data_of_config(
-    cfg: Config, dataset_config: Path, own_geometry: bool = True
+    cfg: Config,
+    dataset_config: Path,
+    own_geometry: bool = True,
+    lists: Optional[tuple[Path, Path]] = None,
 ) -> SemiData:
     """Own data.
 
@@ -183,10 +189,12 @@ def data_of_config(
             folders of images.
         own_geometry (bool): Whether its pipelines are used, with its sizes,
             and not those of the stock config. Defaults to True.
+        lists (tuple[Path, Path], optional): Labelled and unlabelled images
+            in the place of its own lists, as ``make_splits.py`` writes them.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it holds no data sets.
+        ValueError: If it holds no data sets, or no unlabelled image.
     """
     own = Config.fromfile(dataset_config)
     needed = ('labelled_dataset', 'unlabelled_dataset', 'num_classes')
@@ -201,6 +209,18 @@ def data_of_config(
         for key in ('labelled_dataset', 'unlabelled_dataset')
     )
     unlabelled.pop('pipeline', None)
+    for dataset, file in zip((labelled, unlabelled), lists or ()):
+        if not file.is_file():
+            raise FileNotFoundError(f'--dataset: no list file {file}')
+        dataset['ann_file'] = str(file.resolve())
+    try:
+        _listed(unlabelled)
+    except ValueError as error:
+        raise ValueError(
+            f'--dataset: {error}. Where all images are annotated, let '
+            'make_splits.py divide them, and give its lists by --labelled '
+            'and --unlabelled'
+        ) from error
     held_out = {
         split: dict(own[f'{split}_dataloader'].dataset)
         for split in ('val', 'test')
@@ -214,6 +234,7 @@ def data_of_config(
             own.num_classes,
             crop_size=tuple(own.crop_size),
             image_pipeline=own.image_pipeline,
+            tta_pipeline=own.get('tta_pipeline'),
         )
     train = without_zero_label(pipeline_of(cfg, 'train_dataloader'))
     labelled['pipeline'] = train

@@ -46,7 +46,10 @@ def run_block(block, monkeypatch, run_command):
         run_command(sys.executable, script, *arguments)
         return
     monkeypatch.setattr(sys, 'argv', [script, *arguments])
-    runpy.run_path(script, run_name='__main__')
+    try:
+        runpy.run_path(script, run_name='__main__')
+    except SystemExit as end:
+        assert not end.code
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 from mmengine.runner import Runner
+from mmseg.registry import DATASETS
 
 from rml_mmseg.semi_config.stock import stock_folder
 from tests.test_tools.converter_helpers import photo, save
@@ -240,6 +241,38 @@ def test_own_data_in_stock_networks(tmp_path, call, capsys):
         assert ann_file == f'splits/{part}.txt'
     hub = train(out, tmp_path)
     assert np.isfinite(hub.get_scalar('val/mIoU').data[0][-1])
+
+
+def test_own_data_that_is_all_annotated(tmp_path, call):
+    for i in range(6):
+        save(tmp_path / f'images/{i}.png', photo(32, 64, i))
+        mask = np.arange(32 * 64).reshape(32, 64) // 1024
+        save(tmp_path / f'masks/{i}.png', mask)
+    data, lists = tmp_path / 'data', []
+    call(
+        image_folder, tmp_path / 'images', data, '--masks', tmp_path / 'masks'
+    )
+    own = Config.fromfile(data / 'dataset_config.py')
+    arguments = (
+        make_semi_config, ADE, '--dataset', own.filename,
+        '--out', data / 'semi.py', '--cfg-options',
+        *options(0, SMALL_SEGFORMER), *options(1, SMALL_SEGFORMER),
+    )  # fmt: skip
+    with pytest.raises(SystemExit, match='no unlabelled image.*make_splits'):
+        call(*arguments)
+    names = (data / 'splits/labelled.txt').read_text().split()
+    for name, part in (('labelled', names[:1]), ('unlabelled', names[1:])):
+        lists += [f'--{name}', data / f'{name}_own.txt']
+        lists[-1].write_text(''.join(f'{n}\n' for n in part))
+    call(*arguments, *lists)
+    cfg = Config.fromfile(data / 'semi.py')
+    assert cfg.tta_pipeline == own.tta_pipeline
+    dataset = cfg.train_dataloader.dataset
+    assert len(DATASETS.build(dataset.labelled)) == 1
+    assert len(DATASETS.build(dataset.unlabelled)) == len(names) - 1
+    lists[1].unlink()
+    with pytest.raises(SystemExit, match='no list file .*labelled_own.txt'):
+        call(*arguments, *lists, '--force')
 
 
 @pytest.mark.parametrize(

@@ -414,7 +414,11 @@ def run(args: argparse.Namespace) -> None:
     )
     texts = config_texts(args.out, plan)
     if not splits['unlabelled']:
-        print('warning: every image is annotated, so there is no rml.py')
+        print(
+            'warning: every image is annotated, so there is no rml.py: '
+            'make_splits.py can divide them, and make_semi_config.py takes '
+            'its lists'
+        )
         del texts['rml.py']
     else:
         drawn = args.iters * args.batch_size / len(splits['unlabelled'])

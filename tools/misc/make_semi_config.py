@@ -58,8 +58,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add(
         '--dataset',
         type=Path,
-        help='dataset_config.py of image_folder.py, in place of the three '
-        'above and of the data of the stock config',
+        help='dataset_config.py of image_folder.py, in place of the data of '
+        'the stock config; --labelled and --unlabelled are then lists of '
+        'make_splits.py in the place of its own, or left out',
     )
     add(
         '--geometry',
@@ -99,11 +100,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         parser.error(f'one or two stock configs, got {len(args.stock)}')
     if len(args.stock) == 2 and args.learners == 1:
         parser.error('--learners 1 goes with one stock config, got two')
-    lists = (args.labelled, args.unlabelled)
-    if (args.dataset is None) != (None not in lists) or (
-        args.dataset is not None and lists != (None, None)
-    ):
-        parser.error('give either --labelled and --unlabelled or --dataset')
+    given = [args.labelled, args.unlabelled].count(None)
+    if given == 1 or (args.dataset is None and given == 2):
+        parser.error('give --dataset, or --labelled and --unlabelled, or all')
     return args
 
 
@@ -111,7 +110,8 @@ def find_data(args: argparse.Namespace, cfg: Config) -> SemiData:
     """The data that the command line names."""
     if args.dataset is not None:
         own = args.geometry != 'stock'
-        return data_of_config(cfg, args.dataset, own)
+        lists = args.labelled and (args.labelled, args.unlabelled)
+        return data_of_config(cfg, args.dataset, own, lists)
     if not args.unlabelled.is_dir():
         raise FileNotFoundError(f'--unlabelled: no folder {args.unlabelled}')
     return data_of_lists(cfg, args.labelled, args.unlabelled, args.data_root)
@@ -166,7 +166,7 @@ def check(config: Path) -> tuple[int, int, list[str]]:
     except Exception as error:
         # Third-party constructors raise whatever they like.
         raise ValueError(
-            f'these stock configs cannot be wrapped: {error}'
+            f'a network or the training set cannot be built: {error}'
         ) from error
     return len(dataset.labelled), len(dataset.unlabelled), sizes
 
