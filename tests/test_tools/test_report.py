@@ -115,11 +115,33 @@ def test_another_score(page, call, tmp_path):
         call(report, *folders, '--out', tmp_path / 'other.html')
 
 
-def test_runs_of_one_seed_are_told(page, tmp_path):
-    for name in ('a', 'b'):
-        runs.write_run(tmp_path / name, name='small')
-    text = ' '.join(page(tmp_path / 'a', tmp_path / 'b').shown)
-    assert 'The runs of small have one seed: give runs' in text
+def test_runs_of_one_seed_are_told(call, tmp_path, capsys):
+    folders = [
+        runs.write_run(tmp_path / name, seed=seed)
+        for name, seed in (('a', 0), ('b', 1), ('c', 0))
+    ]
+    out = tmp_path / 'report.html'
+    call(report, *folders, '--out', out)
+    text = 'small has several runs of seed 0 (a, c), so its mean'
+    assert text in ' '.join(Page(out.read_text('utf-8')).shown)
+    assert f'warning: {text}' in capsys.readouterr().err
+    call(report, *folders[:2], '--out', out)
+    assert capsys.readouterr().err == ''
+
+
+def test_a_suite_of_several_label_shares(page, tmp_path):
+    folders = [
+        runs.write_suite_run(tmp_path, method, split, seed)
+        for method in ('supervised', 'direct')
+        for split in ('1-16', '1-4')
+        for seed in (0, 1)
+    ]
+    found = page(*folders)
+    groups = {
+        f'{m} {s}' for m in ('supervised', 'direct') for s in ('1-16', '1-4')
+    }
+    assert groups <= {*found.shown}
+    assert 'several runs of seed' not in ' '.join(found.shown)
 
 
 def test_baseline_by_name(page, tmp_path):

@@ -2,17 +2,24 @@
 
 The page needs no network and no other file. It shows scores, curves, IoU by
 class against a baseline, the panels of SemiSegVisualizationHook, the hardest
-images of ImageScoresHook and the config. Of several runs those of one config
-are taken for seeds of each other, and get mean and deviation.
+images of ImageScoresHook and the config. Of several runs those of one config,
+or of one method and split of a suite, are taken for seeds of each other, and
+get mean and deviation.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 import rml_mmseg  # noqa: F401  (makes mmseg importable)
-from rml_mmseg.experiments.report import Run, read_run, render_page
+from rml_mmseg.experiments.report import (
+    Run,
+    compare_groups,
+    read_run,
+    render_page,
+)
 
 TEMPLATE = Path(__file__).resolve().with_name('report.html.jinja')
 
@@ -94,11 +101,19 @@ def read_runs(args: argparse.Namespace) -> tuple[list[Run], Run | None]:
     return runs, plain[0] if plain else None
 
 
+def warn(message: str) -> None:
+    """Say on stderr what the page says too."""
+    print(f'warning: {message}', file=sys.stderr)
+
+
 def main() -> None:
     """Run the tool."""
     args = parse_args()
     try:
         runs, baseline = read_runs(args)
+        for group in compare_groups(runs, args.metric, baseline):
+            if group.seed_warning:
+                warn(group.seed_warning)
         page = render_page(
             runs,
             TEMPLATE,

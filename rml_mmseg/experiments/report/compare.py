@@ -1,5 +1,6 @@
-"""Runs of the same config put together."""
+"""Runs of the same method put together."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
@@ -12,10 +13,12 @@ from .run import Run
 
 @dataclass
 class Group:
-    """Runs of one config that differ in their seeds.
+    """Runs of one config, or of one method and split of a suite.
+
+    They should differ in nothing but their seeds.
 
     Attributes:
-        name: Name of the config.
+        name: Name of the config, or method and split.
         runs: Its runs.
         metric: The score that is compared, such as ``'mIoU'``.
         is_baseline: Whether the others are compared with it.
@@ -40,10 +43,26 @@ class Group:
         )
 
     @property
-    def has_one_seed(self) -> bool:
-        """bool: Whether several runs have the same seed."""
-        seeds = [run.seed for run in self.runs]
-        return len(seeds) > 1 and len({*seeds}) == 1
+    def repeated_seeds(self) -> list[int]:
+        """list[int]: Seeds that several of the runs have."""
+        counts = Counter(run.seed for run in self.runs)
+        # Runs that name no seed draw one each.
+        return [s for s, n in counts.items() if s is not None and n > 1]
+
+    @property
+    def seed_warning(self) -> str:
+        """str: What is wrong with the seeds of the runs, '' for nothing."""
+        if not self.repeated_seeds:
+            return ''
+        seeds = ', '.join(map(str, self.repeated_seeds))
+        names = ', '.join(
+            run.name for run in self.runs if run.seed in self.repeated_seeds
+        )
+        return (
+            f'{self.name} has several runs of seed {seeds} ({names}), so its '
+            'mean is not one over seeds: give runs that shall be told apart '
+            'configs of other names'
+        )
 
     def scores(self, kind: str) -> list[float]:
         """All known scores of the runs, of ``'val'`` or ``'test'``."""
@@ -71,7 +90,7 @@ class Group:
 def compare_groups(
     runs: Sequence[Run], metric: str, baseline: Optional[Run] = None
 ) -> list[Group]:
-    """Group runs by their config.
+    """Group runs by their config, those of a suite by method and split.
 
     Args:
         runs (Sequence[Run]): All runs.

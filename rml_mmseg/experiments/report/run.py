@@ -22,6 +22,7 @@ class Run:
         name: Name to show, unique among the runs of a report.
         folder: The work folder.
         config: Its config, where it can be read.
+        record: What ``run.json`` of a suite says, where it is of one.
         train: Curves of training by name, without ``train/``.
         val: Curves of validation by name.
         classes: Per-class scores of the last validation and test.
@@ -35,6 +36,7 @@ class Run:
     name: str
     folder: Path
     config: Optional[Config] = None
+    record: dict[str, Any] = field(default_factory=dict)
     train: dict[str, Curve] = field(default_factory=dict)
     val: dict[str, Curve] = field(default_factory=dict)
     classes: dict[str, Scores] = field(default_factory=dict)
@@ -65,13 +67,24 @@ class Run:
 
     @property
     def seed(self) -> Optional[int]:
-        """Seed that the config gives, if any."""
-        return ((self.config or {}).get('randomness') or {}).get('seed')
+        """Seed that the suite or the config gives, if any."""
+        randomness = (self.config or {}).get('randomness') or {}
+        return self.record.get('seed', randomness.get('seed'))
+
+    @property
+    def method(self) -> str:
+        """str: Name of the suite's method, otherwise of the config."""
+        return self.record.get('method') or self._stem or self.folder.name
+
+    @property
+    def split(self) -> str:
+        """str: Name of the suite's label share, '' where there is none."""
+        return self.record.get('split') or ''
 
     @property
     def group(self) -> str:
-        """str: Name of the config, which runs of other seeds share."""
-        return self._stem or self.folder.name
+        """str: Method and split, which runs of other seeds share."""
+        return f'{self.method} {self.split}'.strip()
 
     _stem: str = ''
 
@@ -140,6 +153,7 @@ def read_run(folder: Path, name: Optional[str] = None) -> Run:
     run.train, run.val = read_curves(scalars)
     configs = sorted(folder.glob('*.py'))
     run._stem = configs[0].stem if configs else ''
+    run.record = _read_record(folder / 'run.json')
     run.config = _read_config([scalars[-1].with_name('config.py'), *configs])
     for log in sorted(folder.glob('*/*.log')):
         text = log.read_text('utf-8', errors='replace')
@@ -166,6 +180,16 @@ def _read_config(paths: list[Path]) -> Optional[Config]:
         except (OSError, SyntaxError, ValueError, KeyError, AttributeError):
             continue
     return None
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    """What a suite notes of its run; empty where the file is of others."""
+    try:
+        found = json.loads(path.read_text('utf-8'))
+    except (OSError, json.JSONDecodeError):
+        return {}
+    of_suite = isinstance(found, dict) and 'method' in found
+    return found if of_suite else {}
 
 
 def _numbers(path: Path) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """Work folders written by hand, as mmengine leaves them."""
 
 import json
+import shutil
 
 import cv2
 import numpy as np
@@ -77,6 +78,16 @@ def write_run(
         f'{HEAD}Iter(test) [2/2]    mIoU: 65',
     ]
     (later / '20260102_000000.log').write_text('\n'.join(lines), 'utf-8')
+    return folder
+
+
+def write_suite_run(suite, method, split, seed, **kwargs):
+    """A run of a suite that is trained and not tested."""
+    folder = suite / method / split / f'seed_{seed}'
+    write_run(folder, method != 'supervised', seed, **kwargs)
+    shutil.rmtree(folder / '20260102_000000')
+    record = dict(method=method, split=split, seed=seed, status='trained')
+    (folder / 'run.json').write_text(json.dumps(record), 'utf-8')
     return folder
 
 

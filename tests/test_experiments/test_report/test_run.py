@@ -130,11 +130,36 @@ def test_runs_of_one_name_that_are_not_alike(tmp_path):
         for seed in (0, 1)
     ]
     (group,) = compare_groups(several, 'mIoU')
-    assert group.differences == [] and not group.has_one_seed
+    assert group.differences == [] and group.seed_warning == ''
     several[1].config['train_cfg'] = dict(stages=2)
     several[1].config['randomness'] = dict(seed=0)
     assert group.differences == ['train_cfg.stages']
-    assert group.has_one_seed
+    assert group.repeated_seeds == [0]
+    assert '(0, 1), so its mean is not one over seeds' in group.seed_warning
+    # Each has drawn its own.
+    for run in several:
+        run.config['randomness'] = dict(seed=None)
+    assert group.repeated_seeds == []
+
+
+def test_runs_of_a_suite_are_grouped_by_method_and_split(tmp_path):
+    found = [
+        read_run(runs.write_suite_run(tmp_path, 'direct', split, seed))
+        for split in ('1-16', '1-4')
+        for seed in (0, 1)
+    ]
+    groups = compare_groups(found, 'mIoU')
+    assert [group.name for group in groups] == ['direct 1-16', 'direct 1-4']
+    assert [run.seed for run in groups[1].runs] == [0, 1]
+    assert not any(group.seed_warning for group in groups)
+
+
+@pytest.mark.parametrize('text', ['{"method": "di', '[1]', '{"seed": 3}'])
+def test_a_run_json_that_is_of_no_suite(tmp_path, text):
+    folder = runs.write_run(tmp_path, seed=1)
+    (folder / 'run.json').write_text(text, 'utf-8')
+    run = read_run(folder)
+    assert (run.group, run.seed) == ('small', 1)
 
 
 def test_a_group_without_scores(tmp_path):
