@@ -141,7 +141,10 @@ def test_a_suite_of_several_label_shares(page, tmp_path):
         f'{m} {s}' for m in ('supervised', 'direct') for s in ('1-16', '1-4')
     }
     assert groups <= {*found.shown}
-    assert 'several runs of seed' not in ' '.join(found.shown)
+    text = ' '.join(found.shown)
+    assert 'several runs of seed' not in text
+    assert '49.00' in found.shown and '99.00' not in found.shown
+    assert 'of the last checkpoint (' in text
 
 
 def test_baseline_by_name(page, tmp_path):

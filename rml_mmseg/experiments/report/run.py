@@ -11,6 +11,7 @@ from mmengine.config import Config
 from rml_mmseg.models.utils.learner_cfg import is_semi
 
 from ..scalars import Curve, read_curves
+from ..suites.suite_run import TESTS
 from .class_tables import DEPLOYED, Scores, read_class_tables
 
 
@@ -26,7 +27,8 @@ class Run:
         train: Curves of training by name, without ``train/``.
         val: Curves of validation by name.
         classes: Per-class scores of the last validation and test.
-        test: Scores of the last test.
+        test: Scores of the last test; of a suite's run that of its last
+            checkpoint, not of the best one.
         panels: Iteration and file of each picture of
             ``SemiSegVisualizationHook``.
         images: What ``ImageScoresHook`` wrote.
@@ -155,14 +157,14 @@ def read_run(folder: Path, name: Optional[str] = None) -> Run:
     run._stem = configs[0].stem if configs else ''
     run.record = _read_record(folder / 'run.json')
     run.config = _read_config([scalars[-1].with_name('config.py'), *configs])
-    for log in sorted(folder.glob('*/*.log')):
+    for log in _of_runs(folder, '*.log'):
         text = log.read_text('utf-8', errors='replace')
         run.classes.update(read_class_tables(text.splitlines()))
-    for path in sorted(folder.glob('*/*.json')):
+    for path in _of_runs(folder, '*.json'):
         if path.stem == path.parent.name:
             run.test = _numbers(path) or run.test
     run.panels = _panels(folder)
-    for path in sorted(folder.glob('*/image_scores.json')):
+    for path in _of_runs(folder, 'image_scores.json'):
         try:
             run.images = json.loads(path.read_text('utf-8'))
         except json.JSONDecodeError:
@@ -170,6 +172,20 @@ def read_run(folder: Path, name: Optional[str] = None) -> Run:
             continue
         run.images_folder = path.parent
     return run
+
+
+def _of_runs(folder: Path, name: str) -> list[Path]:
+    """Files of the training and its tests, in the order they were begun.
+
+    A suite tests the last checkpoint in ``test``; what it tests in
+    ``test_best`` is another network, whose scores are not of this run's end.
+    """
+    found = [
+        path
+        for parent in (folder, folder / TESTS['last'][0])
+        for path in parent.glob(f'*/{name}')
+    ]
+    return sorted(found, key=lambda path: (path.parent.name, path.name))
 
 
 def _read_config(paths: list[Path]) -> Optional[Config]:

@@ -82,11 +82,17 @@ def write_run(
 
 
 def write_suite_run(suite, method, split, seed, **kwargs):
-    """A run of a suite that is trained and not tested."""
+    """A run of a suite whose last and best checkpoints are tested."""
     folder = suite / method / split / f'seed_{seed}'
     write_run(folder, method != 'supervised', seed, **kwargs)
-    shutil.rmtree(folder / '20260102_000000')
-    record = dict(method=method, split=split, seed=seed, status='trained')
+    stamp, later = '20260102_000000', '20260103_000000'
+    (folder / 'test').mkdir()
+    shutil.move(folder / stamp, folder / 'test' / stamp)
+    best = folder / 'test_best' / later
+    write_lines(best / f'{later}.json', [{'mIoU': 99.0}])
+    lines = [*table({'road': 99.0}), f'{HEAD}Iter(test) [2/2]    mIoU: 99']
+    (best / f'{later}.log').write_text('\n'.join(lines), 'utf-8')
+    record = dict(method=method, split=split, seed=seed, status='finished')
     (folder / 'run.json').write_text(json.dumps(record), 'utf-8')
     return folder
 

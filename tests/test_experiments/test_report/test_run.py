@@ -1,5 +1,7 @@
 """What is read from a work folder."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -152,6 +154,17 @@ def test_runs_of_a_suite_are_grouped_by_method_and_split(tmp_path):
     assert [group.name for group in groups] == ['direct 1-16', 'direct 1-4']
     assert [run.seed for run in groups[1].runs] == [0, 1]
     assert not any(group.seed_warning for group in groups)
+
+
+def test_a_run_of_a_suite_has_the_test_of_its_last_checkpoint(tmp_path):
+    folder = runs.write_suite_run(tmp_path, 'direct', '1-16', 0)
+    run = read_run(folder)
+    assert run.test == {'mIoU': 49.0}
+    assert run.class_scores('test', 'IoU') == {'road': 80.0, 'a|b': 40.0}
+    assert run.class_scores('val', 'IoU') == {'road': 90.0, 'a|b': 50.0}
+    shutil.rmtree(folder / 'test')
+    run = read_run(folder)
+    assert run.test == {} and run.class_scores('test', 'IoU') == {}
 
 
 @pytest.mark.parametrize('text', ['{"method": "di', '[1]', '{"seed": 3}'])
