@@ -131,7 +131,9 @@ def test_runs_of_one_seed_are_told(call, tmp_path, capsys):
 
 def test_a_suite_of_several_label_shares(page, tmp_path):
     folders = [
-        runs.write_suite_run(tmp_path, method, split, seed)
+        runs.write_suite_run(
+            tmp_path, method, split, seed, miou=50 + len(method) * seed
+        )
         for method in ('supervised', 'direct')
         for split in ('1-16', '1-4')
         for seed in (0, 1)
@@ -145,6 +147,14 @@ def test_a_suite_of_several_label_shares(page, tmp_path):
     assert 'several runs of seed' not in text
     assert '49.00' in found.shown and '99.00' not in found.shown
     assert 'of the last checkpoint (' in text
+    # 0 and 6 - 10, in validation and test and both splits.
+    assert text.count('−2.00 ± 2.83, 2 pairs') == 4
+    assert text.count('(baseline)') == 4 + 2
+    # Each seed against its own.
+    assert 'Baseline: supervised/1-4/seed_1.' in found.shown
+    assert found.shown.count('−4.00') == 2
+    text = ' '.join(page(folders[0], folders[-1]).shown)
+    assert 'direct 1-4 is compared with supervised 1-16: no' in text
 
 
 def test_baseline_by_name(page, tmp_path):

@@ -8,6 +8,8 @@ from typing import Optional
 
 from rml_mmseg.engine.changed_settings import changed_settings
 
+from .baselines import own_baseline
+from .gain import Gain
 from .run import Run
 
 
@@ -21,13 +23,27 @@ class Group:
         name: Name of the config, or method and split.
         runs: Its runs.
         metric: The score that is compared, such as ``'mIoU'``.
-        is_baseline: Whether the others are compared with it.
+        reference: The group that it is compared with, itself if it is the
+            baseline.
     """
 
     name: str
     runs: list[Run]
     metric: str
-    is_baseline: bool = False
+    reference: Optional['Group'] = None
+
+    @property
+    def is_baseline(self) -> bool:
+        """bool: Whether others are compared with it."""
+        return self.reference is self
+
+    @property
+    def has_other_split(self) -> bool:
+        """bool: Whether it is compared with runs of another split."""
+        reference = self.reference
+        return bool(
+            reference and reference.runs[0].split != self.runs[0].split
+        )
 
     @property
     def differences(self) -> list[str]:
@@ -64,16 +80,15 @@ class Group:
             'configs of other names'
         )
 
+    def score(self, run: Run, kind: str) -> Optional[float]:
+        """Score of one run, of ``'val'`` or ``'test'``."""
+        if kind == 'test':
+            return run.test.get(self.metric)
+        return run.score(self.metric)
+
     def scores(self, kind: str) -> list[float]:
         """All known scores of the runs, of ``'val'`` or ``'test'``."""
-        found = [
-            (
-                run.test.get(self.metric)
-                if kind == 'test'
-                else run.score(self.metric)
-            )
-            for run in self.runs
-        ]
+        found = [self.score(run, kind) for run in self.runs]
         return [value for value in found if value is not None]
 
     def mean(self, kind: str) -> Optional[float]:
@@ -86,6 +101,41 @@ class Group:
         scores = self.scores(kind)
         return stdev(scores) if len(scores) > 1 else None
 
+    def gain(self, kind: str) -> Optional[Gain]:
+        """Difference to the baseline.
+
+        It is of pairs with one seed where two runs have one, or all that
+        are scored; otherwise it is of the means.
+        """
+        own = self.mean(kind)
+        if self.is_baseline or self.reference is None or own is None:
+            return None
+        pairs = self._differences(kind)
+        if len(pairs) >= min(2, len(self.scores(kind))):
+            deviation = stdev(pairs) if len(pairs) > 1 else None
+            return Gain(mean(pairs), deviation, len(pairs))
+        other = self.reference.mean(kind)
+        return None if other is None else Gain(own - other, None, 0)
+
+    def _differences(self, kind: str) -> list[float]:
+        """Differences of the runs whose seed and split the baseline has."""
+        if self.reference is None or self.has_other_split:
+            return []
+        base: dict[Optional[int], Optional[float]] = {
+            run.seed: self.score(run, kind)
+            # Of several runs of one seed the first.
+            for run in reversed(self.reference.runs)
+            if run.seed is not None
+        }
+        found = [
+            (self.score(run, kind), base.get(run.seed)) for run in self.runs
+        ]
+        return [
+            own - other
+            for own, other in found
+            if own is not None and other is not None
+        ]
+
 
 def compare_groups(
     runs: Sequence[Run], metric: str, baseline: Optional[Run] = None
@@ -95,8 +145,8 @@ def compare_groups(
     Args:
         runs (Sequence[Run]): All runs.
         metric (str): The score that is compared.
-        baseline (Run, optional): A run of the group that the others are
-            compared with.
+        baseline (Run, optional): A run of the config or method that the
+            others are compared with.
 
     Returns:
         list[Group]: In the order of the runs.
@@ -105,5 +155,7 @@ def compare_groups(
     for run in runs:
         group = groups.setdefault(run.group, Group(run.group, [], metric))
         group.runs.append(run)
-        group.is_baseline |= run is baseline
+    for group in groups.values():
+        other = own_baseline(group.runs[0], runs, baseline)
+        group.reference = groups[other.group] if other else None
     return list(groups.values())

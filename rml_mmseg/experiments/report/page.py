@@ -8,6 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from rml_mmseg.version import __version__
 
+from .baselines import own_baseline
 from .compare import compare_groups
 from .figures import plot_curves
 from .run import Run
@@ -56,8 +57,8 @@ def render_page(
     Args:
         runs (Sequence[Run]): One or more.
         template (Path): Jinja template of the page.
-        baseline (Run, optional): One of the runs, which the others are
-            compared with.
+        baseline (Run, optional): One of the runs; its config, or the method
+            of a suite, is what the others are compared with.
         title (str): Title of the page.
         panels (int): Most pictures of panels a run.
         metric (str): Score to show and compare, one of mmseg's ``IoUMetric``.
@@ -79,6 +80,7 @@ def render_page(
     environment.filters['number'] = number
     check_metric(runs, metric)
     groups = compare_groups(runs, metric, baseline)
+    baselines = [own_baseline(run, runs, baseline) for run in runs]
     overlay = None
     if len(runs) > 1:
         overlay = plot_curves(
@@ -90,10 +92,12 @@ def render_page(
         title=title,
         version=__version__,
         runs=runs,
-        baseline=baseline,
-        reference=next((g for g in groups if g.is_baseline), None),
+        baselines=baselines,
         groups=groups if len(runs) > 1 else [],
         overlay=overlay,
         metric=metric,
-        sections=[run_section(r, baseline, panels, metric) for r in runs],
+        sections=[
+            run_section(run, other, panels, metric)
+            for run, other in zip(runs, baselines)
+        ],
     )

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from rml_mmseg.experiments.report import compare_groups, read_run
+from rml_mmseg.experiments.report.baselines import own_baseline
 from rml_mmseg.experiments.report.class_tables import read_class_tables
+from rml_mmseg.experiments.report.gain import Gain
 from rml_mmseg.experiments.report.pictures import (
     data_uri,
     hard_images,
@@ -154,6 +156,67 @@ def test_runs_of_a_suite_are_grouped_by_method_and_split(tmp_path):
     assert [group.name for group in groups] == ['direct 1-16', 'direct 1-4']
     assert [run.seed for run in groups[1].runs] == [0, 1]
     assert not any(group.seed_warning for group in groups)
+
+
+def suite_runs(tmp_path, scores):
+    return [
+        read_run(runs.write_suite_run(tmp_path, *key, miou=miou))
+        for key, miou in scores.items()
+    ]
+
+
+def test_gains_are_of_runs_with_one_seed_and_split(tmp_path):
+    found = suite_runs(
+        tmp_path,
+        {
+            ('supervised', '1-16', 0): 30.0,
+            ('supervised', '1-16', 1): 40.0,
+            ('supervised', '1-4', 1): 50.0,
+            ('direct', '1-16', 0): 31.0,
+            ('direct', '1-16', 1): 44.0,
+            ('direct', '1-16', 2): 90.0,
+            ('direct', '1-4', 1): 47.0,
+        },
+    )
+    groups = {g.name: g for g in compare_groups(found, 'mIoU', found[0])}
+    assert groups['supervised 1-4'].is_baseline
+    assert groups['supervised 1-4'].gain('val') is None
+    # 1 and 4; the third seed has no pair.
+    for kind in ('val', 'test'):
+        gain = groups['direct 1-16'].gain(kind)
+        assert (gain.mean, gain.pairs) == (2.5, 2)
+        assert gain.deviation == pytest.approx(4.5**0.5)
+    assert groups['direct 1-4'].gain('val') == Gain(-3.0, None, 1)
+    names = [own_baseline(run, found, found[0]) for run in found]
+    assert names == [*found[:3], found[0], found[1], found[0], found[2]]
+
+
+def test_gains_without_pairs_are_of_means(tmp_path):
+    found = suite_runs(
+        tmp_path,
+        {
+            ('supervised', '1-16', 0): 30.0,
+            ('direct', '1-16', 0): 31.0,
+            ('direct', '1-16', 1): 35.0,
+            ('direct', '1-4', 0): 50.0,
+        },
+    )
+    _, same, other = compare_groups(found, 'mIoU', found[0])
+    assert same.gain('val') == Gain(3.0, None, 0)
+    assert not same.has_other_split
+    # The seed is the same, the labels are not.
+    assert other.gain('val') == Gain(20.0, None, 0)
+    assert other.has_other_split
+    assert compare_groups(found, 'mIoU')[1].gain('val') is None
+
+
+def test_runs_that_name_no_seed_are_no_pairs(tmp_path):
+    found = [
+        read_run(runs.write_run(tmp_path / n, n != 'a', None, miou, n))
+        for n, miou in (('a', 40.0), ('b', 45.0))
+    ]
+    _, group = compare_groups(found, 'mIoU', found[0])
+    assert group.gain('val') == Gain(5.0, None, 0)
 
 
 def test_a_run_of_a_suite_has_the_test_of_its_last_checkpoint(tmp_path):
