@@ -184,6 +184,24 @@ def test_equal_names_get_more_of_their_path(tmp_path):
     assert report.unique_names(folders[:1]) == ['run']
 
 
+def test_a_run_without_scalars_is_left_out(call, tmp_path, capsys):
+    folder = runs.write_run(tmp_path / 'semi')
+    begun = tmp_path / 'begun'
+    (begun / '20260101_000000/vis_data').mkdir(parents=True)
+    out = tmp_path / 'report.html'
+    call(report, begun, folder, '--out', out)
+    text = f'{begun} is left out: it has no scalars yet'
+    assert text in ' '.join(Page(out.read_text('utf-8')).shown)
+    found = capsys.readouterr()
+    assert f'warning: {text}' in found.err
+    assert '1 run(s)' in found.out
+    for arguments in ([folder, '--baseline', begun], [begun]):
+        with pytest.raises(SystemExit, match='error: .*begun holds no'):
+            call(report, *arguments, '--out', out)
+    with pytest.raises(SystemExit, match='error: .*typo is no folder'):
+        call(report, tmp_path / 'typo', folder, '--out', out)
+
+
 def test_errors_name_the_folder(call, tmp_path):
     (tmp_path / 'empty').mkdir()
     with pytest.raises(SystemExit, match='error: .*empty holds no'):

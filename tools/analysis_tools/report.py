@@ -17,6 +17,7 @@ import rml_mmseg  # noqa: F401  (makes mmseg importable)
 from rml_mmseg.experiments.report import (
     Run,
     compare_groups,
+    has_scalars,
     read_run,
     render_page,
 )
@@ -80,19 +81,43 @@ def unique_names(folders: list[Path]) -> list[str]:
     return ['/'.join(part[-depth:]) for part in parts]
 
 
-def read_runs(args: argparse.Namespace) -> tuple[list[Run], Run | None]:
-    """All runs, and which of them is the baseline.
+def find_folders(args: argparse.Namespace) -> tuple[list[Path], list[Path]]:
+    """Work folders with scalars, and those of runs that have none yet.
 
     Raises:
-        FileNotFoundError: If a folder holds no run.
+        FileNotFoundError: If a folder does not exist, or the baseline or
+            all of them have no scalars.
         ValueError: If a folder is named twice.
     """
     folders = [folder.resolve() for folder in args.work_dirs]
-    if args.baseline is not None and args.baseline.resolve() not in folders:
-        folders.insert(0, args.baseline.resolve())
+    baseline = args.baseline.resolve() if args.baseline else None
+    if baseline is not None and baseline not in folders:
+        folders.insert(0, baseline)
     twice = {f for f in folders if folders.count(f) > 1}
     if twice:
         raise ValueError(f'WORK_DIR names {sorted(map(str, twice))} twice')
+    for folder in folders:
+        if not folder.is_dir():
+            raise FileNotFoundError(
+                f'{folder} is no folder: expected the work_dir of a training'
+            )
+    begun = [folder for folder in folders if not has_scalars(folder)]
+    # Without these there is nothing to show, or nothing to compare with.
+    missed = begun if begun == folders else {baseline} & {*begun}
+    if missed:
+        names = ', '.join(map(str, missed))
+        raise FileNotFoundError(
+            f'{names} holds no */vis_data/scalars.json, which a training '
+            'writes once it logs, if its vis_backends has a LocalVisBackend: '
+            'expected one in --baseline and in some WORK_DIR'
+        )
+    return [folder for folder in folders if folder not in begun], begun
+
+
+def read_runs(
+    args: argparse.Namespace, folders: list[Path]
+) -> tuple[list[Run], Run | None]:
+    """All runs, and which of them is the baseline."""
     names = unique_names(folders)
     runs = [read_run(folder, name) for folder, name in zip(folders, names)]
     if args.baseline is not None:
@@ -110,7 +135,10 @@ def main() -> None:
     """Run the tool."""
     args = parse_args()
     try:
-        runs, baseline = read_runs(args)
+        folders, begun = find_folders(args)
+        for folder in begun:
+            warn(f'{folder} is left out: it has no scalars yet')
+        runs, baseline = read_runs(args, folders)
         for group in compare_groups(runs, args.metric, baseline):
             if group.seed_warning:
                 warn(group.seed_warning)
@@ -121,6 +149,7 @@ def main() -> None:
             args.title,
             args.panels,
             args.metric,
+            begun,
         )
         args.out.parent.mkdir(parents=True, exist_ok=True)
         args.out.write_text(page, encoding='utf-8')

@@ -2,6 +2,13 @@
 
 from .compare import Group, compare_groups
 from .page import render_page
-from .run import Run, read_run
+from .run import Run, has_scalars, read_run
 
-__all__ = ['Group', 'Run', 'compare_groups', 'read_run', 'render_page']
+__all__ = [
+    'Group',
+    'Run',
+    'compare_groups',
+    'has_scalars',
+    'read_run',
+    'render_page',
+]

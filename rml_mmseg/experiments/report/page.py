@@ -49,6 +49,7 @@ def render_page(
     title: str = 'Training report',
     panels: int = 6,
     metric: str = 'mIoU',
+    without_scalars: Sequence[Path] = (),
 ) -> str:
     """Runs as one HTML page that needs nothing else.
 
@@ -62,6 +63,8 @@ def render_page(
         title (str): Title of the page.
         panels (int): Most pictures of panels a run.
         metric (str): Score to show and compare, one of mmseg's ``IoUMetric``.
+        without_scalars (Sequence[Path]): Work folders that are left out,
+            since nothing was logged there yet.
 
     Returns:
         str: HTML.
@@ -96,6 +99,7 @@ def render_page(
         groups=groups if len(runs) > 1 else [],
         overlay=overlay,
         metric=metric,
+        without_scalars=without_scalars,
         sections=[
             run_section(run, other, panels, metric)
             for run, other in zip(runs, baselines)

@@ -133,6 +133,15 @@ class Run:
         return self.classes.get(mode, {}).get(DEPLOYED, {}).get(name, {})
 
 
+def has_scalars(folder: Path) -> bool:
+    """Whether anything was logged yet in a work folder of mmengine."""
+    return bool(_scalar_files(folder))
+
+
+def _scalar_files(folder: Path) -> list[Path]:
+    return sorted(folder.glob('*/vis_data/scalars.json'))
+
+
 def read_run(folder: Path, name: Optional[str] = None) -> Run:
     """Read a work folder of mmengine.
 
@@ -144,12 +153,12 @@ def read_run(folder: Path, name: Optional[str] = None) -> Run:
         FileNotFoundError: If no run was logged there.
     """
     folder = Path(folder)
-    scalars = sorted(folder.glob('*/vis_data/scalars.json'))
+    scalars = _scalar_files(folder)
     if not scalars:
         raise FileNotFoundError(
             f'{folder} holds no */vis_data/scalars.json: expected the '
-            'work_dir of a training whose vis_backends has a '
-            'LocalVisBackend'
+            'work_dir of a training that has logged once, and whose '
+            'vis_backends has a LocalVisBackend'
         )
     run = Run(name or folder.resolve().name, folder)
     run.train, run.val = read_curves(scalars)
