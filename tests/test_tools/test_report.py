@@ -1,5 +1,6 @@
 """The page that the command writes."""
 
+import json
 import re
 from html.parser import HTMLParser
 
@@ -65,6 +66,27 @@ def test_a_test_on_the_validation_images_is_told(page, tmp_path):
             file.write(f'val{loader}test{loader}')
     text = ' '.join(page(folder).shown)
     assert 'test scores of semi are of the validation images' in text
+
+
+def test_scalars_of_own_hooks_are_drawn_by_name(page, tmp_path):
+    folder = runs.write_run(tmp_path / 'semi')
+    before = page(folder)
+    assert 'Other monitored scalars' not in before.shown
+    own = {'monitor/entropy': 0.5, 'monitor/teachers.0/my_loss': 7.0}
+    own['monitor/teachers.0/accuracy'] = 0.75
+    path = folder / '20260101_000000/vis_data/scalars.json'
+    entries = [dict(own, iter=step, step=step) for step in (50, 100)]
+    lines = map(json.dumps, entries)
+    path.write_text('\n'.join([path.read_text('utf-8'), *lines]), 'utf-8')
+    found = page(folder)
+    assert found.tags.count('svg') == before.tags.count('svg') + 3
+    # That one has a place of its own.
+    assert found.shown.count('teachers.0/accuracy') == 0
+    assert any('Pseudo-label accuracy' in text for text in found.shown)
+    assert found.shown.count('Other monitored scalars') == 1
+    # As the title of the element, and as that of the plot.
+    for name in ('entropy', 'teachers.0/my_loss'):
+        assert found.shown.count(name) == 2
 
 
 def test_the_page_loads_nothing(page, tmp_path):

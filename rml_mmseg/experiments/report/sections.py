@@ -10,6 +10,47 @@ from .pictures import hard_images, panel_pictures
 from .run import Run
 
 MONITOR = 'monitor/'
+MONITORED = (
+    (
+        ('total_variation', 'agreement'),
+        'Coupling of the teachers',
+        'share',
+    ),
+    (
+        ('mIoU', 'mIoU_raw'),
+        'Pseudo-label mIoU (raw: before rectification)',
+        'share',
+    ),
+    (
+        ('accuracy', 'accuracy_raw'),
+        'Pseudo-label accuracy (raw: before rectification)',
+        'share',
+    ),
+    (('confidence',), 'Confidence of the teachers', ''),
+    (('changed', 'kept'), 'Pixels changed by rectification', 'share'),
+    (
+        ('prior_gap',),
+        'Class frequencies: distance to the labels',
+        'share',
+    ),
+    (
+        ('starved_classes',),
+        'Classes starved in the pseudo labels',
+        'classes',
+    ),
+    (
+        ('prototype_drift',),
+        'Drift of the prototypes from look to look',
+        'distance',
+    ),
+    (
+        ('nearest_prototypes',),
+        'Nearest pair of prototypes',
+        'distance',
+    ),
+)
+"""Kinds of scalars of ``PseudoLabelMonitorHook`` that are drawn together,
+with title and unit."""
 
 
 def run_section(
@@ -25,7 +66,12 @@ def run_section(
     """
     plots = [
         plot_curves(
-            {k: v for k, v in run.train.items() if 'loss' in k}, 'Losses'
+            {
+                key: curve
+                for key, curve in run.train.items()
+                if 'loss' in key and not key.startswith(MONITOR)
+            },
+            'Losses',
         ),
         plot_curves(_learners(run, metric), f'Validation {metric}', '%'),
         *_monitor_plots(run),
@@ -33,6 +79,7 @@ def run_section(
     return dict(
         run=run,
         plots=[plot for plot in plots if plot is not None],
+        others=_other_plots(run),
         monitored=any(key.startswith(MONITOR) for key in run.train),
         classes=_classes(run, baseline, metric[1:]),
         panels=panel_pictures(run, panels),
@@ -71,45 +118,26 @@ def _monitored(run: Run, *kinds: str) -> dict[str, Curve]:
 
 def _monitor_plots(run: Run) -> list[Optional[Markup]]:
     """Plots of what ``PseudoLabelMonitorHook`` wrote."""
-    quality = _monitored(run, 'mIoU', 'mIoU_raw')
-    shares = _monitored(run, 'changed', 'kept')
-    return [
-        plot_curves(
-            _monitored(run, 'total_variation', 'agreement'),
-            'Coupling of the teachers',
-            'share',
-        ),
-        plot_curves(
-            quality,
-            'Pseudo-label mIoU (raw: before rectification)',
-            'share',
-            [key for key in quality if key.endswith('_raw')],
-        ),
-        plot_curves(
-            _monitored(run, 'confidence'), 'Confidence of the teachers'
-        ),
-        plot_curves(shares, 'Pixels changed by rectification', 'share'),
-        plot_curves(
-            _monitored(run, 'prior_gap'),
-            'Class frequencies: distance to the labels',
-            'share',
-        ),
-        plot_curves(
-            _monitored(run, 'starved_classes'),
-            'Classes starved in the pseudo labels',
-            'classes',
-        ),
-        plot_curves(
-            _monitored(run, 'prototype_drift'),
-            'Drift of the prototypes from look to look',
-            'distance',
-        ),
-        plot_curves(
-            _monitored(run, 'nearest_prototypes'),
-            'Nearest pair of prototypes',
-            'distance',
-        ),
+    plots = []
+    for kinds, title, unit in MONITORED:
+        curves = _monitored(run, *kinds)
+        raw = [key for key in curves if key.endswith('_raw')]
+        plots.append(plot_curves(curves, title, unit, raw))
+    return plots
+
+
+def _other_plots(run: Run) -> list[Markup]:
+    """Plots of scalars that other hooks wrote, each by itself.
+
+    Their units are not known, so no two of them share an axis.
+    """
+    known = {kind for kinds, *_ in MONITORED for kind in kinds}
+    plots = [
+        plot_curves({key: curve}, key[len(MONITOR) :])
+        for key, curve in sorted(run.train.items())
+        if key.startswith(MONITOR) and key.rsplit('/', 1)[-1] not in known
     ]
+    return [plot for plot in plots if plot is not None]
 
 
 def _classes(
