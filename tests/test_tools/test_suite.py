@@ -230,12 +230,33 @@ def test_run_without_output_failed(run_suite, capsys, config, reason):
     assert record(config)['status'] != 'finished'
 
 
-def test_scores_of_other_settings_are_not_taken(run_suite, capsys):
-    run_suite(['plain'], options={'model.a': 1})
-    assert run_suite(['plain'], options={'model.a': 2}) == 1
+@pytest.mark.parametrize('dry', [[], ['--dry-run']])
+def test_runs_of_other_settings_are_refused(run_suite, capsys, dry):
+    run_suite(['plain'], options={'model.a': 1, 'model.b': 5})
+    table = (OUT / 'results.md').read_text()
+    capsys.readouterr()
+    options = {'model.b': 5, 'model.a': 2, 'model.c': True}
+    assert run_suite(['new', 'plain'], *dry, options=options) == 2
     assert len(calls()) == 2
-    assert 'choose another --out' in capsys.readouterr().err
-    assert '| plain | – | – | – | 0 of 1 |' in (OUT / 'results.md').read_text()
+    captured = capsys.readouterr()
+    assert captured.out == ''
+    assert captured.err == (
+        f'error: {OUT}/plain/seed_0 was begun with other settings than the '
+        'suite has now: model.a was 1, is 2; model.c was unset, is True: '
+        'choose another --out, or delete the folder\n'
+    )
+    # The table of what was made is kept.
+    assert (OUT / 'results.md').read_text() == table
+
+
+def test_scores_of_other_settings_are_not_taken(run_suite):
+    run_suite(['plain', 'mutual'], options={'model.a': 1})
+    shutil.rmtree(OUT / 'mutual')
+    changed = {'model.a': 2}
+    methods = ['plain', 'mutual']
+    assert run_suite(methods, '--only', 'mutual', options=changed) == 0
+    table = (OUT / 'results.md').read_text()
+    assert '| plain | – | – | – | – | 0 of 1 |' in table
 
 
 def test_as_many_runs_at_a_time_as_jobs(run_suite):

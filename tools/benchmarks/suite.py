@@ -193,12 +193,27 @@ def write_results(args: argparse.Namespace, suite: dict) -> str:
     return table
 
 
+def check_runs(runs: Sequence[SuiteRun]) -> None:
+    """Make sure that what is on disk belongs to the runs.
+
+    Raises:
+        ValueError: If some were begun with other settings, with a line each.
+    """
+    refused = []
+    for run in runs:
+        try:
+            run.check_settings()
+        except ValueError as error:
+            refused.append(str(error))
+    if refused:
+        raise ValueError('\n'.join(refused))
+
+
 def print_plan(
     runs: Sequence[SuiteRun], slots: Sequence[dict[str, str]]
 ) -> None:
     """Print the state and the commands of runs."""
     for run in runs:
-        run.check_settings()
         trained = run.status in ('trained', 'finished')
         state = 'resume' if run.checkpoint else 'train'
         if trained:
@@ -236,6 +251,7 @@ def run_suite(args: argparse.Namespace) -> int:
         runs = find_targets(runs)
         for run in runs:
             cfg_options(run.options)
+        check_runs(runs)
         if args.dry_run:
             print_plan(runs, slots)
             return 0

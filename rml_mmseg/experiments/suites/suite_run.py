@@ -134,11 +134,12 @@ class SuiteRun:
             ValueError: If it was begun with another config or options.
         """
         record = self.record
-        found = {key: record.get(key) for key in self.settings}
-        if record and found != self.settings:
+        changes = _changes(record, self.settings) if record else []
+        if changes:
             raise ValueError(
-                f'{self.folder} was begun with {found}, but the suite says '
-                f'{self.settings}: choose another --out, or delete the folder'
+                f'{self.folder} was begun with other settings than the suite '
+                f'has now: {"; ".join(changes)}: choose another --out, or '
+                'delete the folder'
             )
 
     def train_arguments(self) -> list[str]:
@@ -172,6 +173,22 @@ class SuiteRun:
 
     def _cfg_options(self) -> list[str]:
         return cfg_options(fill(self.options, cwd=Path.cwd()))
+
+
+def _changes(record: dict, settings: dict) -> list[str]:
+    """What the settings of a record were, where they are others now."""
+    options = record.get('options', {})
+    before = dict(config=record.get('config')) | options
+    now = dict(config=settings['config']) | settings['options']
+    changes = []
+    for key in dict.fromkeys([*before, *now]):
+        old, new = (
+            repr(each[key]) if key in each else 'unset'
+            for each in (before, now)
+        )
+        if old != new:
+            changes.append(f'{key} was {old}, is {new}')
+    return changes
 
 
 def iteration_of(checkpoint: str | None) -> int:

@@ -185,7 +185,7 @@ def test_other_settings_are_another_run(tmp_path):
     run = finish(make_run(tmp_path), mIoU=1.0)
     run.check_settings()
     other = make_run(tmp_path, config='d.py')
-    with pytest.raises(ValueError, match=r'c\.py.*but the suite says.*d\.py'):
+    with pytest.raises(ValueError, match=r"config was 'c\.py', is 'd\.py': c"):
         other.check_settings()
     row = collect_results([other])[0]
     assert row['summary'] == {}
