@@ -53,7 +53,9 @@ def run_suite(tmp_path, monkeypatch):
     def run(methods, *arguments, options=None, extra=''):
         grid = {}
         for name in methods:
-            Path(f'{name}.py').write_text('train_cfg = dict(max_iters=4)')
+            config = Path(f'{name}.py')
+            if not config.exists():
+                config.write_text('train_cfg = dict(max_iters=4)')
             grid[name] = dict(config=f'{name}.py')
         text = f'methods = {grid!r}\noptions = {options or {}!r}\n{extra}'
         Path('grid.py').write_text(text)
@@ -257,6 +259,86 @@ def test_scores_of_other_settings_are_not_taken(run_suite):
     assert run_suite(methods, '--only', 'mutual', options=changed) == 0
     table = (OUT / 'results.md').read_text()
     assert '| plain | – | – | – | – | 0 of 1 |' in table
+
+
+BASED = "_base_ = ['base.py']\ntrain_cfg = dict(max_iters=4)"
+LIST = 'train_dataloader.dataset.ann_file'
+
+
+@pytest.fixture
+def with_files(run_suite):
+    """Function that runs a suite whose config has a base, and a list."""
+    Path('plain.py').write_text(BASED)
+    Path('base.py').write_text('lr = 1')
+    Path('list.txt').write_text('a')
+    options = {LIST: '{cwd}/list.txt', 'model.a': 1}
+    return partial(run_suite, ['plain'], options=options)
+
+
+@pytest.mark.parametrize(
+    ('file', 'text', 'named'),
+    [
+        ('base.py', 'lr = 2', 'config plain.py, or a base of it,'),
+        ('plain.py', BASED + '\nb = 1', 'config plain.py, or a base of it,'),
+        ('list.txt', 'b', f'list of {LIST}'),
+    ],
+)
+def test_runs_of_files_that_changed_are_refused(
+    with_files, capsys, file, text, named
+):
+    with_files()
+    table = (OUT / 'results.md').read_text()
+    Path(file).write_text(text)
+    capsys.readouterr()
+    assert with_files() == 2
+    assert len(calls()) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ''
+    assert captured.err == (
+        f'error: {OUT}/plain/seed_0 was begun when the {named} had another '
+        'content: undo the change, choose another --out, or delete the '
+        'folder; where the change does not matter, delete "digests" from its '
+        'run.json\n'
+    )
+    assert (OUT / 'results.md').read_text() == table
+
+
+def test_runs_without_digests_are_taken(with_files):
+    with_files()
+    path = OUT / 'plain/seed_0/run.json'
+    before = {k: v for k, v in record('plain').items() if k != 'digests'}
+    path.write_text(json.dumps(before))
+    Path('base.py').write_text('lr = 2')
+    assert with_files() == 0
+    assert len(calls()) == 2
+    assert record('plain') == before
+
+
+def test_what_does_not_count_may_change(with_files):
+    with_files()
+    # The option overrides it, and comments are no settings.
+    Path('base.py').write_text('lr = 1  # small\nmodel = dict(a=3)')
+    assert with_files() == 0
+    assert len(calls()) == 2
+
+
+def test_config_that_changes_while_others_run(run_suite, monkeypatch):
+    Path('second.py').write_text('train_cfg = dict(max_iters=4)')
+    run_suite(['second', 'first'], '--only', 'second')
+    path = OUT / 'second/seed_0/run.json'
+    path.write_text(path.read_text().replace('finished', 'begun'))
+    say = suite_scheduler.say
+
+    def change(text):
+        say(text)
+        if 'finished first' in text:
+            Path('second.py').write_text('train_cfg = dict(max_iters=')
+
+    monkeypatch.setattr(suite_scheduler, 'say', change)
+    assert run_suite(['first', 'second', 'third']) == 1
+    assert [c.split()[1] for c in calls() if c.startswith('train')] == [
+        *('second', 'first', 'third')
+    ]
 
 
 def test_as_many_runs_at_a_time_as_jobs(run_suite):

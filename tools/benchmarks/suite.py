@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import functools
 import json
 import os
 import subprocess
@@ -30,8 +31,10 @@ from rml_mmseg.experiments.suites import (
     find_targets,
     load_suite,
     plan_runs,
+    read_config,
     recorded_seeds,
     shown_command,
+    take_digests,
     to_markdown,
 )
 
@@ -197,12 +200,17 @@ def check_runs(runs: Sequence[SuiteRun]) -> None:
     """Make sure that what is on disk belongs to the runs.
 
     Raises:
-        ValueError: If some were begun with other settings, with a line each.
+        ValueError: If some were begun with other settings, or if their files
+            changed since, with a line each.
     """
     refused = []
+    read = functools.cache(read_config)
     for run in runs:
         try:
             run.check_settings()
+            if 'digests' in run.record:
+                cfg = read(run.config)
+                run.check_settings(take_digests(cfg, run.options))
         except ValueError as error:
             refused.append(str(error))
     if refused:

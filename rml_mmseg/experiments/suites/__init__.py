@@ -1,5 +1,6 @@
 """Suites: grids of runs whose scores end in one table."""
 
+from .digests import read_config, take_digests
 from .figures import (
     plot_curves,
     plot_gains,
@@ -35,11 +36,13 @@ __all__ = [
     'plot_ladder',
     'plot_shares',
     'plan_runs',
+    'read_config',
     'read_scores',
     'recorded_seeds',
     'remaining_seconds',
     'save_figure',
     'shown_command',
     'sum_up',
+    'take_digests',
     'to_markdown',
 ]

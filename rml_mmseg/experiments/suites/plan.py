@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from .digests import merge_options, read_config
 from .options import check_filled, fill, flatten
 from .suite_run import METRIC, TESTS, SuiteRun
 
@@ -202,8 +203,7 @@ def find_targets(runs: Iterable[SuiteRun]) -> list[SuiteRun]:
         # Each config is read once: the seeds do not matter here.
         key = (run.method, run.split)
         if key not in targets:
-            cfg = Config.fromfile(run.config, import_custom_modules=False)
-            cfg.merge_from_dict(run.options)
+            cfg = merge_options(read_config(run.config), run.options)
             targets[key] = target_iterations(cfg)
             hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
             if 'best' in run.checkpoints and not hook.get('save_best'):

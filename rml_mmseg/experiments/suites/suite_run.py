@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,11 +128,17 @@ class SuiteRun:
         done = record['iterations']
         return Progress(self.method, done, done, done, record['seconds'])
 
-    def check_settings(self) -> None:
+    def check_settings(self, digests: Mapping[str, str] | None = None) -> None:
         """Make sure that what is on disk belongs to this run.
 
+        Args:
+            digests (dict[str, str], optional): Those of its files by now, of
+                :func:`take_digests`. By default only settings are compared,
+                as where none were noted when the run began.
+
         Raises:
-            ValueError: If it was begun with another config or options.
+            ValueError: If it was begun with another config or options, or
+                if the content of its config or lists was another one.
         """
         record = self.record
         changes = _changes(record, self.settings) if record else []
@@ -140,6 +147,22 @@ class SuiteRun:
                 f'{self.folder} was begun with other settings than the suite '
                 f'has now: {"; ".join(changes)}: choose another --out, or '
                 'delete the folder'
+            )
+        noted = record.get('digests', {})
+        # A list that is not there any more cannot have been changed.
+        files = [
+            f'config {self.config}, or a base of it,'
+            if key == 'config'
+            else f'list of {key}'
+            for key, digest in (digests or {}).items()
+            if noted.get(key, digest) != digest
+        ]
+        if files:
+            raise ValueError(
+                f'{self.folder} was begun when the {" and the ".join(files)} '
+                'had another content: undo the change, choose another --out, '
+                'or delete the folder; where the change does not matter, '
+                'delete "digests" from its run.json'
             )
 
     def train_arguments(self) -> list[str]:

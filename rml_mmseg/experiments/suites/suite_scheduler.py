@@ -14,6 +14,7 @@ from typing import Any, Callable
 
 from ..scalars import read_curves
 from .curves import monitor_curves
+from .digests import read_config, take_digests
 from .job import Job, shown_command
 from .progress import (
     last_iteration,
@@ -117,16 +118,20 @@ class SuiteScheduler:
                 self._begin(slot, self._waiting.popleft())
 
     def _begin(self, slot: int, run: SuiteRun) -> None:
-        try:
-            run.check_settings()
-        except ValueError as error:
-            self._fail(run, str(error))
-            return
         if run.status == 'finished' and not run.untested:
             say(f'skip {run.name}: finished before')
-        elif run.status in ('trained', 'finished'):
+            return
+        try:
+            # What train.py reads, which can have changed while others ran.
+            digests = take_digests(read_config(run.config), run.options)
+            run.check_settings(digests)
+        except Exception as error:
+            self._fail(run, f'{type(error).__name__}: {error}')
+            return
+        if run.status in ('trained', 'finished'):
             self._test(slot, run)
         else:
+            run.save(digests=run.record.get('digests', digests))
             self._launch(slot, run, 'train', run.train_arguments())
 
     def _test(self, slot: int, run: SuiteRun) -> None:
