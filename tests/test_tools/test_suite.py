@@ -261,6 +261,36 @@ def test_scores_of_other_settings_are_not_taken(run_suite):
     assert '| plain | – | – | – | – | 0 of 1 |' in table
 
 
+@pytest.mark.parametrize('dry', [[], ['--dry-run']])
+def test_all_missing_files_are_named_before_anything_is_trained(
+    run_suite, tmp_path, capsys, dry
+):
+    Path('there_0.txt').touch()
+    options = {LIST: '{cwd}/there_{seed}.txt'}
+    extra = "methods['gone'] = dict(config='gone.py')"
+    arguments = ['--seeds', 0, 1, 2, *dry]
+    code = run_suite(['plain', 'b'], *arguments, options=options, extra=extra)
+    assert code == 2
+    assert calls() == []
+    assert not OUT.exists()
+    assert capsys.readouterr().err == (
+        f'error: there are no such files, seen from {tmp_path}:\n'
+        'config gone.py, of gone/seed_0 and 2 more\n'
+        f'list {tmp_path}/there_1.txt, option {LIST}, of plain/seed_1 '
+        'and 1 more\n'
+        f'list {tmp_path}/there_2.txt, option {LIST}, of plain/seed_2 '
+        'and 1 more\n'
+    )
+
+
+def test_what_is_not_done_needs_no_files(with_files):
+    with_files()
+    Path('list.txt').unlink()
+    gone = "methods['gone'] = dict(config='gone.py')"
+    assert with_files('--only', 'plain', extra=gone) == 0
+    assert len(calls()) == 2
+
+
 BASED = "_base_ = ['base.py']\ntrain_cfg = dict(max_iters=4)"
 LIST = 'train_dataloader.dataset.ann_file'
 

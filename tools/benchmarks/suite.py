@@ -27,9 +27,11 @@ from rml_mmseg.experiments.suites import (
     SuiteRun,
     SuiteScheduler,
     cfg_options,
+    check_files,
     collect_results,
     find_targets,
     load_suite,
+    log_end,
     plan_runs,
     read_config,
     recorded_seeds,
@@ -39,7 +41,6 @@ from rml_mmseg.experiments.suites import (
 )
 
 TOOLS = Path(__file__).resolve().parents[1]
-TAIL_LINES = 20
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -240,9 +241,8 @@ def print_failures(scheduler: SuiteScheduler) -> None:
     for name, (reason, log) in scheduler.failures.items():
         print(f'\n{name} failed: {reason}', file=sys.stderr)
         if log is not None:
-            lines = log.read_text('utf-8', errors='replace').splitlines()
             print(f'the end of {log}:', file=sys.stderr)
-            print(*lines[-TAIL_LINES:], sep='\n', file=sys.stderr)
+            print(*log_end(log), sep='\n', file=sys.stderr)
 
 
 def run_suite(args: argparse.Namespace) -> int:
@@ -256,6 +256,7 @@ def run_suite(args: argparse.Namespace) -> int:
     try:
         suite = load_suite(args.suite)
         runs = choose_runs(plan_runs(suite, args.out, args.seeds), args.only)
+        check_files(runs)
         runs = find_targets(runs)
         for run in runs:
             cfg_options(run.options)

@@ -8,7 +8,9 @@ from .figures import (
     plot_shares,
     save_figure,
 )
+from .files import check_files
 from .job import Job, shown_command
+from .log_end import log_end
 from .options import cfg_options
 from .plan import find_targets, load_suite, plan_runs, recorded_seeds
 from .progress import (
@@ -27,10 +29,12 @@ __all__ = [
     'SuiteRun',
     'SuiteScheduler',
     'cfg_options',
+    'check_files',
     'collect_results',
     'find_targets',
     'last_iteration',
     'load_suite',
+    'log_end',
     'plot_curves',
     'plot_gains',
     'plot_ladder',

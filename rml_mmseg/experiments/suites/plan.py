@@ -133,14 +133,8 @@ def _checked_method(
             f'{path}: methods.{name}.config names the splits already, so '
             f'leave out splits, got {method["splits"]!r}'
         )
-    for split, config in configs.items():
-        if split:
-            _checked_name(path, split)
-        if not Path(config).is_file():
-            raise ValueError(
-                f'{path}: methods.{name}.config is {config!r}, and there is '
-                f'no such file below {Path.cwd()}'
-            )
+    for split in filter(None, configs):
+        _checked_name(path, split)
     return dict(
         title=method.get('title', name),
         config=configs,

@@ -140,7 +140,6 @@ def test_options_change_the_target(load):
     [
         ('', 'methods must be a dict'),
         ('methods = {}', 'methods must be a dict'),
-        ("methods = dict(x=dict(config='c.py'))", 'no such file'),
         ("methods = dict(x='a.py')", "methods.x must be.*got 'a.py'"),
         ("methods = dict(x=dict(title='X'))", 'methods.x must be'),
         ("methods = dict(x=dict(config='a.py', seed=1))", 'seed.: 1'),

@@ -1,0 +1,44 @@
+"""The files that the runs of a suite need."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from pathlib import Path
+
+from .digests import merge_options, read_config, split_lists
+from .suite_run import SuiteRun
+
+
+def check_files(runs: Iterable[SuiteRun]) -> None:
+    """Look for the configs of runs, and for the lists that options name.
+
+    Lists of runs that are finished are not needed any more.
+
+    Args:
+        runs (Iterable[SuiteRun]): Runs.
+
+    Raises:
+        ValueError: If some are missing, with a line each.
+    """
+    missing: dict[str, list[str]] = {}
+    read = functools.cache(read_config)
+    for run in runs:
+        if not Path(run.config).is_file():
+            missing.setdefault(f'config {run.config}', []).append(run.name)
+        elif run.status != 'finished' or run.untested:
+            lists = split_lists(merge_options(read(run.config), run.options))
+            for key, path in lists.items():
+                if key in run.options and not path.is_file():
+                    name = f'list {path}, option {key}'
+                    missing.setdefault(name, []).append(run.name)
+    if missing:
+        lines = [
+            f'{name}, of {names[0]}'
+            + (f' and {len(names) - 1} more' if names[1:] else '')
+            for name, names in missing.items()
+        ]
+        raise ValueError(
+            f'there are no such files, seen from {Path.cwd()}:\n'
+            + '\n'.join(lines)
+        )
