@@ -126,7 +126,30 @@ def test_failure_stops_no_other_run(run_suite, capsys):
     error = capsys.readouterr().err
     assert 'fails/seed_0 failed: train.py: exit code 3\n' in error
     assert error.endswith('seed_0/train.log:\nline 1\nno such luck\n')
-    assert '| fails | – | – | – | 0 of 1 |' in (OUT / 'results.md').read_text()
+    table = (OUT / 'results.md').read_text()
+    assert '| fails | – | – | – | 0 of 1, 1 failed |' in table
+
+
+def test_failed_runs_are_told_from_those_that_wait(run_suite):
+    run_suite(['fails', 'plain'], '--only', 'fails')
+    failure = 'train.py: exit code 3: no such luck'
+    assert record('fails')['failure'] == failure
+    rows = json.loads((OUT / 'results.json').read_text())['rows']
+    first, second = (row['runs'][0] for row in rows)
+    assert (first['status'], first['failure']) == ('failed', failure)
+    assert second['status'] is None
+    table = (OUT / 'results.md').read_text()
+    assert f'| fails | 0 | – | – | 0 | {failure} |' in table
+    run_suite(['fails'])
+    assert [c.split()[0] for c in calls()] == ['train', 'train']
+
+
+def test_failure_is_forgotten_once_a_run_goes_well(run_suite):
+    run_suite(['crashes_once'])
+    assert 'crashed' in record('crashes_once')['failure']
+    run_suite(['crashes_once'])
+    assert 'failure' not in record('crashes_once')
+    assert 'Failed' not in (OUT / 'results.md').read_text()
 
 
 def test_only_the_end_of_a_log_is_told(run_suite, capsys):

@@ -65,8 +65,9 @@ def collect_results(
 
     Returns:
         list[dict]: Rows in the order of the runs, with the record of each
-        run and, under `summary`, :func:`summarise` of the mIoU of each
-        learner, of the iterations and of the training time in seconds;
+        run, whose status is 'failed' where it failed last, and, under
+        `summary`, :func:`summarise` of the mIoU of each learner, of the
+        iterations and of the training time in seconds;
         under `best_summary` that of the mIoU of the best checkpoints, and
         under `gain` that of :func:`gains`, None where there are none.
     """
@@ -156,4 +157,8 @@ def _record(run: SuiteRun) -> dict:
     except ValueError:
         record = {}
     identity = dict(method=run.method, split=run.split, seed=run.seed)
-    return identity | run.settings | dict(status=None) | record
+    found = identity | run.settings | dict(status=None) | record
+    if 'failure' in found and found['status'] != 'finished':
+        # What is left to do matters to the suite, and not to who reads.
+        found['status'] = 'failed'
+    return found

@@ -24,7 +24,8 @@ class SuiteRun:
     """A method with a config and a seed, trained and tested once.
 
     All that is known about it is in the file `run.json` of its folder; its
-    `status` is 'begun', 'trained' or 'finished'.
+    `status` is 'begun', 'trained' or 'finished', and `failure` says why its
+    latest training or test failed, where it did.
 
     Args:
         method (str): Name of the method.
@@ -71,12 +72,13 @@ class SuiteRun:
         return json.loads(path.read_text('utf-8')) if path.exists() else {}
 
     def save(self, **changes: Any) -> None:
-        """Change entries of `run.json`.
+        """Change entries of `run.json`; those that are None are removed.
 
         The file is whole at any time, so a kill cannot lose it.
         """
         identity = dict(method=self.method, split=self.split, seed=self.seed)
         record = identity | self.settings | self.record | changes
+        record = {k: v for k, v in record.items() if v is not None}
         self.folder.mkdir(parents=True, exist_ok=True)
         draft = self.folder / 'run.json.tmp'
         draft.write_text(json.dumps(record, indent=1) + '\n', 'utf-8')

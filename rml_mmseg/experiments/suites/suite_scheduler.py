@@ -16,6 +16,7 @@ from ..scalars import read_curves
 from .curves import monitor_curves
 from .digests import read_config, take_digests
 from .job import Job, shown_command
+from .log_end import last_words
 from .progress import (
     last_iteration,
     remaining_seconds,
@@ -162,6 +163,7 @@ class SuiteScheduler:
             status=record.get('status', 'begun'),
             commands=[*record.get('commands', []), command],
             commits=[*commits, self.commit],
+            failure=None,
         )
         verb = 'resume' if '--resume' in arguments else part
         say(f'{verb} {run.name} in slot {slot}')
@@ -240,6 +242,9 @@ class SuiteScheduler:
         self, run: SuiteRun, reason: str, log: Path | None = None
     ) -> None:
         self.failures[run.name] = (reason, log)
+        if run.record:
+            words = last_words(log) if log else ''
+            run.save(failure=f'{reason}: {words}' if words else reason)
         say(f'failed {run.name}: {reason}')
         self.on_result()
 

@@ -106,6 +106,8 @@ def _run_columns(rows: Sequence[dict], best: bool) -> Columns:
         )
     columns['Iterations'] = lambda run: str(run.get('iterations', '–'))
     columns['Time (s)'] = lambda run: _score(run.get('seconds'), digits=0)
+    if any('failure' in run for row in rows for run in row['runs']):
+        columns['Failed'] = lambda run: _cell(run.get('failure', ''))
     return columns
 
 
@@ -115,9 +117,10 @@ def _learner_column(key: str) -> Callable[[dict], str]:
 
 def _seeds(row: dict) -> str:
     """Number of finished runs, and of all where they are more."""
-    done = sum(record['status'] == 'finished' for record in row['runs'])
-    count = len(row['runs'])
-    return str(done) if done == count else f'{done} of {count}'
+    states = [record['status'] for record in row['runs']]
+    done, failed = states.count('finished'), states.count('failed')
+    text = str(done) if done == len(states) else f'{done} of {len(states)}'
+    return f'{text}, {failed} failed' if failed else text
 
 
 def _learners(rows: Iterable[dict]) -> list[str]:
@@ -149,6 +152,11 @@ def _mean(
 
 def _score(value: float | None, digits: int = 2) -> str:
     return '–' if value is None else f'{value:.{digits}f}'
+
+
+def _cell(text: str) -> str:
+    """Text of which nothing ends a cell or a line."""
+    return ' '.join(text.split()).replace('|', '\\|')
 
 
 def _line(cells: Iterable[str]) -> str:

@@ -226,3 +226,17 @@ def test_saved_iteration(tmp_path, checkpoint, iteration):
         here.touch()
         assert run.checkpoint == str(here)
     assert ('--resume' in run.train_arguments()) == (checkpoint is not None)
+
+
+def test_a_finished_run_whose_later_test_failed_keeps_its_scores(tmp_path):
+    run = finish(make_run(tmp_path), mIoU=40.0)
+    run.save(failure='test.py: exit code 1: a|b\nc')
+    (row,) = collect_results([run])
+    assert row['summary']['mIoU']['mean'] == 40.0
+    assert row['runs'][0]['status'] == 'finished'
+    table = to_markdown('grid', [row])
+    assert (
+        '| X | 0 | 40.00 | 10 | 60 | test.py: exit code 1: a\\|b c |' in table
+    )
+    run.save(failure=None)
+    assert 'failure' not in run.record
