@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import re
 import shutil
 import signal
 import threading
@@ -19,6 +20,7 @@ from rml_mmseg.experiments.suites import (
     plan_runs,
     suite_scheduler,
 )
+from rml_mmseg.experiments.suites.plan import METHOD_KEYS
 
 ROOT = Path(__file__).resolve().parents[2]
 OUT = Path('work_dirs/suites/grid')
@@ -392,6 +394,30 @@ def test_config_that_changes_while_others_run(run_suite, monkeypatch):
     assert [c.split()[1] for c in calls() if c.startswith('train')] == [
         *('second', 'first', 'third')
     ]
+
+
+def test_much_disk_that_checkpoints_take_is_told(run_suite, capsys):
+    run_suite(['plain'])
+    assert 'GB' not in capsys.readouterr().out
+    with (OUT / 'plain/seed_0/iter_4.pth').open('r+b') as file:
+        file.truncate(2_340_000_000)  # sparse: takes no disk here
+    run_suite(['plain'])
+    out = capsys.readouterr().out
+    assert out.count(f'the checkpoints in {OUT} take 2.3 GB') == 1
+    assert out.endswith(f"\nfind {OUT} -name '*.pth' -delete\n")
+    # The command is true: a finished run stays so.
+    (OUT / 'plain/seed_0/iter_4.pth').unlink()
+    assert run_suite(['plain']) == 0
+    assert len(calls()) == 2
+
+
+def test_help_names_all_keys_of_a_suite(capsys):
+    with pytest.raises(SystemExit):
+        suite.parse_args(['--help'])
+    text = capsys.readouterr().out
+    keys = {*load_suite(ROOT / 'tools/benchmarks/suites/camvid_cpu.py')}
+    for key in keys | METHOD_KEYS:
+        assert re.search(rf'^ +{key}  +\w', text, re.MULTILINE), key
 
 
 def test_as_many_runs_at_a_time_as_jobs(run_suite):

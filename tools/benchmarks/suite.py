@@ -14,6 +14,7 @@ import fcntl
 import functools
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -41,12 +42,30 @@ from rml_mmseg.experiments.suites import (
 )
 
 TOOLS = Path(__file__).resolve().parents[1]
+GIGABYTE = 1e9
+EPILOG = """\
+A suite file is a config of mmengine with:
+  methods      dict by name of dicts with
+    config     file, or a dict of files by split
+    options    settings of the config to override, as in --cfg-options
+    splits     those it is run on; default: all of the suite
+    title      what the table calls it; default: its name
+  options      settings for all methods; a split's go over them, and a
+               method's over both
+  splits       list of names, or a dict of options by name
+  seeds        list of numbers; default: [0]
+  checkpoints  which are tested: 'last', 'best' or both; default: ['last']
+  baseline     method over which the gain of the others is given
+In the strings of all options {seed} and {split} stand for those of the run,
+and {cwd} for the current folder.
+"""
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__,
+        epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('suite', type=Path, help='suite file')
@@ -245,6 +264,23 @@ def print_failures(scheduler: SuiteScheduler) -> None:
             print(*log_end(log), sep='\n', file=sys.stderr)
 
 
+def print_disk_use(out: Path) -> None:
+    """Print what the checkpoints take, where it is much, and how to drop them.
+
+    Args:
+        out (Path): Folder of the suite's results.
+    """
+    files = filter(Path.is_file, out.rglob('*.pth'))
+    size = sum(path.stat().st_size for path in files)
+    if size > GIGABYTE:
+        print(
+            f'\nthe checkpoints in {out} take {size / GIGABYTE:.1f} GB; '
+            'finished runs need theirs no longer, others go on from them. To '
+            'drop all, once all runs are finished:\n'
+            f"find {shlex.quote(str(out))} -name '*.pth' -delete"
+        )
+
+
 def run_suite(args: argparse.Namespace) -> int:
     """Run a suite as the arguments say.
 
@@ -280,6 +316,7 @@ def run_suite(args: argparse.Namespace) -> int:
         )
         scheduler.run()
         print(f'\n{write_results(args, suite)}')
+        print_disk_use(args.out)
     print_failures(scheduler)
     if scheduler.signals:
         print('stopped; run it again to go on', file=sys.stderr)
