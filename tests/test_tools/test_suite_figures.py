@@ -118,3 +118,42 @@ def test_what_is_not_there_is_named(suite, capsys, arguments, message):
 def test_a_folder_without_results(tmp_path, capsys):
     assert suite_figures.main([str(tmp_path)]) == 2
     assert 'results.json' in capsys.readouterr().err
+
+
+def edit(suite, old, new):
+    path = suite / 'results.json'
+    path.write_text(path.read_text().replace(old, new))
+
+
+def test_names_of_splits_that_are_no_shares(suite, capsys):
+    edit(suite, '1-8', 'few')
+    edit(suite, '1-4', 'many')
+    assert suite_figures.main([str(suite), '--figures', 'shares']) == 2
+    assert "got ['few', 'many']" in capsys.readouterr().err
+    # Not asked for by name, it is left out of what is drawn.
+    assert suite_figures.main([str(suite)]) == 0
+    captured = capsys.readouterr()
+    assert 'grid_ladder.png' in captured.out
+    assert 'shares' not in captured.out
+    assert "got ['few', 'many']" in captured.err
+    assert not (suite / 'grid_shares.png').exists()
+
+
+def test_splits_without_a_baseline_are_told(suite, capsys):
+    results = json.loads((suite / 'results.json').read_text())
+    del results['rows'][1]
+    (suite / 'results.json').write_text(json.dumps(results))
+    assert suite_figures.main([str(suite), '--figures', 'gains']) == 0
+    captured = capsys.readouterr()
+    assert captured.out.endswith('grid_gains.png\n')
+    assert captured.err == (
+        "suite_figures: no gains on split '1-4', where there are no scores of "
+        "the baseline, 'plain'\n"
+    )
+
+
+def test_the_line_of_all_labels_is_of_the_baseline(suite):
+    edit(suite, '"1-4"', '"full"')
+    arguments = ['--figures', 'shares', '--format', 'svg']
+    assert suite_figures.main([str(suite), *arguments]) == 0
+    assert 'PLAIN, all labels' in (suite / 'grid_shares.svg').read_text()

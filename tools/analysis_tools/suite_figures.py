@@ -64,7 +64,6 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--figures',
         nargs='+',
         choices=FIGURES,
-        default=FIGURES,
         help='only these; default: all that there is data for',
     )
     parser.add_argument(
@@ -136,6 +135,25 @@ def read_curves(
     return curves
 
 
+def say_splits_without_gains(
+    rows: Sequence[dict], baseline: str | None
+) -> None:
+    """Say on stderr in which splits methods have no baseline."""
+    with_base = {
+        row['split']
+        for row in rows
+        if row['method'] == baseline and row['summary']
+    }
+    others = [row['split'] for row in rows if row['method'] != baseline]
+    for split in dict.fromkeys(others):
+        if split not in with_base:
+            print(
+                f'suite_figures: no gains on split {split!r}, where there '
+                f'are no scores of the baseline, {baseline!r}',
+                file=sys.stderr,
+            )
+
+
 def draw(args: argparse.Namespace) -> list[Path]:
     """Draw what there is data for.
 
@@ -143,7 +161,8 @@ def draw(args: argparse.Namespace) -> list[Path]:
         list[Path]: The files.
 
     Raises:
-        ValueError: If there is no such split, method or seed.
+        ValueError: If there is no such split, method or seed, or if splits of
+            the figure of shares that was asked for have other names.
     """
     results = json.loads((args.suite / 'results.json').read_text('utf-8'))
     rows = choose_seeds(choose_rows(results['rows'], args.methods), args.seeds)
@@ -155,7 +174,8 @@ def draw(args: argparse.Namespace) -> list[Path]:
     best = 'best_' if args.checkpoint == 'best' else ''
     titles = list(dict.fromkeys(row['title'] for row in rows))
     files = []
-    for name in args.figures:
+    baseline = results.get('baseline')
+    for name in args.figures or FIGURES:
         if name in CURVES:
             curve, factor, label = CURVES[name]
             curves = read_curves(chosen, curve, factor)
@@ -163,11 +183,18 @@ def draw(args: argparse.Namespace) -> list[Path]:
         elif name == 'ladder':
             figure = plot_ladder(chosen, f'{best}scores')
         elif name == 'gains':
-            baseline = results.get('baseline')
+            say_splits_without_gains(rows, baseline)
             figure = plot_gains(rows, baseline, f'{best}scores')
         else:
-            several = len(splits) > 1
-            figure = plot_shares(rows, f'{best}summary') if several else None
+            figure = None
+            if len(splits) > 1:
+                try:
+                    figure = plot_shares(rows, f'{best}summary', baseline)
+                except ValueError as error:
+                    # Others are drawn, unless this one was asked for.
+                    if args.figures:
+                        raise
+                    print(f'suite_figures: {error}', file=sys.stderr)
         if figure is not None:
             files.append(args.out / f'{args.suite.name}_{name}.{args.format}')
             save_figure(figure, files[-1])

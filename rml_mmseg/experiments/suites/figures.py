@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import textwrap
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -37,6 +38,11 @@ COLOURS = (
 MARKERS = 'osD^vP*X<>h'
 LINES = ('-', '--')
 SMALL = 8
+#: Characters in a line of a method's name.
+WRAP = 30
+# Height of a line of text, and what labels of numbers and the names of
+# methods take of the width, inches.
+LINE, NUMBER, NAMES = 0.15, 0.25, 2.3
 Curves = Mapping[str, Sequence[Mapping[int, float]]]
 
 
@@ -49,13 +55,43 @@ def share_of(split: str) -> float | None:
     if split == 'full':
         return 1.0
     try:
-        return float(Fraction(split.replace('-', '/')))
+        share = float(Fraction(split.replace('-', '/')))
     except (ValueError, ZeroDivisionError):
         return None
+    return share if 0 < share < 1 else None
+
+
+def labelled_amounts(splits: Sequence[str]) -> tuple[dict[str, float], str]:
+    """How much is labelled in some splits, as their names say.
+
+    Args:
+        splits (Sequence[str]): Names, such as '1-8', or '22', a number of
+            images; 'full' is not among what is returned.
+
+    Returns:
+        tuple[dict[str, float], str]: Shares by split, or numbers of images
+        where no name is a share, and what they are.
+
+    Raises:
+        ValueError: If no name says it.
+    """
+    found = {s: share_of(s) for s in splits}
+    shares = {s: v for s, v in found.items() if v is not None and v < 1}
+    if shares:
+        return shares, 'Labelled share'
+    counts = {s: float(s) for s in splits if s.isdecimal() and int(s) > 0}
+    if counts:
+        return counts, 'Labelled images'
+    raise ValueError(
+        'shares: the names of splits have to be shares such as 1-8, or '
+        f'numbers of labelled images such as 22, got {list(splits)}'
+    )
 
 
 def plot_shares(
-    rows: Sequence[dict], summary: str = 'summary', ceiling: str = 'supervised'
+    rows: Sequence[dict],
+    summary: str = 'summary',
+    ceiling: str | None = None,
 ) -> Figure:
     """Score over labelled share, a line a method, a band for its deviation.
 
@@ -64,23 +100,28 @@ def plot_shares(
             is left out.
         summary (str): 'summary', the last checkpoint, or 'best_summary'.
             Defaults to the last one.
-        ceiling (str): Method whose score with all labels is a line across.
-            Defaults to 'supervised'.
+        ceiling (str, optional): Method whose score with all labels is a
+            line across. Defaults to none.
+
+    Raises:
+        ValueError: If no split's name says how much is labelled.
     """
+    names = list(dict.fromkeys(row['split'] for row in rows))
+    amounts, label = labelled_amounts(names)
     figure, axes = _axes()
     methods: dict[str, dict[float, dict]] = {}
     ticks: dict[float, str] = {}
     for row in rows:
-        share, score = share_of(row['split']), row[summary].get(METRIC)
-        if share is None or score is None:
+        split, score = row['split'], row[summary].get(METRIC)
+        if score is None:
             continue
-        if share == 1:
-            if row['method'] == ceiling:
-                label = f'{row["title"]}, all labels'
-                axes.axhline(score['mean'], color='0.4', ls='--', label=label)
-            continue
-        ticks[share] = row['split'].replace('-', '/')
-        methods.setdefault(row['title'], {})[share] = score
+        if share_of(split) == 1 and row['method'] == ceiling:
+            title = _wrapped(f'{row["title"]}, all labels')
+            axes.axhline(score['mean'], color='0.4', ls='--', label=title)
+        if split in amounts:
+            ticks[amounts[split]] = split.replace('-', '/')
+            points = methods.setdefault(row['title'], {})
+            points[amounts[split]] = score
     titles = list(dict.fromkeys(row['title'] for row in rows))
     for title, points in methods.items():
         number = titles.index(title)
@@ -89,7 +130,11 @@ def plot_shares(
         stds = [points[share]['std'] or 0.0 for share in shares]
         colour = _colour(number)
         axes.plot(
-            shares, means, label=title, marker=_marker(number), color=colour
+            shares,
+            means,
+            label=_wrapped(title),
+            marker=_marker(number),
+            color=colour,
         )
         low = [mean - std for mean, std in zip(means, stds)]
         high = [mean + std for mean, std in zip(means, stds)]
@@ -97,7 +142,7 @@ def plot_shares(
     axes.set_xscale('log')
     axes.set_xticks(list(ticks), list(ticks.values()))
     axes.minorticks_off()
-    axes.set(xlabel='Labelled share', ylabel=f'{METRIC} (%)')
+    axes.set(xlabel=label, ylabel=f'{METRIC} (%)')
     _legend(figure, axes)
     return figure
 
@@ -111,7 +156,6 @@ def plot_ladder(rows: Sequence[dict], scores: str = 'scores') -> Figure:
         scores (str): 'scores', the last checkpoint, or 'best_scores'.
             Defaults to the last one.
     """
-    figure, axes = _axes(methods=len(rows))
     found = {
         row['title']: [
             run[scores][METRIC]
@@ -121,6 +165,7 @@ def plot_ladder(rows: Sequence[dict], scores: str = 'scores') -> Figure:
         for row in rows
     }
     found = {title: values for title, values in found.items() if values}
+    figure, axes = _axes(names=list(found))
     _dots(axes, found, '{:.1f}')
     axes.set(xlabel=f'{METRIC} (%)')
     return figure
@@ -153,13 +198,19 @@ def plot_gains(
     if not splits:
         return None
     titles = list(dict.fromkeys(title for _, title in found))
-    figure, _ = _axes(len(splits), len(titles))
+    figure, _ = _axes(len(splits), titles)
     for axes, split in zip(figure.axes, splits):
         _dots(axes, {t: found.get((split, t), []) for t in titles}, '{:+.1f}')
         axes.axvline(0, color='0.4', lw=1)
         axes.set_title(split.replace('-', '/'), fontsize='medium')
+    # Space for half a number beside the outermost dots.
+    width = (SIZE[0] - NAMES) / len(splits)
+    side = min(NUMBER / width, 0.4)
+    for axes in figure.axes:
+        axes.margins(x=side / (1 - 2 * side))
     title = next(iter(bases.values()))['title']
-    figure.supxlabel(f'{METRIC} over {title}, points', fontsize='medium')
+    label = textwrap.fill(f'{METRIC} over {title}, points', 3 * WRAP)
+    figure.supxlabel(label, fontsize='medium')
     return figure
 
 
@@ -184,7 +235,7 @@ def _dots(axes: Axes, found: Mapping[str, Sequence[float]], text: str) -> None:
             ha='center',
             fontsize=SMALL,
         )
-    axes.set_yticks(range(len(found)), list(found))
+    axes.set_yticks(range(len(found)), list(map(_wrapped, found)))
     axes.set_ylim(len(found) - 0.5, -0.75)
 
 
@@ -211,7 +262,8 @@ def plot_curves(
         style: Any = dict(lw=1.2, ls=_line(number), color=colour)
         # A run that went on from another's end does not hide it.
         order = 3 - number / len(titles)
-        axes.plot(steps, means, label=title, zorder=order, **style)
+        name = _wrapped(title)
+        axes.plot(steps, means, label=name, zorder=order, **style)
         low, high = [min(at) for at in values], [max(at) for at in values]
         axes.fill_between(steps, low, high, alpha=0.15, lw=0, color=colour)
     axes.set(xlabel='Iterations', ylabel=label)
@@ -234,19 +286,26 @@ def save_figure(figure: Figure, path: Path) -> None:
         figure.savefig(path, dpi=150, metadata=metadata.get(path.suffix))
 
 
-def _axes(panels: int = 1, methods: int = 0) -> tuple[Figure, Any]:
-    """A figure and its axes, or the row of them that share one scale.
+def _wrapped(title: str) -> str:
+    """A method's name in lines that leave space for the axes."""
+    return textwrap.fill(title, WRAP)
+
+
+def _axes(panels: int = 1, names: Sequence[str] = ()) -> tuple[Figure, Any]:
+    """A figure and its axes, or the row of them that share their scales.
 
     Where there is a row for each of many methods it is as high as these need.
     """
+    lines = max((_wrapped(n).count('\n') + 1 for n in names), default=1)
+    height = len(names) * max(ROW, LINE * (lines + 1))
     # Only where something is drawn: it takes long to import.
     import matplotlib
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(SETTINGS):
-        size = (SIZE[0], max(SIZE[1], ROW * methods))
+        size = (SIZE[0], max(SIZE[1], height))
         figure = Figure(figsize=size, layout='constrained')
-        return figure, figure.subplots(1, panels, sharey=True)
+        return figure, figure.subplots(1, panels, sharex=True, sharey=True)
 
 
 def _legend(figure: Figure, axes: Axes) -> None:

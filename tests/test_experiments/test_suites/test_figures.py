@@ -37,7 +37,14 @@ def row(method, split, *scores, best=None):
 
 @pytest.mark.parametrize(
     ('split', 'share'),
-    [('1-8', 0.125), ('1-30', 1 / 30), ('full', 1.0), ('x', None), ('', None)],
+    [
+        ('1-8', 0.125),
+        ('1-30', 1 / 30),
+        ('full', 1.0),
+        ('x', None),
+        ('', None),
+        ('6', None),
+    ],
 )
 def test_share_of(split, share):
     assert share_of(split) == share
@@ -63,6 +70,47 @@ def test_shares_have_a_line_a_method_with_its_deviation():
     assert [t.get_text() for t in axes.get_xticklabels()] == ['1/4', '1/8']
     # The one without scores keeps its colour for other figures.
     assert lines['C'].get_color() == '#2ca25f'
+
+
+def test_whole_numbers_are_counts_of_images():
+    rows = [row('a', '6', 40.0), row('a', '1', 30.0), row('a', 'full', 50.0)]
+    axes = plot_shares(rows, ceiling='a').axes[0]
+    assert axes.get_xlabel() == 'Labelled images'
+    line = {line.get_label(): line for line in axes.lines}['A']
+    assert line.get_xydata().tolist() == [[1, 30], [6, 40]]
+
+
+def test_names_that_say_no_amount_are_refused():
+    rows = [row('a', 'x', 40.0), row('a', 'full', 40.0)]
+    with pytest.raises(ValueError, match=r"such as 22, got \['x', 'full'\]"):
+        plot_shares(rows)
+
+
+def test_gains_have_one_scale_with_labels_inside():
+    splits = ('1-30', '1-8', '1-4', '1-2')
+    rows = [row('base', split, 40.0) for split in splits]
+    rows += [row('a' * 30, s, 40.0 + 9 * i) for i, s in enumerate(splits)]
+    rows += [row('b', split, 28.0) for split in splits]
+    figure = plot_gains(rows, 'base')
+    figure.draw_without_rendering()
+    assert len({axes.get_xlim() for axes in figure.axes}) == 1
+    for axes in figure.axes:
+        frame = axes.get_window_extent()
+        for text in axes.texts:
+            box = text.get_window_extent()
+            assert frame.x0 < box.x0 and box.x1 < frame.x1
+
+
+def test_long_names_are_wrapped():
+    name = 'robust mutual learning in two stages with labels online'
+    rows = [row(name, '1-8', 40.0), row('base', '1-8', 39.0)]
+    wrapped = 'ROBUST MUTUAL LEARNING IN TWO\nSTAGES WITH LABELS ONLINE'
+    for figure in (plot_ladder(rows), plot_gains(rows, 'base')):
+        labels = figure.axes[0].get_yticklabels()
+        assert labels[0].get_text() == wrapped
+    curves = plot_curves({name.upper(): [{1: 0.5}]}, 'share')
+    for figure in (plot_shares(rows), curves):
+        assert figure.axes[0].lines[0].get_label() == wrapped
 
 
 def test_shares_of_the_best_checkpoints():
