@@ -92,7 +92,7 @@ def test_a_learner_of_our_classes_says_so(trained, call, capsys):
         *(trained / 'tiny.py', trained / 'iter_7.pth', '--out', out),
     )
     told = capsys.readouterr().out
-    assert 'made of DeepLabV2Head of rml_mmseg' in told
+    assert 'needs rml_mmseg for DeepLabV2Head' in told
     assert 'cannot import rml_mmseg' not in told
     assert 'The data of the config is not there' in told
     assert 'Equal predictions on a random image,' in told
