@@ -204,24 +204,29 @@ def write_toy_sets(folder: Path) -> None:
             write_images(folder / name, count, seed=count)
 
 
+def semi_loader(labelled: dict, unlabelled: dict) -> dict:
+    """Config of a loader of two labelled and two unlabelled images."""
+    return dict(
+        batch_size=2,
+        num_workers=0,
+        sampler=dict(type='SemiSegSampler'),
+        dataset=dict(
+            type='SemiSegDataset', labelled=labelled, unlabelled=unlabelled
+        ),
+    )
+
+
 def toy_runner(folder: Path, hooks=(), masks=False, **settings) -> Runner:
     """A real Runner over 3 labelled, 5 unlabelled and 2 other images."""
     write_toy_sets(folder)
-    sampler = dict(type='SemiSegSampler')
     cfg = dict(
         default_scope='mmseg',
         work_dir=str(folder / 'work'),
         experiment_name=f'toy_{next(RUNS)}',
         model=toy_model_cfg(),
-        train_dataloader=dict(
-            batch_size=2,
-            num_workers=0,
-            sampler=sampler,
-            dataset=dict(
-                type='SemiSegDataset',
-                labelled=labelled_cfg(folder / 'labelled'),
-                unlabelled=unlabelled_cfg(folder / 'unlabelled', (), masks),
-            ),
+        train_dataloader=semi_loader(
+            labelled_cfg(folder / 'labelled'),
+            unlabelled_cfg(folder / 'unlabelled', (), masks),
         ),
         train_cfg=dict(
             type='StagedTrainLoop', iters_per_stage=4, val_interval=100

@@ -1,9 +1,7 @@
 """A learner of a MutualSemiSegmentor as a plain mmseg model."""
 
 import copy
-import sys
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
-from types import ModuleType
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any, Union
 
 from mmengine.config import Config
@@ -11,10 +9,10 @@ from mmseg import registry
 from mmseg.datasets import BaseSegDataset
 from torch import Tensor
 
+from .exported_imports import needed_imports, plugin_types
 from .utils.learner_cfg import is_semi, learner_cfg, without_weights
 from .utils.settings import ENSEMBLE, check_choice, learner_names
 
-PACKAGE = 'rml_mmseg'
 KEPT = (
     'default_scope',
     'custom_imports',
@@ -37,49 +35,6 @@ KEPT = (
     'randomness',
 )
 """Settings of a config that testing needs; those of training are dropped."""
-
-REGISTRIES = (
-    registry.MODELS,
-    registry.DATASETS,
-    registry.TRANSFORMS,
-    registry.METRICS,
-    registry.HOOKS,
-    registry.LOOPS,
-    registry.DATA_SAMPLERS,
-    registry.VISUALIZERS,
-)
-
-
-def plugin_types(node: Any) -> list[str]:
-    """Classes of this package that a config names, sorted.
-
-    Args:
-        node: Any part of a config.
-
-    Returns:
-        list[str]: Their names.
-    """
-    ours = {
-        name
-        for group in REGISTRIES
-        for name, kind in group.module_dict.items()
-        if kind.__module__.split('.')[0] == PACKAGE
-    }
-    return sorted({name for name in _types(node) if name in ours})
-
-
-def _types(node: Any) -> Iterator[str]:
-    """Names of all types below a part of a config, without a scope."""
-    if isinstance(node, Mapping):
-        kind = node.get('type')
-        if kind is not None:
-            name = kind if isinstance(kind, str) else kind.__name__
-            yield name[len('mmseg.') :] if name.startswith('mmseg.') else name
-        for value in node.values():
-            yield from _types(value)
-    elif isinstance(node, (list, tuple)):
-        for value in node:
-            yield from _types(value)
 
 
 def check_learner(cfg: Config, learner: Union[str, None]) -> str:
@@ -163,62 +118,6 @@ def export_config(cfg: Config, learner: str) -> Config:
             imports=imports, allow_failed_imports=False
         )
     return Config(plain)
-
-
-def needed_imports(cfg: Config, plain: Mapping) -> list[str]:
-    """Modules that a plain config has to import.
-
-    Those of the user stay, but for those that need this package and define
-    nothing that is left; this package only where one of its classes is left
-    or a module that stays needs it; mmpretrain's models, which this package
-    imports, where one is.
-    """
-    imports = (cfg.get('custom_imports') or {}).get('imports', [])
-    imports = [imports] if isinstance(imports, str) else list(imports)
-    own = [name for name in imports if name.split('.')[0] != PACKAGE]
-    built_on_ours = {name for name in own if _uses_package(name)}
-    homes = _homes(plain)
-    kept = [
-        name
-        for name in own
-        if name not in built_on_ours or name.split('.')[0] in homes
-    ]
-    if plugin_types(plain) or built_on_ours & set(kept):
-        return [PACKAGE, *kept]
-    foreign = any(name.startswith('mmpretrain.') for name in _types(plain))
-    if foreign and not any(name.startswith('mmpretrain') for name in kept):
-        kept.append('mmpretrain.models')
-    return kept
-
-
-def _homes(node: Any) -> set[str]:
-    """Top-level packages of the classes that a part of a config names."""
-    names = set(_types(node))
-    return {
-        kind.__module__.split('.')[0]
-        for group in REGISTRIES
-        for name, kind in group.module_dict.items()
-        if name in names
-    }
-
-
-def _uses_package(name: str) -> bool:
-    """Whether a module of the user has taken anything of this package."""
-    top = name.split('.')[0]
-    modules = [
-        module
-        for key, module in list(sys.modules.items())
-        if key.split('.')[0] == top and isinstance(module, ModuleType)
-    ]
-    for module in modules:
-        for value in list(vars(module).values()):
-            kind = (
-                '__name__' if isinstance(value, ModuleType) else '__module__'
-            )
-            home = getattr(value, kind, None)
-            if isinstance(home, str) and home.split('.')[0] == PACKAGE:
-                return True
-    return False
 
 
 def plain_model(model: Mapping, learner: str) -> dict[str, Any]:

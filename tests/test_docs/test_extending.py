@@ -13,6 +13,7 @@ from rml_mmseg.engine.checks.config import check_config
 from rml_mmseg.models.export import check_learner
 from tests.toys import (
     labelled_cfg,
+    semi_loader,
     toy_batch,
     toy_model_cfg,
     toy_runner,
@@ -51,15 +52,8 @@ def train(folder, steps=(), hooks=(), kept=PACKED, looks=(), **model):
         looks,
         model=dict(toy_model_cfg(rectifier=None), type=kind, **model),
         train_cfg=dict(type='StagedTrainLoop', iters_per_stage=3, stages=2),
-        train_dataloader=dict(
-            batch_size=2,
-            num_workers=0,
-            sampler=dict(type='SemiSegSampler'),
-            dataset=dict(
-                type='SemiSegDataset',
-                labelled=labelled_cfg(folder / 'labelled'),
-                unlabelled=unlabelled,
-            ),
+        train_dataloader=semi_loader(
+            labelled_cfg(folder / 'labelled'), unlabelled
         ),
         custom_hooks=[EMA, *hooks],
     )

@@ -7,6 +7,7 @@ import torch
 
 from tests.toys import (
     labelled_cfg,
+    semi_loader,
     total,
     toy_batch,
     toy_model_cfg,
@@ -107,17 +108,9 @@ def classes_cfg(folder, count):
     meta = dict(classes=METAINFO['classes'][:count], palette=[[0] * 3] * count)
     return dict(
         model=toy_model_cfg(segmentors=segmentors),
-        train_dataloader=dict(
-            batch_size=2,
-            num_workers=0,
-            sampler=dict(type='SemiSegSampler'),
-            dataset=dict(
-                type='SemiSegDataset',
-                labelled=dict(
-                    labelled_cfg(folder / 'labelled'), metainfo=meta
-                ),
-                unlabelled=unlabelled_cfg(folder / 'unlabelled'),
-            ),
+        train_dataloader=semi_loader(
+            dict(labelled_cfg(folder / 'labelled'), metainfo=meta),
+            unlabelled_cfg(folder / 'unlabelled'),
         ),
     )
 

@@ -16,8 +16,8 @@ from rml_mmseg.models.export import (
     check_learner,
     export_config,
     learner_state,
-    plugin_types,
 )
+from rml_mmseg.models.exported_imports import plugin_types
 
 
 @pytest.fixture

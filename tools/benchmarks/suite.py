@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import fcntl
-import functools
 import json
 import os
 import shlex
@@ -29,15 +28,14 @@ from rml_mmseg.experiments.suites import (
     SuiteScheduler,
     cfg_options,
     check_files,
+    check_runs,
     collect_results,
     find_targets,
     load_suite,
     log_end,
     plan_runs,
-    read_config,
     recorded_seeds,
     shown_command,
-    take_digests,
     to_markdown,
 )
 
@@ -214,27 +212,6 @@ def write_results(args: argparse.Namespace, suite: dict) -> str:
         draft.write_text(text, 'utf-8')
         os.replace(draft, args.out / name)
     return table
-
-
-def check_runs(runs: Sequence[SuiteRun]) -> None:
-    """Make sure that what is on disk belongs to the runs.
-
-    Raises:
-        ValueError: If some were begun with other settings, or if their files
-            changed since, with a line each.
-    """
-    refused = []
-    read = functools.cache(read_config)
-    for run in runs:
-        try:
-            run.check_settings()
-            if 'digests' in run.record:
-                cfg = read(run.config)
-                run.check_settings(take_digests(cfg, run.options))
-        except ValueError as error:
-            refused.append(str(error))
-    if refused:
-        raise ValueError('\n'.join(refused))
 
 
 def print_plan(

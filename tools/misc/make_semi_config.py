@@ -100,8 +100,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         parser.error(f'one or two stock configs, got {len(args.stock)}')
     if len(args.stock) == 2 and args.learners == 1:
         parser.error('--learners 1 goes with one stock config, got two')
-    given = [args.labelled, args.unlabelled].count(None)
-    if given == 1 or (args.dataset is None and given == 2):
+    missing = [args.labelled, args.unlabelled].count(None)
+    if missing == 1 or (args.dataset is None and missing == 2):
         parser.error('give --dataset, or --labelled and --unlabelled, or all')
     return args
 

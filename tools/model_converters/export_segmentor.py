@@ -29,12 +29,11 @@ from mmseg.structures import SegDataSample
 from rml_mmseg import compat
 from rml_mmseg.datasets.data_root import check_data_roots
 from rml_mmseg.models.export import (
-    PACKAGE,
     check_learner,
     export_config,
     learner_state,
-    plugin_types,
 )
+from rml_mmseg.models.exported_imports import PACKAGE, plugin_types
 from rml_mmseg.semi_config import input_channels
 from rml_mmseg.version import __version__
 

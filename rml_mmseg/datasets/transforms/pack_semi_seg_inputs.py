@@ -62,19 +62,20 @@ def drawn_masks(results: dict) -> dict[str, Tensor]:
             f'the unlabelled pipeline draws {" and ".join(found)}, and an '
             'image is mixed by one of them: leave out a transform'
         )
-    for key in found:
-        drawn = torch.as_tensor(results[key])
-        kinds, shape = MIXES[key]
-        if key == 'mix_mask':
-            shape = tuple(results['weak'].shape[:2])
-        if drawn.dtype not in kinds or drawn.shape[-len(shape) :] != shape:
-            raise ValueError(
-                f'{key} of the unlabelled pipeline must be {kinds[0]} of '
-                f'{shape}, with V masks an image (V, ...), got {drawn.dtype} '
-                f'of {tuple(drawn.shape)}'
-            )
-        return {key: drawn}
-    return {}
+    if not found:
+        return {}
+    (key,) = found
+    drawn = torch.as_tensor(results[key])
+    kinds, shape = MIXES[key]
+    if key == 'mix_mask':
+        shape = tuple(results['weak'].shape[:2])
+    if drawn.dtype not in kinds or drawn.shape[-len(shape) :] != shape:
+        raise ValueError(
+            f'{key} of the unlabelled pipeline must be {kinds[0]} of '
+            f'{shape}, with V masks an image (V, ...), got {drawn.dtype} '
+            f'of {tuple(drawn.shape)}'
+        )
+    return {key: drawn}
 
 
 @TRANSFORMS.register_module()

@@ -10,6 +10,7 @@ from rml_mmseg.models.utils.segmentor_forward import (
     resize_logits,
     student_forward,
 )
+from rml_mmseg.models.utils.target_costs import target_costs
 
 from .measured_loop import MeasuredLoop
 
@@ -56,13 +57,11 @@ def make_floor(loop: MeasuredLoop) -> tuple[Callable[[], None], Any]:
                     cfg.unlabelled_statistics,
                 )
                 logits = resize_logits(student, logits, view.shape[-2:])
-                ids = [labels for _, labels, _ in targets]
-                costs = criterion(logits, ids, valid)
                 for name, loss in losses.items():
                     if 'loss' in name:
                         total = total + loss
-                for (_, _, weight), cost in zip(targets, costs):
-                    total = total + weight * cost
+                for _, cost in target_costs(criterion, logits, targets, valid):
+                    total = total + cost
         total.backward()
         for optimizer in optimizers:
             optimizer.step()

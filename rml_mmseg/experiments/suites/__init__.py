@@ -1,6 +1,5 @@
 """Suites: grids of runs whose scores end in one table."""
 
-from .digests import read_config, take_digests
 from .figures import (
     plot_curves,
     plot_gains,
@@ -8,7 +7,7 @@ from .figures import (
     plot_shares,
     save_figure,
 )
-from .files import check_files
+from .files import check_files, check_runs
 from .job import Job, shown_command
 from .log_end import log_end
 from .options import cfg_options
@@ -30,6 +29,7 @@ __all__ = [
     'SuiteScheduler',
     'cfg_options',
     'check_files',
+    'check_runs',
     'collect_results',
     'find_targets',
     'last_iteration',
@@ -40,13 +40,11 @@ __all__ = [
     'plot_ladder',
     'plot_shares',
     'plan_runs',
-    'read_config',
     'read_scores',
     'recorded_seeds',
     'remaining_seconds',
     'save_figure',
     'shown_command',
     'sum_up',
-    'take_digests',
     'to_markdown',
 ]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import statistics
 import textwrap
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .amounts import labelled_amounts, share_of
 from .results import gains
 from .suite_run import METRIC
 
@@ -44,48 +44,6 @@ WRAP = 30
 # methods take of the width, inches.
 LINE, NUMBER, NAMES = 0.15, 0.25, 2.3
 Curves = Mapping[str, Sequence[Mapping[int, float]]]
-
-
-def share_of(split: str) -> float | None:
-    """Labelled share that the name of a split says, None where it does not.
-
-    Args:
-        split (str): Such as '1-8', an eighth, or 'full', 1.
-    """
-    if split == 'full':
-        return 1.0
-    try:
-        share = float(Fraction(split.replace('-', '/')))
-    except (ValueError, ZeroDivisionError):
-        return None
-    return share if 0 < share < 1 else None
-
-
-def labelled_amounts(splits: Sequence[str]) -> tuple[dict[str, float], str]:
-    """How much is labelled in some splits, as their names say.
-
-    Args:
-        splits (Sequence[str]): Names, such as '1-8', or '22', a number of
-            images; 'full' is not among what is returned.
-
-    Returns:
-        tuple[dict[str, float], str]: Shares by split, or numbers of images
-        where no name is a share, and what they are.
-
-    Raises:
-        ValueError: If no name says it.
-    """
-    found = {s: share_of(s) for s in splits}
-    shares = {s: v for s, v in found.items() if v is not None and v < 1}
-    if shares:
-        return shares, 'Labelled share'
-    counts = {s: float(s) for s in splits if s.isdecimal() and int(s) > 0}
-    if counts:
-        return counts, 'Labelled images'
-    raise ValueError(
-        'shares: the names of splits have to be shares such as 1-8, or '
-        f'numbers of labelled images such as 22, got {list(splits)}'
-    )
 
 
 def plot_shares(

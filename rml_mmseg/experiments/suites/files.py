@@ -1,4 +1,4 @@
-"""The files that the runs of a suite need."""
+"""Files of runs: those that they need, and those that they were begun with."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ import functools
 from collections.abc import Iterable
 from pathlib import Path
 
-from .digests import merge_options, read_config, split_lists
+from .digests import (
+    merge_options,
+    read_config,
+    split_lists,
+    take_digests,
+)
 from .suite_run import SuiteRun
 
 
@@ -42,3 +47,27 @@ def check_files(runs: Iterable[SuiteRun]) -> None:
             f'there are no such files, seen from {Path.cwd()}:\n'
             + '\n'.join(lines)
         )
+
+
+def check_runs(runs: Iterable[SuiteRun]) -> None:
+    """Make sure that what is on disk belongs to the runs.
+
+    Args:
+        runs (Iterable[SuiteRun]): Runs.
+
+    Raises:
+        ValueError: If some were begun with other settings, or if their files
+            changed since, with a line each.
+    """
+    refused = []
+    read = functools.cache(read_config)
+    for run in runs:
+        try:
+            run.check_settings()
+            if 'digests' in run.record:
+                cfg = read(run.config)
+                run.check_settings(take_digests(cfg, run.options))
+        except ValueError as error:
+            refused.append(str(error))
+    if refused:
+        raise ValueError('\n'.join(refused))

@@ -110,8 +110,6 @@ class PrototypeRectifier(Rectifier):
         self.register_buffer(
             'shares', torch.zeros(num_classes, 2), persistent=alignment > 0
         )
-        # Columns: sums (C), counts, and shares (2) since the last update.
-        self.pending: Optional[Tensor] = None
         self._seen_probs = False
 
     @property
@@ -200,7 +198,10 @@ class PrototypeRectifier(Rectifier):
         self._pend(slice(-2, -1), shares.unsqueeze(1))
 
     def _pend(self, columns: slice, values: Tensor) -> None:
-        """Add to what the next ``update`` uses."""
+        """Add to columns of what the next ``update`` uses.
+
+        They are sums (C), counts, and shares (2) since the last one.
+        """
         if self.pending is None:
             self.pending = values.new_zeros(
                 self.num_classes, self.channels + 3

@@ -1,6 +1,6 @@
 """Mutual learning of several segmentors from unlabelled images."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Optional, Union
 
@@ -29,6 +29,7 @@ from ..utils.segmentor_forward import (
     student_forward,
 )
 from ..utils.settings import SemiTrainCfg
+from ..utils.target_costs import target_costs
 from .learners_segmentor import LearnersSegmentor
 
 
@@ -199,7 +200,8 @@ class MutualSemiSegmentor(LearnersSegmentor):
                 self._divide,
             )
             logits = resize_logits(student, logits, view.shape[-2:])
-            for name, cost in self._costs(i, logits, targets, valid):
+            loss = self.pseudo_label_losses[i]
+            for name, cost in target_costs(loss, logits, targets, valid):
                 supervised[f'loss_{name}'] = cost
             if cfg.feature_dropout:
                 supervised.update(self._feature_loss(i, inputs, labels[i]))
@@ -261,28 +263,12 @@ class MutualSemiSegmentor(LearnersSegmentor):
             student, weak, cfg.feature_dropout, cfg.unlabelled_statistics
         )
         logits = resize_logits(student, logits, weak.shape[-2:])
-        costs = self._costs(i, logits, targets, inputs['valid'])
+        loss = self.pseudo_label_losses[i]
+        costs = target_costs(loss, logits, targets, inputs['valid'])
         return {
             f'loss_feature_{name}': cfg.feature_weight * cost
             for name, cost in costs
         }
-
-    def _costs(
-        self, i: int, logits: Tensor, targets: list[Target], valid: Tensor
-    ) -> Iterator[tuple[str, Tensor]]:
-        """Name and weighted cost of each target of student i."""
-        loss = self.pseudo_label_losses[i]
-        costs = loss(logits, [labels for _, labels, _ in targets], valid)
-        several = isinstance(costs, (list, tuple))
-        shapes = [tuple(x.shape) for x in costs] if several else type(costs)
-        if shapes != [()] * len(targets):
-            raise ValueError(
-                f'semi_train_cfg.loss: {type(loss).__name__} must return a '
-                f'list of {len(targets)} scalars, one for each set of labels, '
-                f'and returned {shapes}'
-            )
-        for (name, _, weight), cost in zip(targets, costs):
-            yield name, weight * cost
 
     def _supervised_loss(
         self, inputs: dict, data_samples: dict

@@ -1,12 +1,12 @@
 import pytest
 
+from rml_mmseg.experiments.suites.amounts import share_of
 from rml_mmseg.experiments.suites.figures import (
     plot_curves,
     plot_gains,
     plot_ladder,
     plot_shares,
     save_figure,
-    share_of,
 )
 
 
