@@ -6,29 +6,38 @@ from typing import Optional
 import torch
 from torch import Tensor
 
-CHUNK_ELEMENTS = 2**21
 # Few enough to stay in a processor's cache from one step to the next.
 CACHED_ELEMENTS = 2**18
+# A GPU is asked for few large steps; they are the memory that these need.
+LARGE_ELEMENTS = 18 * 2**20
 
 
-def _chunks(features: Tensor) -> Iterator[tuple[int, slice, Tensor]]:
+def _on_cpu(features: Tensor) -> bool:
+    """Whether small pieces pay, as they do where a cache is the limit."""
+    return features.device.type == 'cpu'
+
+
+def _chunks(features: Tensor) -> Iterator[tuple[slice, slice, Tensor]]:
     """Float32 pieces (C, p) of features, so that no copy is large.
 
     Args:
         features (Tensor): (N, C, h, w).
 
     Yields:
-        tuple: Item, place among its h * w positions, and the piece.
+        tuple: Items, place among the h * w positions of each, and the
+        piece, whose p are these positions, item after item.
     """
-    cpu = features.device.type == 'cpu'
-    elements = CACHED_ELEMENTS if cpu else CHUNK_ELEMENTS
+    cpu = _on_cpu(features)
     flat = features.flatten(2)
     n, c, size = flat.shape
-    step = max(elements // max(c, 1), 1)
-    for i in range(n):
+    fit = (CACHED_ELEMENTS if cpu else LARGE_ELEMENTS) // max(c, 1)
+    step, count = max(fit, 1), 1 if cpu else max(fit // size, 1)
+    for i in range(0, n, count):
         for start in range(0, size, step):
+            items = slice(i, min(i + count, n))
             place = slice(start, min(start + step, size))
-            yield i, place, flat[i, :, place].float()
+            piece = flat[items, :, place].transpose(0, 1).reshape(c, -1)
+            yield items, place, piece.float()
 
 
 def _no_autocast(tensor: Tensor) -> torch.autocast:
@@ -67,24 +76,29 @@ def class_sums(
     ids = labels.flatten(1)
     sums = features.new_zeros(num_classes, c, dtype=torch.float32)
     counts = sums.new_zeros(num_classes)
-    cpu = features.device.type == 'cpu'
+    cpu = _on_cpu(features)
     with _no_autocast(features):
-        for i, place, piece in _chunks(features):
-            part = ids[i, place]
+        for items, place, piece in _chunks(features):
+            part = ids[items, place].reshape(-1)
             if cpu:
                 # Few of many classes are in a piece. A GPU would be waited
                 # for to say which.
                 classes = part.unique()
                 classes = classes[(classes >= 0) & (classes < num_classes)]
             member = part == classes.unsqueeze(1)
-            member &= part != ignore_index
+            if 0 <= ignore_index < num_classes:
+                member &= part != ignore_index
             known = member.any(0)
             if not (cpu and known.all()):
                 # What belongs to no class may be anything, also not finite.
                 piece = torch.where(known, piece, 0.0)
             member = member.float()
-            sums.index_add_(0, classes, member @ piece.t())
-            counts.index_add_(0, classes, member.sum(1))
+            if cpu:
+                sums.index_add_(0, classes, member @ piece.t())
+                counts.index_add_(0, classes, member.sum(1))
+            else:
+                sums.addmm_(member, piece.t())
+                counts += member.sum(1)
     return sums, counts
 
 
@@ -114,13 +128,13 @@ def update_prototypes(
     return torch.where((counts > 0).unsqueeze(1), moved, prototypes)
 
 
-def _distance_pieces(
+def _squared_distances(
     features: Tensor,
     prototypes: Tensor,
     unknown: Optional[Tensor],
     count: Tensor,
-) -> Iterator[tuple[int, slice, Tensor]]:
-    """Euclidean distances (K, p) to the prototypes, some positions at a time.
+) -> Iterator[tuple[slice, slice, Tensor]]:
+    """Squared distances to the prototypes, some positions at a time.
 
     Args:
         features (Tensor): (N, C, h, w).
@@ -130,7 +144,8 @@ def _distance_pieces(
         count (Tensor): How many mean something, ().
 
     Yields:
-        tuple: Item, place among its h * w positions, and distances.
+        tuple: Items, place among the h * w positions of each, and squared
+        Euclidean distances (N, K, p), which rounding may make negative.
     """
     prototypes = prototypes.float()
     known = prototypes
@@ -141,22 +156,24 @@ def _distance_pieces(
     centre = known.sum(0, keepdim=True) / count
     centred = prototypes - centre
     norms = centred.square().sum(1, keepdim=True)
-    for i, place, piece in _chunks(features):
+    for items, place, piece in _chunks(features):
         piece = piece - centre.t()
         square = torch.addmm(norms, centred, piece, alpha=-2)
         # A norm over a dimension that is not last takes ten times as long
         # on a CPU.
         square += piece.square_().sum(0)
-        yield i, place, square.clamp_(min=0).sqrt_()
+        count_of = items.stop - items.start
+        square = square.view(len(prototypes), count_of, -1)
+        yield items, place, square.transpose(0, 1)
 
 
 def _mean_where(unknown: Tensor, logits: Tensor, count: Tensor) -> Tensor:
-    """Logits (K, p) of unknown classes (K, 1), as of the others' mean weight.
+    """Logits (N, K, p), of unknown classes (K, 1) as of the others' mean.
 
     There are ``count`` others. Where there are none, all get the same.
     """
     logits = logits.masked_fill(unknown, -torch.inf)
-    mean = logits.logsumexp(0) - count.log()
+    mean = logits.logsumexp(1, keepdim=True) - count.log()
     mean = mean.clamp(min=torch.finfo(mean.dtype).min)
     return torch.where(unknown, mean, logits)
 
@@ -186,6 +203,7 @@ def prototype_weights(
         Tensor: Weights (N, K, h, w), float32, summing to 1 over K.
     """
     n, _, h, w = features.shape
+    cpu = _on_cpu(features)
     unknown = None if initialised is None else ~initialised
     # A GPU would be waited for to say whether there is any.
     if unknown is not None and unknown.is_cpu and not unknown.any():
@@ -194,15 +212,20 @@ def prototype_weights(
     if unknown is not None:
         count = (~unknown).sum().clamp(min=1)
     weights = features.new_empty(n, len(prototypes), h * w, dtype=torch.float)
+
+    def finish(square: Tensor) -> Tensor:
+        logits = square.clamp_(min=0).sqrt_().mul_(-temperature)
+        if unknown is not None:
+            logits = _mean_where(unknown.unsqueeze(1), logits, count)
+        if bias is not None:
+            logits += bias.unsqueeze(1)
+        return logits.softmax(1)
+
     with _no_autocast(features):
-        for i, place, piece in _distance_pieces(
+        for items, place, square in _squared_distances(
             features, prototypes, unknown, count
         ):
-            logits = piece.mul_(-temperature)
-            if unknown is not None:
-                logits = _mean_where(unknown.unsqueeze(1), logits, count)
-            if bias is not None:
-                logits += bias.unsqueeze(1)
-            # What is still in a processor's cache.
-            weights[i, :, place] = logits.softmax(0)
+            # What is still in a processor's cache; of a GPU all at once.
+            weights[items, :, place] = finish(square) if cpu else square
+        weights = weights if cpu else finish(weights)
     return weights.view(n, -1, h, w)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from rml_mmseg.models.utils import prototype_weights
 
+pytestmark = pytest.mark.usefixtures('each_way')
 _LAW = settings(deadline=None, max_examples=40)
 
 
