@@ -196,3 +196,64 @@ def test_type_of_an_entry_against_that_of_all(own):
 def test_plain_model_is_an_error():
     with pytest.raises(ValueError, match='MutualSemiSegmentor, got Linear'):
         _build(nn.Linear(2, 2), optimizer=SGD)
+
+
+class TestGroups:
+    """Parameters under one rule are stepped together."""
+
+    RULES = dict(
+        norm_decay_mult=0.0, custom_keys=dict(decode_head=dict(lr_mult=10))
+    )
+
+    def test_one_for_each_rule(self):
+        optimizer = dict(SGD, weight_decay=0.1)
+        model = _model(norm=True)
+        wrapper = _build(model, optimizer=optimizer, paramwise_cfg=self.RULES)
+        for student, part in zip(model.students, wrapper.values()):
+            found = {
+                (group['lr'], group['weight_decay']): group['params']
+                for group in part.optimizer.param_groups
+            }
+            assert len(found) == len(part.optimizer.param_groups) == 3
+            ids = {rule: {*map(id, held)} for rule, held in found.items()}
+            head = student.decode_head.parameters()
+            norm = student.backbone.norm.parameters()
+            assert ids[1.0, 0.1] == {id(p) for p in head}
+            assert ids[0.1, 0.0] == {id(p) for p in norm}
+            assert sum(map(len, found.values())) == len(
+                list(student.parameters())
+            )
+
+    @pytest.mark.parametrize('kind', ['SGD', 'AdamW'])
+    def test_steps_are_those_of_a_group_for_each(self, kind, monkeypatch):
+        optimizer = dict(type=kind, lr=0.001, weight_decay=0.1)
+
+        def train():
+            model = _model(norm=True)
+            wrapper = _build(
+                model, optimizer=optimizer, paramwise_cfg=self.RULES
+            )
+            for step in range(3):
+                images = torch.full((2, 3, 4, 4), 0.1 * step)
+                outputs = [s._forward(images) for s in model.students]
+                wrapper.update_params(sum(o.square().sum() for o in outputs))
+            groups = len(wrapper['students.0'].optimizer.param_groups)
+            return groups, model.students.state_dict()
+
+        merged, expected = train()
+        monkeypatch.setattr(
+            mutual_optim_wrapper_constructor, 'merge_groups', lambda _: None
+        )
+        single, found = train()
+        assert merged < single
+        for name, value in found.items():
+            torch.testing.assert_close(value, expected[name])
+
+    def test_of_a_foreign_optimiser_stay(self):
+        class Counts(torch.optim.SGD):
+            pass
+
+        layers = [nn.Linear(2, 2), nn.Linear(2, 2)]
+        optimizer = Counts([dict(params=x.parameters()) for x in layers], 0.1)
+        mutual_optim_wrapper_constructor.merge_groups(optimizer)
+        assert len(optimizer.param_groups) == 2
