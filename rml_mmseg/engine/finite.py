@@ -5,18 +5,36 @@ from collections.abc import Collection
 import torch
 from torch import Tensor, nn
 
-from rml_mmseg.models.utils.network_state import network_state
+from rml_mmseg.models.utils.network_state import State, network_state
 
 
-def sum_of_norms(tensors: list[Tensor]) -> Tensor:
-    """Sum of the norms, (): finite if and only if all values are.
-
-    That is so as far as the tensors' type of numbers can say.
+def all_finite(tensors: list[Tensor]) -> Tensor:
+    """Whether all values of some tensors are finite, bool, ().
 
     Args:
-        tensors (list[Tensor]): At least one.
+        tensors (list[Tensor]): Floating-point ones of one device. They stay
+            as they are; where one is written to nevertheless, as a GPU does
+            here, it is with the values that it holds.
     """
-    return torch.stack(torch._foreach_norm(tensors)).sum()
+    if not tensors:
+        return torch.tensor(True)
+    device = tensors[0].device
+    if device.type == 'cuda':
+        return _all_finite_at_once(tensors, device)
+    # Finite if and only if all values are, as far as their type can say.
+    return torch.stack(torch._foreach_norm(tensors)).sum().isfinite()
+
+
+def _all_finite_at_once(tensors: list[Tensor], device: torch.device) -> Tensor:
+    """As a gradient scaler looks for infinity, without a result a tensor."""
+    found = torch.zeros((), device=device)
+    by_type: dict[torch.dtype, list[Tensor]] = {}
+    for tensor in tensors:
+        by_type.setdefault(tensor.dtype, []).append(tensor)
+    one = torch.ones((), device=device)
+    for alike in by_type.values():
+        torch._amp_foreach_non_finite_check_and_unscale_(alike, found, one)
+    return found == 0
 
 
 def infinite_buffers(network: nn.Module) -> set[str]:
@@ -29,22 +47,24 @@ def infinite_buffers(network: nn.Module) -> set[str]:
 
 
 @torch.no_grad()
-def state_norm(network: nn.Module, leave_out: Collection[str] = ()) -> Tensor:
-    """Sum of the norms of a network's parameters and floating-point buffers.
+def state_is_finite(
+    state: State, leave_out: Collection[Tensor] = ()
+) -> Tensor:
+    """Whether a network's parameters and floating-point buffers are finite.
 
     Args:
-        network (nn.Module): Any network.
-        leave_out (Collection[str]): Names of buffers not to look at.
+        state (tuple[list[Tensor], list[Tensor]]): Parameters and buffers.
+        leave_out (list[Tensor]): Buffers not to look at.
 
     Returns:
-        Tensor: (), as of :func:`sum_of_norms`.
+        Tensor: Bool, ().
     """
-    parameters, buffers = network_state(network)
+    parameters, buffers = state
     if leave_out:
-        named = network.named_buffers()
-        buffers = [b for name, b in named if name not in leave_out]
+        ids = {id(buffer) for buffer in leave_out}
+        buffers = [b for b in buffers if id(b) not in ids]
     floating = [b for b in buffers if b.is_floating_point()]
-    return sum_of_norms([*parameters, *floating])
+    return all_finite([*parameters, *floating])
 
 
 @torch.no_grad()

@@ -1,8 +1,7 @@
 """Moving the teachers and the prototypes."""
 
 import logging
-import math
-from typing import Optional
+from typing import Any, Optional
 
 import torch
 from mmengine.dist import all_reduce_params, get_world_size
@@ -11,13 +10,14 @@ from mmengine.logging import print_log
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
-from torch import nn
+from torch import Tensor, nn
 
 from rml_mmseg.models.utils.ema import BUFFER_POLICIES
+from rml_mmseg.models.utils.network_state import State, StateReader
 from rml_mmseg.models.utils.settings import is_number
 
 from ..checks.config import check_config
-from ..finite import infinite_buffers, mend_buffers, state_norm
+from ..finite import infinite_buffers, mend_buffers, state_is_finite
 from ..unfinished_step import collect, restore
 from ..unwrap import unwrap
 
@@ -82,6 +82,8 @@ class MutualEMAHook(Hook):
         self.buffers = buffers
         self._unfinished: Optional[dict] = None
         self._infinite: dict[int, set[str]] = {}
+        # Made with the first step of a run, when no module changes any more.
+        self._readers: Optional[list[tuple[StateReader, StateReader]]] = None
         self._warms_up = warm_up
         self._scale = 1.0
 
@@ -112,6 +114,7 @@ class MutualEMAHook(Hook):
         for i, student in enumerate(model.students):
             self._infinite[i] = infinite_buffers(student)
         self._scale = scale_of(runner.optim_wrapper)
+        self._readers = None
         # The hub is saved with a checkpoint.
         hub = runner.message_hub
         if not runner.iter:
@@ -196,13 +199,14 @@ class MutualEMAHook(Hook):
             for rectifier in model.rectifiers:
                 rectifier.discard()
             return
-        norms = [
-            state_norm(student, self._infinite.get(i, ()))
-            for i, student in enumerate(model.students)
+        states = self._read(model)
+        finite = [
+            state_is_finite(state, self._constant(model, i))
+            for i, (_, state) in enumerate(states)
         ]
         # A GPU is waited for once, and not once a student.
-        for i, norm in enumerate(torch.stack(norms).tolist()):
-            if not math.isfinite(norm):
+        for i, is_finite in enumerate(torch.stack(finite).tolist()):
+            if not is_finite:
                 raise FloatingPointError(
                     f'students.{i} is not finite after iteration '
                     f'{runner.iter + 1}; its teacher was left alone. Lower '
@@ -212,13 +216,30 @@ class MutualEMAHook(Hook):
                 )
         done = getattr(runner.train_loop, 'steps_since_restart', runner.iter)
         step = done // self._accumulated(wrapper)
-        model.update_teachers(self.momentum_at(step), self.buffers)
+        model.update_teachers(self.momentum_at(step), self.buffers, states)
         if self.buffers == 'average':
             # The mean of two infinite values is none.
             for i in [i for i, names in self._infinite.items() if names]:
                 mend_buffers(model.teachers[i], model.students[i])
         for rectifier in model.rectifiers:
             rectifier.update()
+
+    def _read(self, model: Any) -> list[tuple[State, State]]:
+        """Tensors of each teacher and its student."""
+        if self._readers is None:
+            self._readers = [
+                (StateReader(teacher), StateReader(student))
+                for teacher, student in zip(model.teachers, model.students)
+            ]
+        return [(teacher(), student()) for teacher, student in self._readers]
+
+    def _constant(self, model: Any, i: int) -> list[Tensor]:
+        """Buffers of student i that were infinite when the run began."""
+        names = self._infinite.get(i)
+        if not names:
+            return []
+        named = model.students[i].named_buffers()
+        return [buffer for name, buffer in named if name in names]
 
     def _left_out(self, wrapper: OptimWrapper) -> bool:
         """Whether the step, or that of a student, was not made."""

@@ -11,7 +11,7 @@ from mmengine.optim import AmpOptimWrapper, OptimWrapper, OptimWrapperDict
 from mmseg.registry import OPTIM_WRAPPERS
 from torch import Tensor, nn
 
-from ..finite import sum_of_norms
+from ..finite import all_finite
 
 NONFINITE_POLICIES = ('stop', 'skip')
 # A gradient scaler finds its scale within 20 steps; what fails more often
@@ -37,9 +37,7 @@ def finite_gradients(wrapper: OptimWrapper) -> Tensor:
         for parameter in group['params']
         if parameter.grad is not None
     ]
-    if not gradients:
-        return torch.tensor(True)
-    return sum_of_norms(gradients).isfinite()
+    return all_finite(gradients)
 
 
 @OPTIM_WRAPPERS.register_module()

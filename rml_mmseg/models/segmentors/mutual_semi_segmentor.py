@@ -9,7 +9,7 @@ from mmseg.registry import MODELS
 from mmseg.utils import add_prefix
 from torch import Tensor
 
-from ..utils.ema import ema_update
+from ..utils.ema import average_state
 from ..utils.feature_dropout import divide_channels, dropped_forward
 from ..utils.learners import (
     build_losses,
@@ -19,6 +19,7 @@ from ..utils.learners import (
 )
 from ..utils.mixing import hard_labels, joined_views, mixed_view
 from ..utils.monitored import monitored
+from ..utils.network_state import State, network_state
 from ..utils.plain_checkpoint import fan_out
 from ..utils.pseudo_labels import PseudoLabeller, Target
 from ..utils.recomputed_buffers import RecomputedBuffers
@@ -141,10 +142,26 @@ class MutualSemiSegmentor(LearnersSegmentor):
         """Make every teacher equal to its student."""
         self.update_teachers(momentum=0.0)
 
-    def update_teachers(self, momentum: float, buffers: str = 'copy') -> None:
-        """Move every teacher towards its student."""
-        for teacher, student in zip(self.teachers, self.students):
-            ema_update(teacher, student, momentum, buffers)
+    def update_teachers(
+        self,
+        momentum: float,
+        buffers: str = 'copy',
+        states: Optional[Sequence[tuple[State, State]]] = None,
+    ) -> None:
+        """Move every teacher towards its student.
+
+        Args:
+            momentum (float): Share of a teacher that stays.
+            buffers (str): See ``ema_update``. Defaults to ``'copy'``.
+            states (list[tuple], optional): Tensors of each teacher and its
+                student, from a caller that has read them already. Defaults
+                to None: they are read.
+        """
+        if states is None:
+            pairs = zip(self.teachers, self.students)
+            states = [(network_state(t), network_state(s)) for t, s in pairs]
+        for teacher, student in states:
+            average_state(teacher, student, momentum, buffers)
 
     def _load_from_state_dict(
         self, state_dict: dict, prefix: str, *args: Any

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from .network_state import network_state
+from .network_state import State, network_state
 
 BUFFER_POLICIES = ('copy', 'average')
 
@@ -21,6 +21,20 @@ def _average(targets: list[Tensor], sources: list[Tensor], m: float) -> None:
         return
     for target, source in zip(targets, sources):
         target.copy_(m * target.float() + (1 - m) * source.float())
+
+
+def _copy(pairs: list[tuple[Tensor, Tensor]]) -> None:
+    """Make float and integer targets equal to their sources, in place."""
+    if not hasattr(torch, '_foreach_copy_'):
+        for target, source in pairs:
+            target.copy_(source)
+        return
+    # A GPU copies tensors of one type at once, and others one by one.
+    by_type: dict[torch.dtype, list[tuple[Tensor, Tensor]]] = {}
+    for target, source in pairs:
+        by_type.setdefault(target.dtype, []).append((target, source))
+    for alike in by_type.values():
+        torch._foreach_copy_([t for t, _ in alike], [s for _, s in alike])
 
 
 @torch.no_grad()
@@ -48,13 +62,34 @@ def ema_update(
         ValueError: If ``momentum`` or ``buffers`` is out of range, or the
             two networks differ in structure.
     """
+    average_state(
+        network_state(teacher), network_state(student), momentum, buffers
+    )
+
+
+@torch.no_grad()
+def average_state(
+    teacher: State, student: State, momentum: float, buffers: str = 'copy'
+) -> None:
+    """The step of :func:`ema_update`, of what was read of the networks.
+
+    Args:
+        teacher (tuple[list[Tensor], list[Tensor]]): Parameters and buffers
+            that are moved, in place.
+        student (tuple[list[Tensor], list[Tensor]]): Those they move to.
+        momentum (float): As of ``ema_update``.
+        buffers (str): Likewise.
+
+    Raises:
+        ValueError: As ``ema_update``.
+    """
     if not 0 <= momentum <= 1:
         raise ValueError(f'momentum must be in [0, 1], got {momentum}')
     if buffers not in BUFFER_POLICIES:
         raise ValueError(
             f'buffers must be one of {BUFFER_POLICIES}, got {buffers!r}'
         )
-    parameters, states = zip(network_state(teacher), network_state(student))
+    parameters, states = zip(teacher, student)
     for mine, others in (parameters, states):
         if [t.shape for t in mine] != [s.shape for s in others]:
             raise ValueError(
@@ -73,5 +108,4 @@ def ema_update(
         # Nothing of the teacher stays, also what is not finite.
         averaged, copied = [], averaged + copied
     _average([t for t, _ in averaged], [s for _, s in averaged], momentum)
-    for target, source in copied:
-        target.copy_(source)
+    _copy(copied)

@@ -2,34 +2,59 @@
 
 from torch import Tensor, nn
 
+State = tuple[list[Tensor], list[Tensor]]
 
-def network_state(network: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
-    """Parameters and buffers of a network, each once.
+
+class StateReader:
+    """Reads a network's tensors again and again, while its modules stay.
 
     The same as ``parameters()`` and ``buffers()``, level by level, in a
     fraction of the time: in every step of a training these walks would cost
-    as much as moving the weights of a small network.
+    as much as moving the weights of a small network. Tensors may be
+    replaced between two readings, modules may not.
+
+    Args:
+        network (nn.Module): Any network.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        modules: dict[int, nn.Module] = {}
+        level = [network]
+        while level:
+            modules.update((id(m), m) for m in level)
+            level = [
+                child
+                for module in level
+                for child in module._modules.values()
+                if child is not None and id(child) not in modules
+            ]
+        found = list(modules.values())
+        self._parameters = [m._parameters for m in found if m._parameters]
+        self._buffers = [m._buffers for m in found if m._buffers]
+
+    def __call__(self) -> State:
+        """Parameters and buffers, each once.
+
+        Returns:
+            tuple[list[Tensor], list[Tensor]]: In the same order for networks
+            of the same structure.
+        """
+        return _each_once(self._parameters), _each_once(self._buffers)
+
+
+def _each_once(owners: list[dict]) -> list[Tensor]:
+    """The tensors that some modules hold."""
+    found = {id(t): t for owner in owners for t in owner.values()}
+    return [tensor for tensor in found.values() if tensor is not None]
+
+
+def network_state(network: nn.Module) -> State:
+    """Parameters and buffers of a network, each once.
 
     Args:
         network (nn.Module): Any network.
 
     Returns:
-        tuple[list[Tensor], list[Tensor]]: In the same order for networks of
-        the same structure.
+        tuple[list[Tensor], list[Tensor]]: As of :class:`StateReader`.
     """
-    parameters: dict[int, Tensor] = {}
-    buffers: dict[int, Tensor] = {}
-    level = [network]
-    while level:
-        below = []
-        for module in level:
-            for found, tensors in (
-                (parameters, module._parameters),
-                (buffers, module._buffers),
-            ):
-                for tensor in tensors.values():
-                    if tensor is not None:
-                        found[id(tensor)] = tensor
-            below += [m for m in module._modules.values() if m is not None]
-        level = below
-    return list(parameters.values()), list(buffers.values())
+    return StateReader(network)()

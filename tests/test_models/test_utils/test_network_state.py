@@ -1,6 +1,6 @@
 from torch import nn
 
-from rml_mmseg.models.utils.network_state import network_state
+from rml_mmseg.models.utils.network_state import StateReader, network_state
 
 
 def _ids(tensors):
@@ -30,3 +30,15 @@ def test_networks_of_one_structure_have_one_order():
         for network in (first, second)
     ]
     assert shapes[0] == shapes[1]
+
+
+def test_a_reader_sees_tensors_that_replace_others():
+    network = nn.Sequential(nn.BatchNorm2d(2), nn.Linear(2, 2))
+    read = StateReader(network)
+    network[0].running_mean = network[0].running_mean + 1
+    network[1].bias = nn.Parameter(network[1].bias.detach() + 1)
+    parameters, buffers = read()
+    assert _ids(parameters) == _ids(network.parameters())
+    assert _ids(buffers) == _ids(network.buffers())
+    network[1].bias = None
+    assert _ids(read()[0]) == _ids(network.parameters())
