@@ -6,11 +6,14 @@ import torch
 import torch.nn.functional as F
 from mmengine.model import BaseDataPreprocessor
 from mmengine.structures import PixelData
+from mmseg.models.data_preprocessor import SegDataPreProcessor
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
+from mmseg.utils import stack_batch
 from torch import Tensor
 
 from .batch_check import check_batch, check_channels, check_sizes
+from .one_copy import OneCopy
 
 
 @MODELS.register_module()
@@ -66,9 +69,9 @@ class SemiSegDataPreProcessor(BaseDataPreprocessor):
         if 'labelled' not in data:
             return self.base(data, training)
         check_batch(data)
-        data = self.cast_data(data)
+        data = OneCopy(self.device, bool(self._non_blocking))(data)
         self._check(data['labelled']['inputs'], 'labelled.pipeline')
-        labelled = self.base(data['labelled'], training=True)
+        labelled = self._stack(**data['labelled'])
         inputs = dict(labelled=labelled['inputs'])
         samples = [
             sample
@@ -88,6 +91,37 @@ class SemiSegDataPreProcessor(BaseDataPreprocessor):
         check_channels(images, getattr(self.base, 'mean', None), setting)
         check_sizes(images, self.base.size, setting)
 
+    def _stack(
+        self, inputs: list[Tensor], data_samples: list[SegDataSample]
+    ) -> dict[str, Any]:
+        """Normalise, pad and stack images, as ``SegDataPreProcessor`` does.
+
+        Images of one size are normalised at once: on a GPU, starting a
+        computation for each of them takes longer than it.
+        """
+        base = self.base
+        alike = {(x.shape, x.dtype) for x in inputs}
+        plain = type(base) is SegDataPreProcessor and not base.batch_augments
+        if len(alike) > 1 or not plain:
+            return base(
+                dict(inputs=inputs, data_samples=data_samples), training=True
+            )
+        images = torch.stack(inputs)
+        if base.channel_conversion and images.shape[1] == 3:
+            images = images.flip(1)
+        images = images.float()
+        if base._enable_normalize:
+            images = (images - base.mean) / base.std
+        stacked, samples = stack_batch(
+            inputs=list(images),
+            data_samples=data_samples,
+            size=base.size,
+            size_divisor=base.size_divisor,
+            pad_val=base.pad_val,
+            seg_pad_val=base.seg_pad_val,
+        )
+        return dict(inputs=stacked, data_samples=samples)
+
     def _stack_views(self, parts: list[dict]) -> dict[str, Any]:
         """Stack the views of all unlabelled items."""
         items: dict[str, list] = {}
@@ -103,9 +137,7 @@ class SemiSegDataPreProcessor(BaseDataPreprocessor):
             for valid in items['valid']
         ]
         carriers += [SegDataSample() for _ in views[len(weak) :]]
-        stacked = self.base(
-            dict(inputs=views, data_samples=carriers), training=True
-        )
+        stacked = self._stack(views, carriers)
         images = stacked['inputs']
         m = len(weak)
         # Padding has the label fill value, which is not 1.

@@ -90,7 +90,7 @@ def mixed_view(
         inputs['strong'][view % len(inputs['strong'])],
         inputs['valid'],
     )
-    partner = torch.arange(len(valid)).roll(1).to(valid.device)
+    partner = torch.arange(len(valid), device=valid.device).roll(1)
     labels = hard_labels(targets[0][1])
     if 'mix_classes' in inputs:
         # Padding holds no class that could be pasted.

@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 from mmengine.dataset import pseudo_collate
@@ -6,6 +8,7 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
 from rml_mmseg.models import SemiSegDataPreProcessor
+from rml_mmseg.models.data_preprocessors.one_copy import OneCopy
 
 
 def _image(value, size=(2, 3)):
@@ -227,3 +230,61 @@ def test_places_stay_x_and_y():
     (made,) = found['places']
     assert torch.equal(made[0], places[..., 0])
     assert torch.equal(made[1], places[..., 1])
+
+
+@pytest.mark.parametrize('size', [dict(size=(7, 9)), dict(size_divisor=4)])
+@pytest.mark.parametrize('sizes', [[(5, 6)] * 3, [(5, 6), (3, 6), (5, 4)]])
+def test_images_are_those_of_the_stock_preprocessor(size, sizes):
+    torch.manual_seed(0)
+    settings = dict(
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        bgr_to_rgb=True,
+        seg_pad_val=255,
+        **size,
+    )
+    items = [_labelled(0, size) for size in sizes]
+    for item in items:
+        item['inputs'] = torch.randint_like(item['inputs'], 255)
+    ours = [
+        dict(labelled=item, unlabelled=[_unlabelled(0, (5, 6))])
+        for item in copy.deepcopy(items)
+    ]
+    found = _process(ours, **settings)
+    stock = MODELS.build(dict(type='SegDataPreProcessor', **settings))
+    expected = stock(pseudo_collate(items), training=True)
+    assert torch.equal(found['inputs']['labelled'], expected['inputs'])
+    for ours_, stocks in zip(
+        found['data_samples']['labelled'], expected['data_samples']
+    ):
+        assert torch.equal(ours_.gt_sem_seg.data, stocks.gt_sem_seg.data)
+        assert ours_.metainfo == stocks.metainfo
+
+
+class TestOneCopy:
+    def test_what_shares_a_memory_shares_one_there(self):
+        memory = torch.arange(96, dtype=torch.uint8)
+        image = memory[:24].view(2, 3, 4)
+        mask = memory[32:64].view(torch.int64).view(1, 2, 2)
+        sample = SegDataSample(gt_sem_seg=PixelData(data=mask))
+        sample.set_metainfo(dict(img_path='a'))
+        batch = dict(
+            inputs=(image, torch.ones(3)), data_samples=[sample], n='b'
+        )
+        there = OneCopy(torch.device('meta'))(batch)
+        assert there['n'] == 'b' and there['data_samples'][0].img_path == 'a'
+        first, alone = there['inputs']
+        moved = there['data_samples'][0].gt_sem_seg.data
+        for tensor, like in ((first, image), (moved, mask)):
+            assert tensor.device.type == 'meta'
+            assert tensor.shape == like.shape and tensor.dtype == like.dtype
+            assert tensor.storage_offset() == like.storage_offset()
+            # The memory of all, and not a copy of its own.
+            assert tensor.untyped_storage().nbytes() == 96
+        assert alone.untyped_storage().nbytes() == 12
+
+    def test_on_its_device_nothing_moves(self):
+        image = torch.ones(3)
+        sample = SegDataSample(gt_sem_seg=PixelData(data=image.view(1, 1, 3)))
+        there = OneCopy(torch.device('cpu'))([image, sample, None])
+        assert there[0] is image and there[1] is sample and there[2] is None
