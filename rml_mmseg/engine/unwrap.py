@@ -12,3 +12,14 @@ def unwrap(model: nn.Module) -> Any:
     while is_model_wrapper(inner) or isinstance(inner, BaseTTAModel):
         inner = inner.module
     return inner
+
+
+def in_training(model: nn.Module) -> bool:
+    """Whether a model, what it wraps and its students are in training mode.
+
+    Asked in every iteration, as walking through all modules would cost some
+    milliseconds of each.
+    """
+    inner = unwrap(model)
+    networks = [model, inner, *getattr(inner, 'students', ())]
+    return all(network.training for network in networks)

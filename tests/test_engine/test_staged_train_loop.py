@@ -410,6 +410,17 @@ class TestRandomness:
         assert all(torch.equal(plain[key], garbage[key]) for key in plain)
 
 
+class Modes(Hook):
+    """Whether all modules of the students train, in each iteration."""
+
+    def __init__(self):
+        self.seen = []
+
+    def before_train_iter(self, runner, *args, **kwargs):
+        students = runner.model.students.modules()
+        self.seen.append(all(module.training for module in students))
+
+
 class TestModes:
     def test_students_train_and_teachers_never(self, tmp_path):
         def look(runner, _):
@@ -426,6 +437,27 @@ class TestModes:
             **val_settings(tmp_path),
         )
         assert seen == [(True, False)] * 6
+
+    @pytest.mark.parametrize('spoilt', ['model', 'students.1'])
+    def test_is_set_again_where_a_hook_left_another(self, tmp_path, spoilt):
+        class Spoil(Hook):
+            def after_train_iter(self, runner, *args, **kwargs):
+                if runner.iter == 1:
+                    model = runner.model
+                    whole = spoilt == 'model'
+                    (model if whole else model.get_submodule(spoilt)).eval()
+
+        watch = Modes()
+        runner = toy_runner(tmp_path, [Spoil(), watch])
+        calls = []
+        train = runner.model.train
+        runner.model.train = lambda mode=True: (
+            calls.append(mode) or train(mode)
+        )
+        runner.train()
+        assert len(watch.seen) > 3 and all(watch.seen)
+        # Once in the beginning, and once after the hook.
+        assert [mode for mode in calls if mode] == [True, True]
 
     def test_burn_in_learns_from_labelled_images_alone(self, tmp_path):
         seen = _seen(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.hooks import LoggerHook
 from mmengine.optim import build_optim_wrapper
 from mmseg.registry import MODELS
@@ -21,6 +21,7 @@ from rml_mmseg.experiments.benchmarks import (
     Report,
     Stopwatches,
     add_report_arguments,
+    add_training_arguments,
     alternate,
     load_training,
     peak_extra_bytes,
@@ -38,21 +39,12 @@ LIMITS = dict(off=1.05, on=1.07)
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', nargs='?', default=DEFAULT)
+    add_training_arguments(parser, DEFAULT)
     parser.add_argument('--rounds', type=int, default=30)
     parser.add_argument('--warm-up', type=int, default=3)
     parser.add_argument(
         '--breakdown', type=int, default=10, help='iterations for the parts'
     )
-    parser.add_argument(
-        '--scene-size',
-        type=int,
-        nargs=2,
-        default=[360, 480],
-        metavar=('H', 'W'),
-        help='of generated scenes, where there is no data',
-    )
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction)
     add_report_arguments(parser)
     return parser.parse_args(argv)
 
@@ -149,7 +141,6 @@ def break_down(
         with watches.part('rest of the loop'):
             with watches.part('data wait'):
                 batch = next(loop.dataloader_iterator)
-            loop.runner.model.train()
             loop.run_iter(batch)
     total = sum(watches.seconds.values())
     total_cpu = sum(watches.cpu_seconds.values())

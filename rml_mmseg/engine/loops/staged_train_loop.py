@@ -19,7 +19,7 @@ from rml_mmseg.datasets.seeding import derive_seed
 
 from ..checks.config import check_checkpoint_hooks, sharded_message
 from ..checks.trials import try_batch, try_validation
-from ..unwrap import unwrap
+from ..unwrap import in_training, unwrap
 from .draws import draws_before
 from .shielded_dataloader import shielded_dataloader
 from .stage_files import StageFiles
@@ -182,18 +182,24 @@ class StagedTrainLoop(IterBasedTrainLoop):
         if self._iter:
             # Nothing tells whether the run had ended before or after it.
             self._validate_if_due()
+        self.runner.model.train()
         while self._iter < self._max_iters and not self.stop_training:
             if self.stage_iter == 0:
                 self._begin_stage()
             if self.stage_iter == self.burn_in:
                 self._begin_labels()
-            self.runner.model.train()
-            self.run_iter(next(self.dataloader_iterator))
+            self._train_on_next()
             self._decide_current_val_interval()
             self._validate_if_due()
         self.runner.call_hook('after_train_epoch')
         self.runner.call_hook('after_train')
         return self.runner.model
+
+    def _train_on_next(self) -> None:
+        """One iteration, waiting for its data included."""
+        if not in_training(self.runner.model):
+            self.runner.model.train()
+        self.run_iter(next(self.dataloader_iterator))
 
     def _validate_if_due(self) -> None:
         if (

@@ -52,5 +52,4 @@ class MeasuredLoop(StagedTrainLoop):
 
     def iteration(self) -> None:
         """One iteration as in a training, waiting for its data included."""
-        self.runner.model.train()
-        self.run_iter(next(self.dataloader_iterator))
+        self._train_on_next()
