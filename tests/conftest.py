@@ -6,6 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+# Tests say what the CPU computes; only tests/test_cuda.py is for a GPU. Before
+# PyTorch is imported, which looks for one.
+if not os.environ.get('RML_TEST_GPU'):
+    os.environ['CUDA_VISIBLE_DEVICES'] = ''
+
 import cv2
 import numpy as np
 import pytest

@@ -85,17 +85,6 @@ def test_bfloat16_goes_with_one_optimiser_for_all(train):
     assert all(math.isfinite(loss) for loss in losses)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
-@pytest.mark.parametrize('dtype', ['float16', 'bfloat16'])
-def test_amp_of_mmengine_on_a_gpu(train, dtype):
-    options = {
-        'optim_wrapper.type': 'AmpOptimWrapper',
-        'optim_wrapper.dtype': dtype,
-    }
-    _, losses = train(options)
-    assert all(math.isfinite(loss) for loss in losses)
-
-
 def test_channels_last_changes_layout_and_nothing_else(train):
     _, expected = train()
     option = 'model.semi_train_cfg.channels_last'

@@ -1,0 +1,172 @@
+"""What a GPU computes, against the CPU.
+
+Run by itself: `RML_TEST_GPU=1 python -m pytest tests/test_cuda.py`.
+"""
+
+import copy
+import math
+
+import pytest
+import torch
+from mmengine.runner import Runner
+from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
+from torch import nn
+
+from rml_mmseg.engine.finite import all_finite
+from rml_mmseg.models.data_preprocessors.one_copy import OneCopy
+from rml_mmseg.models.utils import (
+    class_sums,
+    ema_update,
+    prototype_weights,
+    prototypes,
+    rectify,
+    update_prototypes,
+)
+
+if not torch.cuda.is_available():
+    pytest.skip(
+        'needs a GPU, which the tests see with RML_TEST_GPU=1',
+        allow_module_level=True,
+    )
+
+K, C, SIZE = 6, 5, (7, 9)
+
+
+def case(items=3):
+    draw = torch.Generator().manual_seed(0)
+    features = torch.randn(items, C, *SIZE, generator=draw)
+    labels = torch.randint(K - 1, (items, *SIZE), generator=draw)
+    labels[:, 0], labels[:, 1] = 255, K
+    features[0, :, 0, 0] = torch.nan
+    probs = torch.randn(items, K, 14, 18, generator=draw).softmax(1)
+    return features, labels, torch.randn(K, C, generator=draw), probs
+
+
+@pytest.mark.parametrize('fit', [10**6, 2 * C * SIZE[0] * SIZE[1], 11 * C])
+def test_rectifying_equals_the_cpu(monkeypatch, fit):
+    # All items in a step, two of three, or a part of one.
+    monkeypatch.setattr(prototypes, 'LARGE_ELEMENTS', fit)
+    features, labels, centres, probs = case()
+
+    def compute(device):
+        f, y, p, q = (x.to(device) for x in (features, labels, centres, probs))
+        sums, counts = class_sums(f, y, K)
+        known = counts > 0
+        weights = prototype_weights(f.nan_to_num(), p, 2.0, known)
+        moved = update_prototypes(p, sums, counts, 0.9)
+        bias = torch.arange(K, device=device) / K
+        biased = prototype_weights(f.nan_to_num(), p, bias=bias)
+        return sums, counts, moved, weights, biased, rectify(q, weights)
+
+    for found, expected in zip(compute('cuda'), compute('cpu')):
+        assert found.is_cuda
+        torch.testing.assert_close(found.cpu(), expected)
+
+
+@pytest.mark.parametrize('momentum', [0.0, 0.7])
+@pytest.mark.parametrize('buffers', ['copy', 'average'])
+def test_teachers_move_as_on_the_cpu(momentum, buffers):
+    torch.manual_seed(0)
+    student = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+    teacher = copy.deepcopy(student)
+    for tensor in student.state_dict().values():
+        tensor += 1
+    there = [copy.deepcopy(n).cuda() for n in (teacher, student)]
+    ema_update(teacher, student, momentum, buffers)
+    ema_update(*there, momentum, buffers)
+    for name, value in there[0].state_dict().items():
+        torch.testing.assert_close(value.cpu(), teacher.state_dict()[name])
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float16])
+@pytest.mark.parametrize('value', [1.0, math.inf, -math.inf, math.nan])
+def test_finite_values_are_told_from_others(dtype, value):
+    tensors = [torch.randn(5, 3, device='cuda') for _ in range(40)]
+    tensors.append(torch.full((2, 7), 3.0, dtype=dtype, device='cuda'))
+    tensors[-1][1, 3] = value
+    before = [tensor.clone() for tensor in tensors]
+    assert all_finite(tensors).item() == math.isfinite(value)
+    for tensor, same in zip(tensors, before):
+        assert torch.equal(tensor.nan_to_num(), same.nan_to_num())
+
+
+def test_one_copy_moves_what_shares_a_memory():
+    memory = torch.arange(96, dtype=torch.uint8)
+    image = memory[:24].view(2, 3, 4)
+    mask = memory[32:64].view(torch.int64).view(1, 2, 2)
+    sample = SegDataSample(gt_sem_seg=PixelData(data=mask))
+    sample.set_metainfo(dict(img_path='a'))
+    alone = torch.ones(3)
+    batch = dict(inputs=[image, alone], data_samples=[sample], name='b')
+    expected = [x.clone() for x in (image, alone, mask)]
+    moved = OneCopy(torch.device('cuda'))(batch)
+    (first, second), (there,) = moved['inputs'], moved['data_samples']
+    found = [first, second, there.gt_sem_seg.data]
+    for tensor, value in zip(found, expected):
+        assert tensor.is_cuda and torch.equal(tensor.cpu(), value)
+    assert first.untyped_storage().data_ptr() == (
+        found[2].untyped_storage().data_ptr()
+    )
+    assert there.img_path == 'a' and moved['name'] == 'b'
+
+
+@pytest.fixture
+def train(tiny_config, monkeypatch):
+    """Function that trains the tiny config on a device."""
+
+    def run(options=None, device='cuda', resume=False):
+        monkeypatch.setattr('mmengine.device.utils.DEVICE', device)
+        cfg = tiny_config(options)
+        if resume:
+            cfg.work_dir, cfg.resume = resume, True
+        runner = Runner.from_cfg(cfg)
+        runner.train()
+        assert next(runner.model.parameters()).device.type == device
+        return runner, runner.message_hub.log_scalars['train/loss'].data[0]
+
+    return run
+
+
+WORKER = {'train_dataloader.num_workers': 1}
+
+
+@pytest.mark.parametrize('options', [{}, WORKER])
+def test_a_run_is_that_of_the_cpu(train, options):
+    stages = {'train_cfg.stages': 2, **options}
+    _, expected = train(stages, 'cpu')
+    _, losses = train(stages)
+    assert losses[:4] == pytest.approx(expected[:4], rel=1e-2)
+    # Rounding turns some pseudo labels sooner or later.
+    assert losses == pytest.approx(expected, rel=0.2)
+
+
+@pytest.mark.parametrize(
+    'options',
+    [
+        {'type': 'AmpOptimWrapper', 'dtype': 'float16'},
+        {'type': 'AmpOptimWrapper', 'dtype': 'bfloat16'},
+        {'type': 'AmpOptimWrapper', 'accumulative_counts': 2},
+        {'type': 'BFloat16OptimWrapper'},
+    ],
+)
+def test_mixed_precision_trains(train, options):
+    _, expected = train()
+    settings = {f'optim_wrapper.{k}': v for k, v in options.items()}
+    runner, losses = train(settings)
+    assert losses == pytest.approx(expected, rel=0.1)
+    for tensor in runner.model.state_dict().values():
+        assert tensor.isfinite().all()
+        assert tensor.dtype in (torch.float32, torch.int64)
+
+
+def test_a_resumed_run_goes_on(train):
+    whole, expected = train({'train_cfg.iters_per_stage': 8})
+    first, _ = train({'train_cfg.iters_per_stage': 4})
+    # The schedule is that of the whole run.
+    rest, losses = train(
+        {'train_cfg.iters_per_stage': 8}, resume=first.work_dir
+    )
+    assert rest.iter == whole.iter == 8
+    assert all(math.isfinite(loss) for loss in losses)
+    assert losses[-1] == pytest.approx(expected[-1], rel=0.2)
