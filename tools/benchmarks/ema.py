@@ -16,7 +16,8 @@ from rml_mmseg.experiments.benchmarks import (
     add_report_arguments,
     alternate,
 )
-from rml_mmseg.models.utils import ema_update
+from rml_mmseg.models.utils.ema import average_state
+from rml_mmseg.models.utils.network_state import StateReader
 
 MOMENTUM = 0.999
 
@@ -59,9 +60,15 @@ def sides_of(
         for student in students
     ]
 
+    # As MutualEMAHook does in a training, where modules stay.
+    readers = [
+        (StateReader(teacher), StateReader(student))
+        for teacher, student in zip(ours, students)
+    ]
+
     def package() -> None:
-        for teacher, student in zip(ours, students):
-            ema_update(teacher, student, MOMENTUM)
+        for teacher, student in readers:
+            average_state(teacher(), student(), MOMENTUM)
 
     def mmengine() -> None:
         for average, student in zip(averaged, students):

@@ -15,6 +15,7 @@ from rml_mmseg.experiments.benchmarks import (
     MeasuredLoop,
     Report,
     add_report_arguments,
+    add_training_arguments,
     load_training,
     resident_bytes,
     run_measured,
@@ -28,7 +29,7 @@ GROWTH = 0.01
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', nargs='?', default=DEFAULT)
+    add_training_arguments(parser, DEFAULT, size=(96, 96))
     parser.add_argument('--first', type=int, default=200)
     parser.add_argument('--last', type=int, default=2200)
     parser.add_argument(
@@ -115,7 +116,12 @@ def main() -> None:
     args = parse_args()
     report = Report('Memory of a training over time', args.device)
     with tempfile.TemporaryDirectory() as folder:
-        cfg, source = load_training(args.config, Path(folder), size=(96, 96))
+        cfg, source = load_training(
+            args.config,
+            Path(folder),
+            args.cfg_options,
+            tuple(args.scene_size),
+        )
         cfg.train_dataloader.num_workers = 0
         cfg.train_dataloader.persistent_workers = False
         if args.crop is not None:

@@ -14,6 +14,7 @@ from rml_mmseg.experiments.benchmarks import (
     MeasuredLoop,
     Report,
     add_report_arguments,
+    add_training_arguments,
     alternate,
     load_training,
     peak_extra_bytes,
@@ -42,7 +43,7 @@ DEFAULT_OPTIONS = ('bfloat16', 'channels_last', 'joint_forward', 'with_cp')
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', nargs='?', default=DEFAULT)
+    add_training_arguments(parser, DEFAULT)
     parser.add_argument(
         '--options', nargs='+', choices=OPTIONS, default=DEFAULT_OPTIONS
     )
@@ -109,7 +110,12 @@ def main() -> None:
         )
     report = Report('Settings that trade time and memory', args.device)
     with tempfile.TemporaryDirectory() as folder:
-        cfg, source = load_training(args.config, Path(folder))
+        cfg, source = load_training(
+            args.config,
+            Path(folder),
+            args.cfg_options,
+            tuple(args.scene_size),
+        )
         # Waiting for data would hide what is compared.
         cfg.train_dataloader.num_workers = 0
         cfg.train_dataloader.persistent_workers = False

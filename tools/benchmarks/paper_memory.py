@@ -1,8 +1,11 @@
-"""Compute the memory of configs on one GPU, without one."""
+"""Compute the memory of configs on one GPU, and measure it where one is."""
 
 from __future__ import annotations
 
 import argparse
+import gc
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,7 +14,13 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 from torch import nn
 
-from rml_mmseg.experiments.benchmarks import Report, add_report_arguments
+from rml_mmseg.experiments.benchmarks import (
+    MeasuredLoop,
+    Report,
+    add_report_arguments,
+    load_training,
+    run_measured,
+)
 from rml_mmseg.experiments.benchmarks.saved_bytes import saved_bytes
 from rml_mmseg.models.utils.learner_cfg import learner_cfg, without_weights
 from rml_mmseg.models.utils.settings import SemiTrainCfg
@@ -28,6 +37,14 @@ CONFIGS = [
 # Float32 numbers that an optimiser keeps for each weight.
 STATES = {'SGD': 1, 'Adam': 2, 'AdamW': 2}
 FLOAT, GB = 4, 1e9
+# Iterations after which the allocator has seen all that a step needs.
+ITERATIONS = 4
+# Scenes that no crop of a config is larger than.
+SCENE_SIZE = 512, 1024
+PRECISIONS: dict[str, dict[str, Any]] = {
+    'float32': {},
+    'bfloat16': {'optim_wrapper.type': 'BFloat16OptimWrapper'},
+}
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -121,6 +138,49 @@ def row_of(path: str) -> dict[str, Any]:
     }
 
 
+def peak_of(
+    path: str, options: dict[str, Any], folder: Path
+) -> tuple[float, float]:
+    """Train on a GPU for some iterations.
+
+    Args:
+        path (str): Config.
+        options (dict): Settings to change.
+        folder (Path): For logs and scenes.
+
+    Returns:
+        tuple[float, float]: GB of tensors at the worst moment, and GB that
+        the allocator took for them.
+    """
+    gc.collect()
+    torch.cuda.empty_cache()
+    found = []
+
+    def train(loop: MeasuredLoop) -> None:
+        torch.cuda.reset_peak_memory_stats()
+        for _ in range(ITERATIONS):
+            loop.iteration()
+        found.append(torch.cuda.max_memory_allocated() - before)
+        found.append(torch.cuda.max_memory_reserved() - taken)
+
+    before = torch.cuda.memory_allocated()
+    taken = torch.cuda.memory_reserved()
+    cfg, _ = load_training(path, folder, options, SCENE_SIZE)
+    cfg.train_dataloader.num_workers = 0
+    cfg.train_dataloader.persistent_workers = False
+    run_measured(cfg, train)
+    return found[0] / GB, found[1] / GB
+
+
+def measured_row(path: str, folder: Path) -> dict[str, Any]:
+    """Memory that a config was seen to need on this GPU."""
+    row: dict[str, Any] = {'config': path.split('/')[-1]}
+    for name, options in PRECISIONS.items():
+        used, taken = peak_of(path, options, folder)
+        row.update({f'{name}, GB': used, f'{name}, taken, GB': taken})
+    return row
+
+
 def main() -> None:
     """Run the tool."""
     args = parse_args()
@@ -131,6 +191,10 @@ def main() -> None:
         'workspaces of convolutions and what lives only for a moment.'
     )
     report.table('Each GPU', [row_of(path) for path in args.configs])
+    if args.device.type == 'cuda':
+        with tempfile.TemporaryDirectory() as folder:
+            rows = [measured_row(p, Path(folder)) for p in args.configs]
+        report.table('Each GPU, measured on this one', rows)
     report.finish(args.out)
 
 

@@ -7,7 +7,7 @@ from .paired import alternate, stopwatch
 from .report import Report, add_report_arguments
 from .stopwatches import Stopwatches
 from .timing import Timing
-from .trainings import load_training, run_measured
+from .trainings import add_training_arguments, load_training, run_measured
 
 __all__ = [
     'MeasuredLoop',
@@ -15,6 +15,7 @@ __all__ = [
     'Stopwatches',
     'Timing',
     'add_report_arguments',
+    'add_training_arguments',
     'alternate',
     'describe_machine',
     'load_training',

@@ -1,5 +1,6 @@
 """Small trainings for benchmarks, from any config of this package."""
 
+import argparse
 import copy
 import itertools
 import logging
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any, Callable, Optional
 
 import mmcv
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
 from rml_mmseg.datasets.data_root import check_data_roots, dataset_nodes
@@ -20,6 +21,30 @@ from .measured_loop import MeasuredLoop
 
 LABELLED, UNLABELLED = 4, 8
 _RUNS = itertools.count()
+
+
+def add_training_arguments(
+    parser: argparse.ArgumentParser,
+    config: str,
+    size: tuple[int, int] = (360, 480),
+) -> None:
+    """Add the options that say what is trained.
+
+    Args:
+        parser (argparse.ArgumentParser): Parser to add to.
+        config (str): Config by default.
+        size (tuple[int, int]): Of generated scenes by default, pixels.
+    """
+    parser.add_argument('config', nargs='?', default=config)
+    parser.add_argument(
+        '--scene-size',
+        type=int,
+        nargs=2,
+        default=list(size),
+        metavar=('H', 'W'),
+        help='of generated scenes, where there is no data',
+    )
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction)
 
 
 def write_stand_in(
@@ -115,8 +140,11 @@ def run_measured(
         Runner: When the function has returned.
     """
     cfg = copy.deepcopy(cfg)
-    # Runners of one name would share their logs.
+    # Runners of one name would share their logs, and visualizers of one
+    # write into the folder of the first, which may be gone.
     cfg.experiment_name = f'{cfg.experiment_name}_{next(_RUNS)}'
+    if cfg.get('visualizer'):
+        cfg.visualizer.name = cfg.experiment_name
     cfg.model = without_weights(cfg.model)
     runner = Runner.from_cfg(cfg)
     runner._train_loop = kind(runner, cfg.train_dataloader, measure)
