@@ -1,4 +1,7 @@
-"""Run all benchmarks one after the other, within ten minutes on a CPU."""
+"""Run all benchmarks one after the other, within ten minutes on a CPU.
+
+On a GPU, those whose subject is the GPU, with the paper's pair of networks.
+"""
 
 from __future__ import annotations
 
@@ -8,19 +11,52 @@ import sys
 import time
 from pathlib import Path
 
+import torch
+
 TOOLS = Path(__file__).resolve().parent
-# Each with the arguments that keep it short.
+# Each tool with the arguments that keep it short.
 COMMANDS: dict[str, list[str]] = {
-    'rectifier': ['--rounds', '3', '--budget', '15'],
-    'ema': [],
-    'pipeline': [],
-    'cache': [],
-    'step': ['--rounds', '15'],
-    'options': ['--rounds', '5'],
-    'resume': ['--rounds', '3'],
-    'scaling': [],
-    'memory': ['--first', '100', '--last', '300'],
-    'paper_memory': [],
+    'rectifier': ['rectifier', '--rounds', '3', '--budget', '15'],
+    'ema': ['ema'],
+    'pipeline': ['pipeline'],
+    'cache': ['cache'],
+    'step': ['step', '--rounds', '15'],
+    'options': ['options', '--rounds', '5'],
+    'resume': ['resume', '--rounds', '3'],
+    'scaling': ['scaling'],
+    'memory': ['memory', '--first', '100', '--last', '300'],
+    'paper_memory': ['paper_memory'],
+}
+PAIR = 'configs/rml/deeplabv2_deeplabv2_city_1-8.py'
+SCENES = ['--scene-size', '512', '1024']
+BFLOAT16 = 'optim_wrapper.type=BFloat16OptimWrapper'
+
+
+def of_pair(tool: str, *arguments: str, batch: int = 4) -> list[str]:
+    """Arguments that train the paper's pair, its whole batch on one GPU."""
+    return [
+        *(tool, PAIR, *SCENES, *arguments, '--cfg-options'),
+        f'train_dataloader.batch_size={batch}',
+        'train_dataloader.num_workers=8',
+    ]
+
+
+GPU_COMMANDS: dict[str, list[str]] = {
+    'ema': ['ema'],
+    'rectifier': ['rectifier', '--budget', '8'],
+    'step': [*of_pair('step', '--rounds', '12'), BFLOAT16],
+    'step_16': [*of_pair('step', '--rounds', '10', batch=16), BFLOAT16],
+    'precision': of_pair('options', '--options', 'bfloat16', 'float16'),
+    'options': [
+        *of_pair(
+            'options',
+            *('--options', 'channels_last', 'joint_forward', 'with_cp'),
+            'compile_backbones',
+        ),
+        BFLOAT16,
+    ],
+    'paper_memory': ['paper_memory'],
+    'memory': ['memory'],
 }
 
 
@@ -31,7 +67,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--out', type=Path, default=Path('work_dirs/benchmarks')
     )
     parser.add_argument(
-        '--only', nargs='+', choices=COMMANDS, default=list(COMMANDS)
+        '--only',
+        nargs='+',
+        choices=sorted({*COMMANDS, *GPU_COMMANDS}),
+        help='some of them; those of a GPU need one',
     )
     return parser.parse_args(argv)
 
@@ -39,18 +78,27 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main() -> None:
     """Run the tool."""
     args = parse_args()
+    commands = GPU_COMMANDS if torch.cuda.is_available() else COMMANDS
+    names = args.only or list(commands)
+    unknown = [name for name in names if name not in commands]
+    if unknown:
+        raise SystemExit(
+            f'error: --only {" ".join(unknown)}: on this machine there are '
+            f'{", ".join(commands)}'
+        )
     args.out.mkdir(parents=True, exist_ok=True)
     began, failed = time.monotonic(), []
-    for name in args.only:
+    for name in names:
+        tool, *arguments = commands[name]
         command = [
-            *(sys.executable, '-W', 'ignore', str(TOOLS / f'{name}.py')),
-            *COMMANDS[name],
+            *(sys.executable, '-W', 'ignore', str(TOOLS / f'{tool}.py')),
+            *arguments,
             *('--out', str(args.out / f'{name}.json')),
         ]
         if subprocess.run(command).returncode:
             failed.append(name)
     minutes = (time.monotonic() - began) / 60
-    print(f'{len(args.only)} benchmarks in {minutes:.1f} minutes')
+    print(f'{len(names)} benchmarks in {minutes:.1f} minutes')
     if failed:
         raise SystemExit(f'error: these failed: {", ".join(failed)}')
 

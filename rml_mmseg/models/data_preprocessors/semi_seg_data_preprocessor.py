@@ -111,7 +111,7 @@ class SemiSegDataPreProcessor(BaseDataPreprocessor):
             images = images.flip(1)
         images = images.float()
         if base._enable_normalize:
-            images = (images - base.mean) / base.std
+            images = images.sub_(base.mean).div_(base.std)
         stacked, samples = stack_batch(
             inputs=list(images),
             data_samples=data_samples,
