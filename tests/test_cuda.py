@@ -91,6 +91,13 @@ def test_finite_values_are_told_from_others(dtype, value):
         assert torch.equal(tensor.nan_to_num(), same.nan_to_num())
 
 
+def test_an_expanded_tensor_is_looked_at_too():
+    tensors = [torch.ones(3).cuda(), torch.ones(1).cuda().expand(4)]
+    assert all_finite(tensors).item()
+    tensors[0][1] = math.nan
+    assert not all_finite(tensors).item()
+
+
 def test_one_copy_moves_what_shares_a_memory():
     memory = torch.arange(96, dtype=torch.uint8)
     image = memory[:24].view(2, 3, 4)

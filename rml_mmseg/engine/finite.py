@@ -20,7 +20,11 @@ def all_finite(tensors: list[Tensor]) -> Tensor:
         return torch.tensor(True)
     device = tensors[0].device
     if device.type == 'cuda':
-        return _all_finite_at_once(tensors, device)
+        try:
+            return _all_finite_at_once(tensors, device)
+        except RuntimeError:
+            # An expanded buffer cannot be written to.
+            pass
     # Finite if and only if all values are, as far as their type can say.
     return torch.stack(torch._foreach_norm(tensors)).sum().isfinite()
 

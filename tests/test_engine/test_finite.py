@@ -35,6 +35,10 @@ def test_one_value_of_many(look, dtype, value):
         )
 
 
+def test_of_an_expanded_tensor():
+    assert finite.all_finite([torch.ones(3), torch.ones(1).expand(4)]).item()
+
+
 def test_of_no_tensors():
     assert finite.all_finite([]).item()
 
