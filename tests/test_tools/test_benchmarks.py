@@ -1,6 +1,8 @@
 """Every benchmark runs at a tiny size and says what it found."""
 
 import json
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -17,12 +19,25 @@ from tools.benchmarks import (
     pipeline,
     rectifier,
     resume,
+    run_all,
     scaling,
     step,
 )
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ROOT / 'tests' / 'tiny_mutual.py'
+TOOLS = dict(
+    cache=cache,
+    ema=ema,
+    memory=memory,
+    options=options,
+    paper_memory=paper_memory,
+    pipeline=pipeline,
+    rectifier=rectifier,
+    resume=resume,
+    scaling=scaling,
+    step=step,
+)
 
 
 @pytest.fixture
@@ -190,6 +205,52 @@ def test_training_without_data_reads_generated_scenes(tmp_path, monkeypatch):
 
     run_measured(cfg, measure)
     assert losses == [1]
+
+
+def test_trainings_of_one_process_need_no_folder_of_another(tmp_path):
+    # As mmseg names it in its own configs; mmengine has one of a name.
+    options = {'visualizer.name': 'visualizer'}
+    for name in ('first', 'second'):
+        folder = tmp_path / name
+        cfg, _ = load_training(TINY, folder, options, size=(48, 64))
+        run_measured(cfg, lambda loop: loop.iteration())
+        (saved,) = folder.rglob('vis_data/config.py')
+        assert saved.is_file()
+        shutil.rmtree(folder)
+
+
+class TestRunAll:
+    def test_of_a_gpu_are_other_commands(self, call, monkeypatch, tmp_path):
+        commands = []
+
+        def run(command):
+            commands.append(command)
+            return subprocess.CompletedProcess(command, 0)
+
+        monkeypatch.setattr(subprocess, 'run', run)
+        for gpu, names in (
+            (False, run_all.COMMANDS),
+            (True, run_all.GPU_COMMANDS),
+        ):
+            monkeypatch.setattr(torch.cuda, 'is_available', lambda g=gpu: g)
+            call(run_all, '--out', tmp_path)
+            written = [Path(c[-1]).stem for c in commands]
+            assert written == list(names)
+            commands.clear()
+
+    @pytest.mark.parametrize(
+        'name', [*run_all.COMMANDS, *run_all.GPU_COMMANDS]
+    )
+    def test_arguments_are_those_of_the_tools(self, name):
+        for commands in (run_all.COMMANDS, run_all.GPU_COMMANDS):
+            if name in commands:
+                tool, *arguments = commands[name]
+                TOOLS[tool].parse_args(arguments)
+
+    def test_names_of_another_machine_are_refused(self, call, monkeypatch):
+        monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+        with pytest.raises(SystemExit, match='--only step_16: .*rectifier'):
+            call(run_all, '--only', 'step_16')
 
 
 def test_float16_asks_for_a_gpu(call, monkeypatch):
