@@ -57,9 +57,8 @@ class OneCopy:
     def _move(self, tensor: Tensor) -> Tensor:
         if tensor.device == self.device:
             return tensor
-        storage = tensor.untyped_storage()
-        whole = tensor.numel() * tensor.element_size() == storage.nbytes()
-        if whole or tensor.device.type != 'cpu' or tensor.is_quantized:
+        storage = _shared_storage(tensor)
+        if storage is None:
             return tensor.to(self.device, non_blocking=self.non_blocking)
         key = storage.data_ptr()
         if key not in self._moved:
@@ -71,3 +70,14 @@ class OneCopy:
         return torch.empty(0, dtype=tensor.dtype, device=self.device).set_(
             there, tensor.storage_offset(), tensor.size(), tensor.stride()
         )
+
+
+def _shared_storage(tensor: Tensor) -> Any:
+    """Memory of which a tensor is a part, None if it is all of it."""
+    plain = tensor.device.type == 'cpu' and tensor.layout is torch.strided
+    # As PyTorch has it since 2.0.
+    if not plain or not hasattr(tensor, 'untyped_storage'):
+        return None
+    storage = tensor.untyped_storage()
+    size = tensor.numel() * tensor.element_size()
+    return None if size == storage.nbytes() else storage
