@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from mmengine.config import Config
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import checkpoint, load_checkpoint, save_checkpoint
+from mmengine.utils import digit_version
 from mmengine.visualization import MLflowVisBackend
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.registry import MODELS
@@ -373,6 +374,10 @@ class TestWeighIgnoredPixels:
         found, wanted = self._losses(avg_non_ignore, [1.0, 2.0, 0.5])
         torch.testing.assert_close(found, wanted)
 
+    @pytest.mark.skipif(
+        digit_version(mmseg.__version__) < digit_version('1.2.2'),
+        reason='mmsegmentation 1.2.1 cannot weigh the classes of a mean',
+    )
     def test_a_class_that_is_ignored_counts_as_before(self):
         losses = importlib.import_module(
             'mmseg.models.losses.cross_entropy_loss'
