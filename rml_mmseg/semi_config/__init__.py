@@ -1,20 +1,39 @@
-"""A semi-supervised config out of stock ones."""
+"""Semi-supervised configs, and those of their rivals, out of stock ones."""
 
+from .built import Built, build_config, summary
 from .compose import SemiPlan, compose
 from .data import SemiData, data_of_config, data_of_lists
 from .deployed_size import deployed_size, input_channels
-from .sizes import size_notes
+from .lists import ImageLists
+from .methods import LONG_RUN, RML, SUPERVISED, TITLES, networks_of
+from .options import fit_options
 from .stock import load_stock, training_length
+from .suite_text import suite_text
+from .supervised import compose_supervised
+from .writing import portable, write_all
 
 __all__ = [
+    'Built',
+    'ImageLists',
+    'LONG_RUN',
+    'RML',
+    'SUPERVISED',
     'SemiData',
     'SemiPlan',
+    'TITLES',
+    'build_config',
     'compose',
+    'compose_supervised',
     'data_of_config',
     'data_of_lists',
     'deployed_size',
+    'fit_options',
     'input_channels',
     'load_stock',
-    'size_notes',
+    'networks_of',
+    'portable',
+    'suite_text',
+    'summary',
     'training_length',
+    'write_all',
 ]

@@ -2,6 +2,7 @@
 
 import copy
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
@@ -11,7 +12,7 @@ from mmseg.registry import DATASETS
 
 from rml_mmseg.datasets.data_root import LOADERS
 
-from .pipelines import KEY, without_zero_label
+from .pipelines import KEY, strong_steps, without_zero_label
 from .stock import type_name
 
 
@@ -33,6 +34,9 @@ class SemiData(NamedTuple):
             of validation.
         tta_pipeline (list[dict], optional): For tests with augmentation;
             None for the stock config's own.
+        strong (Sequence[dict]): How strong views are recoloured; none for
+            those of ``unlabelled_pipeline``.
+        hooks (Sequence[dict]): Custom hooks that are about the data.
     """
 
     labelled: dict[str, Any]
@@ -43,6 +47,8 @@ class SemiData(NamedTuple):
     crop_size: Optional[tuple[int, int]] = None
     image_pipeline: Optional[list[dict[str, Any]]] = None
     tta_pipeline: Optional[list[dict[str, Any]]] = None
+    strong: Sequence[dict[str, Any]] = ()
+    hooks: Sequence[dict[str, Any]] = ()
 
 
 def plain_datasets(cfg: Config, loader: str) -> list[dict[str, Any]]:
@@ -208,7 +214,8 @@ def data_of_config(
         {k: v for k, v in own[key].items() if k != KEY}
         for key in ('labelled_dataset', 'unlabelled_dataset')
     )
-    unlabelled.pop('pipeline', None)
+    strong = strong_steps(unlabelled.pop('pipeline', None) or ())
+    hooks = list(own.get('custom_hooks') or ())
     for dataset, file in zip((labelled, unlabelled), lists or ()):
         if not file.is_file():
             raise FileNotFoundError(f'--dataset: no list file {file}')
@@ -235,10 +242,19 @@ def data_of_config(
             crop_size=tuple(own.crop_size),
             image_pipeline=own.image_pipeline,
             tta_pipeline=own.get('tta_pipeline'),
+            strong=strong,
+            hooks=hooks,
         )
     train = without_zero_label(pipeline_of(cfg, 'train_dataloader'))
     labelled['pipeline'] = train
     for dataset in held_out.values():
         test = without_zero_label(pipeline_of(cfg, 'val_dataloader'))
         dataset['pipeline'] = test
-    return SemiData(labelled, unlabelled, held_out, own.num_classes)
+    return SemiData(
+        labelled,
+        unlabelled,
+        held_out,
+        own.num_classes,
+        strong=strong,
+        hooks=hooks,
+    )

@@ -23,16 +23,26 @@ FIXED = ('AdjustGamma', 'CLAHE', 'RGB2Gray', 'Rerange')
 """Change every image in the same way; all views need them."""
 LEFT_OUT = ('GenerateEdge', 'PhotoMetricDistortion', 'RandomCutOut')
 """About labels, or random colours, which are the strong views' own part."""
+RECOLOURED = [dict(type='PhotometricRandAugment')]
+"""What strong views have beside the weak one, where the data do not say."""
+BOXES = [dict(type='CutMix')]
 
 
 def unlabelled_pipeline(
-    train_pipeline: Sequence[dict], learners: int
+    train_pipeline: Sequence[dict],
+    num_strong: int,
+    strong: Sequence[dict] = RECOLOURED,
+    mixing: Sequence[dict] = BOXES,
 ) -> list[dict[str, Any]]:
     """Loading, the geometry of labelled images, and the views.
 
     Args:
         train_pipeline (Sequence[dict]): Of a stock config.
-        learners (int): Number of students, each of which has a strong view.
+        num_strong (int): Number of strong views.
+        strong (Sequence[dict]): Transforms of their colours; none where they
+            are as the weak view. Defaults to ``RECOLOURED``.
+        mixing (Sequence[dict]): Transforms of the views. Defaults to boxes
+            of another image.
 
     Returns:
         list[dict]: The pipeline of ``UnlabelledSegDataset``.
@@ -60,16 +70,23 @@ def unlabelled_pipeline(
             )
     if not any(step['type'] == 'MarkValid' for step in steps):
         raise ValueError('train_pipeline does not begin by LoadImageFromFile')
+    views: dict[str, Any] = dict(type='WeakStrongViews', num_strong=num_strong)
+    if strong:
+        views['strong'] = copy.deepcopy(list(strong))
     return [
         *steps,
-        dict(
-            type='WeakStrongViews',
-            strong=[dict(type='PhotometricRandAugment')],
-            num_strong=learners,
-        ),
-        dict(type='CutMix'),
+        views,
+        *copy.deepcopy(list(mixing)),
         dict(type='PackSemiSegInputs'),
     ]
+
+
+def strong_steps(pipeline: Sequence[dict]) -> list[dict[str, Any]]:
+    """How an unlabelled pipeline recolours its strong views, if it does."""
+    for step in pipeline:
+        if type_name(step) == 'WeakStrongViews':
+            return copy.deepcopy(list(step.get('strong') or ()))
+    return []
 
 
 def image_pipeline(test_pipeline: Sequence[dict]) -> list[dict[str, Any]]:

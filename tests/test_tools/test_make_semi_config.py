@@ -149,7 +149,7 @@ def test_one_config_for_one_learner_or_two(cityscapes, tmp_path, call):
         assert (cfg.model.rectifier is None) == (learners == 1)
         views = cfg.train_dataloader.dataset.unlabelled.pipeline[-3]
         assert views.num_strong == learners
-        assert cfg.train_cfg.burn_in_iters == 5
+        assert cfg.train_cfg.burn_in_iters == 25
         assert ('ensemble' in cfg.model.test_cfg.score) == (learners == 2)
     with pytest.raises(SystemExit, match='exists; --force'):
         call(make_semi_config, PSPNET, *cityscapes)

@@ -13,31 +13,52 @@ Examples::
         pspnet_r50-d8_4xb4-80k_ade20k-512x512 \
         segformer_mit-b0_8xb2-160k_ade20k-512x512 \
         --dataset data/mine/dataset_config.py --iters 10000 --out semi.py
+
+    # the same and all other methods, and a suite that compares them
+    python tools/misc/make_semi_config.py \
+        pspnet_r50-d8_4xb4-80k_ade20k-512x512 \
+        segformer_mit-b0_8xb2-160k_ade20k-512x512 \
+        --dataset data/mine/dataset_config.py --iters 10000 \
+        --method all --seeds 0 1 2 --suite compare.py
 """
 
 from __future__ import annotations
 
 import argparse
-import copy
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, DictAction
-from mmengine.registry import init_default_scope
-from mmseg.registry import DATASETS, MODELS
 
 import rml_mmseg  # noqa: F401  (registers what the config names)
 from rml_mmseg.engine.checks.config import check_options
+from rml_mmseg.experiments.suites import cfg_options, load_suite, plan_runs
 from rml_mmseg.semi_config import (
+    LONG_RUN,
+    RML,
+    SUPERVISED,
+    TITLES,
+    Built,
+    ImageLists,
     SemiData,
     SemiPlan,
+    build_config,
     compose,
+    compose_supervised,
     data_of_config,
     data_of_lists,
+    fit_options,
     load_stock,
-    size_notes,
+    networks_of,
+    portable,
+    suite_text,
+    summary,
     training_length,
+    write_all,
 )
+
+ALL = 'all'
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -52,8 +73,17 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         nargs='+',
         help='one or two configs: files, or names of configs of mmseg',
     )
-    add('--labelled', type=Path, help='list of the labelled images')
-    add('--unlabelled', type=Path, help='folder of unlabelled images')
+    add(
+        '--labelled',
+        type=Path,
+        help='list of the labelled images; with --suite and --dataset {seed} '
+        'and {split} in it stand for those of a run',
+    )
+    add(
+        '--unlabelled',
+        type=Path,
+        help='folder of unlabelled images, with --dataset a list of them',
+    )
     add('--data-root', type=Path, help="folder of the stock config's data")
     add(
         '--dataset',
@@ -69,12 +99,28 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='with --dataset, whose sizes of images and crops: those of '
         'dataset_config.py, or of the stock config (default: %(default)s)',
     )
-    add('--out', type=Path, required=True, help='config to write')
+    add(
+        '--method',
+        nargs='+',
+        choices=[*TITLES, ALL],
+        default=[RML],
+        help='what is made of the networks; methods of one network take the '
+        'first one (default: rml)',
+    )
+    add('--out', type=Path, help='config to write')
+    add(
+        '--suite',
+        type=Path,
+        help='in place of --out: suite file to write for '
+        'tools/benchmarks/suite.py, with a config of each method beside it',
+    )
+    add('--seeds', type=int, nargs='+', help='of the suite; default: 0')
+    add('--splits', nargs='+', help='of the suite, for {split} in the lists')
     add(
         '--learners',
         type=int,
         choices=[1, 2],
-        help='1 (Mean Teacher under CutMix) or 2; two by default',
+        help='of rml: 1 (Mean Teacher under CutMix) or 2; two by default',
     )
     add(
         '--iters',
@@ -85,32 +131,110 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add(
         '--burn-in',
         type=int,
-        help='iterations on labels alone; by default a tenth of a stage',
+        help='iterations on labels alone; by default half of a stage, and a '
+        f'tenth of one of {LONG_RUN} iterations or more',
     )
     add(
         '--cfg-options',
         nargs='+',
         action=DictAction,
         help='settings of the written config to override, as key=value, '
-        'such as model.segmentors.0.backbone.init_cfg=None for random weights',
+        'such as model.segmentors.0.backbone.init_cfg=None for random '
+        'weights; of several methods, each takes what it has',
     )
-    add('--force', action='store_true', help='overwrite --out')
+    add('--force', action='store_true', help='overwrite what was written')
     args = parser.parse_args(argv)
     if len(args.stock) > 2:
         parser.error(f'one or two stock configs, got {len(args.stock)}')
-    if len(args.stock) == 2 and args.learners == 1:
-        parser.error('--learners 1 goes with one stock config, got two')
     missing = [args.labelled, args.unlabelled].count(None)
     if missing == 1 or (args.dataset is None and missing == 2):
         parser.error('give --dataset, or --labelled and --unlabelled, or all')
+    args.method = [n for n in TITLES if n in args.method or ALL in args.method]
+    try:
+        check_methods(args)
+        check_output(args)
+    except ValueError as error:
+        parser.error(str(error))
     return args
 
 
+def check_methods(args: argparse.Namespace) -> None:
+    """Refuse networks that methods have no use for.
+
+    Raises:
+        ValueError: Naming the setting and what would be right.
+    """
+    if args.learners is not None and args.method != [RML]:
+        raise ValueError(
+            f'--learners is for --method {RML} alone, whose learners can be '
+            f'one or two; --method {" ".join(args.method)} says how many '
+            'there are, so leave --learners out'
+        )
+    if len(args.stock) == 2 and args.learners == 1:
+        raise ValueError('--learners 1 goes with one stock config, got two')
+    counts = {name: networks_of(name, args.learners) for name in args.method}
+    if len(args.stock) > max(counts.values()):
+        raise ValueError(
+            f'--method {" ".join(counts)} trains one network: give one stock '
+            'config, got two'
+        )
+    if args.burn_in is not None and args.method == [SUPERVISED]:
+        raise ValueError(
+            f'--burn-in is about unlabelled images, and --method {SUPERVISED} '
+            'reads none: leave it out'
+        )
+
+
+def check_output(args: argparse.Namespace) -> None:
+    """Refuse what cannot be written, or not read afterwards.
+
+    Raises:
+        ValueError: Naming the setting and what would be right.
+    """
+    if (args.out is None) == (args.suite is None):
+        raise ValueError(
+            'give one of --out FILE.py, for one method, and --suite FILE.py, '
+            'for several'
+        )
+    if args.suite is None:
+        if len(args.method) > 1:
+            raise ValueError(
+                f'--out is one config, and --method {" ".join(args.method)} '
+                'are several: give --suite FILE.py in its place'
+            )
+        for name in ('seeds', 'splits'):
+            if getattr(args, name) is not None:
+                raise ValueError(
+                    f'--{name} is of a suite: give --suite FILE.py in place '
+                    'of --out'
+                )
+    args.seeds = args.seeds or [0]
+    args.splits = args.splits or []
+    if args.labelled is None:
+        if args.splits:
+            raise ValueError(
+                '--splits needs lists with {split} in their names: give them '
+                'by --labelled and --unlabelled'
+            )
+        return
+    lists = ImageLists(args.labelled, args.unlabelled)
+    for word in ('{seed}', '{split}'):
+        if lists.names(word) and (args.suite is None or args.dataset is None):
+            raise ValueError(
+                f'{word} in --labelled or --unlabelled stands for that of a '
+                'run of a suite, and goes with --suite and --dataset'
+            )
+
+
 def find_data(args: argparse.Namespace, cfg: Config) -> SemiData:
-    """The data that the command line names."""
+    """The data that the command line names, of the first run of a suite."""
     if args.dataset is not None:
         own = args.geometry != 'stock'
-        lists = args.labelled and (args.labelled, args.unlabelled)
+        lists = None
+        if args.labelled is not None:
+            every = ImageLists(args.labelled, args.unlabelled)
+            every.check(args.seeds, args.splits)
+            lists = every.of(args.seeds[0], [*args.splits, ''][0])
         return data_of_config(cfg, args.dataset, own, lists)
     if not args.unlabelled.is_dir():
         raise FileNotFoundError(f'--unlabelled: no folder {args.unlabelled}')
@@ -124,7 +248,8 @@ def make_plan(args: argparse.Namespace, cfg: Config) -> SemiPlan:
         ValueError: If a length makes no sense.
     """
     iters: Any = args.iters if args.iters is not None else training_length(cfg)
-    burn_in = args.burn_in if args.burn_in is not None else iters // 10
+    share = 10 if iters >= LONG_RUN else 2
+    burn_in = args.burn_in if args.burn_in is not None else iters // share
     if iters < 1 or args.stages < 1 or not 0 <= burn_in < iters:
         raise ValueError(
             f'--iters={iters} and --stages={args.stages} must be 1 or more, '
@@ -133,53 +258,78 @@ def make_plan(args: argparse.Namespace, cfg: Config) -> SemiPlan:
     return SemiPlan(args.learners or 2, iters, args.stages, burn_in)
 
 
-def portable(node: Any, folder: Path) -> Any:
-    """Paths below the config's folder by mmengine's name of that folder."""
-    if isinstance(node, dict):
-        return {key: portable(value, folder) for key, value in node.items()}
-    if isinstance(node, (list, tuple)):
-        return type(node)(portable(value, folder) for value in node)
-    prefix = f'{folder.resolve().as_posix()}/'
-    if isinstance(node, str) and node.startswith(prefix):
-        return '{{ fileDirname }}/' + node[len(prefix) :]
-    if isinstance(node, str) and node == prefix[:-1]:
-        return '{{ fileDirname }}'
-    return node
-
-
-def check(config: Path) -> tuple[int, int, list[str]]:
-    """Build what the config names.
+def make_configs(
+    args: argparse.Namespace,
+    stocks: Sequence[Config],
+    data: SemiData,
+    plan: SemiPlan,
+) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """The configs of all methods.
 
     Returns:
-        tuple[int, int, list[str]]: Numbers of labelled and unlabelled images,
-        and notes of their sizes.
+        tuple: Configs by the method's name, and what the user should know.
+    """
+    configs, notes = {}, []
+    for name in args.method:
+        if name == SUPERVISED:
+            made, told = compose_supervised(stocks[0], data, plan)
+        else:
+            count = networks_of(name, args.learners)
+            own = plan._replace(learners=count, method=name)
+            made, told = compose(stocks[:count], data, own)
+        configs[name] = made
+        notes += [note for note in told if note not in notes]
+    return configs, notes
+
+
+def suite_of(args: argparse.Namespace, data: SemiData) -> str:
+    """The suite file's content."""
+    lists = None
+    if args.labelled is not None:
+        lists = ImageLists(args.labelled, args.unlabelled)
+        if not (lists.names('{seed}') or lists.names('{split}')):
+            # The configs have them.
+            lists = None
+    return suite_text(
+        args.suite,
+        files_of(args),
+        args.seeds,
+        args.splits,
+        lists,
+        data.labelled.get('data_root'),
+    )
+
+
+def check_suite(suite: Path) -> None:
+    """Refuse a suite that suite.py would not begin.
 
     Raises:
-        ValueError: If a part cannot be built.
+        ValueError: If an option cannot be given on a command line.
     """
-    cfg = Config.fromfile(config)
-    init_default_scope(cfg.get('default_scope') or 'mmseg')
-    try:
-        MODELS.build(copy.deepcopy(cfg.model))
-        dataset = DATASETS.build(copy.deepcopy(cfg.train_dataloader.dataset))
-        sizes = size_notes(dataset.labelled)
-    except Exception as error:
-        # Third-party constructors raise whatever they like.
-        raise ValueError(
-            f'a network or the training set cannot be built: {error}'
-        ) from error
-    return len(dataset.labelled), len(dataset.unlabelled), sizes
+    for planned in plan_runs(load_suite(suite), Path()):
+        cfg_options(planned.options)
 
 
-def passes(cfg: Config, images: int) -> float:
-    """How often a stage of one process goes over the unlabelled images."""
-    loader = cfg.train_dataloader
-    drawn = cfg.train_cfg.iters_per_stage * loader.get('batch_size', 1)
-    return float(drawn * loader.dataset.get('k', 1) / images)
+def files_of(args: argparse.Namespace) -> dict[str, Path]:
+    """Config files by the method's name.
+
+    Raises:
+        ValueError: If a file is not named as a config.
+    """
+    target = args.suite or args.out
+    if target.suffix != '.py':
+        option = '--out' if args.suite is None else '--suite'
+        raise ValueError(f'{option} must end in .py, but is {target}')
+    if args.suite is None:
+        return {args.method[0]: target}
+    return {
+        name: target.with_name(f'{target.stem}_{name}.py')
+        for name in args.method
+    }
 
 
 def run(args: argparse.Namespace) -> list[str]:
-    """Write the config, once it has been checked.
+    """Write the configs, once they have been checked.
 
     Returns:
         list[str]: What to tell the user.
@@ -188,49 +338,60 @@ def run(args: argparse.Namespace) -> list[str]:
         ValueError: If the stock configs or the data do not fit.
         OSError: If a file is missing or cannot be written.
     """
-    if args.out.suffix != '.py':
-        raise ValueError(f'--out must end in .py, but is {args.out}')
-    if args.out.exists() and not args.force:
-        raise FileExistsError(f'{args.out} exists; --force overwrites it')
+    files = files_of(args)
+    target = args.suite or args.out
+    for path in dict.fromkeys([*files.values(), target]):
+        if path.exists() and not args.force:
+            raise FileExistsError(f'{path} exists; --force overwrites it')
     stocks = [load_stock(name) for name in args.stock]
     data = find_data(args, stocks[0])
     plan = make_plan(args, stocks[0])
-    listed = args.out.with_name(f'{args.out.stem}_unlabelled.txt')
+    listed = target.with_name(f'{target.stem}_unlabelled.txt')
+    lists = {}
     if data.names is not None:
         data.unlabelled['ann_file'] = str(listed.resolve())
-    config, notes = compose(stocks, data, plan)
-    cfg = Config(portable(config, args.out.parent))
-    check_options(cfg, args.cfg_options or {})
-    cfg.merge_from_dict(args.cfg_options or {})
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    before = listed.read_bytes() if listed.exists() else None
-    if data.names is not None:
-        text = ''.join(f'{name}\n' for name in data.names)
-        listed.write_text(text, 'utf-8')
+        lists[listed] = ''.join(f'{name}\n' for name in data.names)
+    made, notes = make_configs(args, stocks, data, plan)
+    options, left_out = fit_options(args.cfg_options or {}, made)
+    configs: dict[Path, Any] = {}
+    for name, config in made.items():
+        cfg = Config(portable(config, target.parent))
+        check_options(cfg, options[name])
+        cfg.merge_from_dict(options[name])
+        configs[files[name]] = cfg
+    built: dict[str, Built] = {}
+
+    def check(path: Path, draft: Path) -> None:
+        if path == args.suite:
+            check_suite(draft)
+            return
+        name = next(n for n, file in files.items() if file == path)
+        try:
+            built[name] = build_config(draft)
+        except ValueError as error:
+            several = f'{name}: ' if len(files) > 1 else ''
+            raise ValueError(f'{several}{error}') from error
+
+    suite = {args.suite: suite_of(args, data)} if args.suite else {}
+    write_all({**configs, **suite}, lists, check)
+    if lists:
         notes.append(
             f'{args.unlabelled} holds labelled or validation images, too; '
             f'{listed} lists the others'
         )
-    draft = args.out.with_name(f'{args.out.stem}_draft.py')
-    try:
-        cfg.dump(draft)
-        labelled, unlabelled, sizes = check(draft)
-        draft.replace(args.out)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        if before is not None:
-            listed.write_bytes(before)
-        elif data.names is not None:
-            listed.unlink()
-        raise
+    first = next(iter(built.values()))
+    lines = [*notes, *left_out, *first.sizes]
+    if args.suite is None:
+        return [
+            *lines,
+            summary(configs[target], first),
+            f'written: {target}; python tools/train.py {target}',
+        ]
+    for name, path in files.items():
+        lines.append(f'{path}: {summary(configs[path], built[name])}')
     return [
-        *notes,
-        *sizes,
-        f'{labelled} labelled and {unlabelled} unlabelled images, '
-        f'{plan.learners} learners, {plan.stages} x {plan.iters} iterations, '
-        f'a stage {passes(cfg, unlabelled):.1f} times over the unlabelled '
-        'images',
-        f'written: {args.out}; python tools/train.py {args.out}',
+        *lines,
+        f'written: {target}; python tools/benchmarks/suite.py {target}',
     ]
 
 

@@ -1,0 +1,77 @@
+"""What a written config comes to, once it is built."""
+
+import copy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.registry import DATASETS, MODELS
+
+from .sizes import size_notes
+
+
+class Built(NamedTuple):
+    """What was counted in a config that could be built.
+
+    Attributes:
+        labelled (int): Labelled images.
+        unlabelled (int): Unlabelled images, 0 where none are read.
+        sizes (list[str]): Notes of what becomes of an image.
+    """
+
+    labelled: int
+    unlabelled: int
+    sizes: list[str]
+
+
+def build_config(config: Path) -> Built:
+    """Build the networks and the training set that a config names.
+
+    Args:
+        config (Path): Its file.
+
+    Raises:
+        ValueError: If a part cannot be built.
+    """
+    cfg = Config.fromfile(config)
+    init_default_scope(cfg.get('default_scope') or 'mmseg')
+    try:
+        MODELS.build(copy.deepcopy(cfg.model))
+        dataset = DATASETS.build(copy.deepcopy(cfg.train_dataloader.dataset))
+        labelled = getattr(dataset, 'labelled', dataset)
+        sizes = size_notes(labelled)
+    except Exception as error:
+        # Third-party constructors raise whatever they like.
+        raise ValueError(
+            f'a network or the training set cannot be built: {error}'
+        ) from error
+    unlabelled = getattr(dataset, 'unlabelled', ())
+    return Built(len(labelled), len(unlabelled), sizes)
+
+
+def summary(cfg: Mapping[str, Any], built: Built) -> str:
+    """Images, networks and length of a config, in a line.
+
+    Args:
+        cfg (Mapping): The config.
+        built (Built): What was counted in it.
+    """
+    loop = cfg['train_cfg']
+    length = f'{loop.get("stages", 1)} x {loop["iters_per_stage"]} iterations'
+    if not built.unlabelled:
+        return f'{built.labelled} labelled images, 1 network, {length}'
+    return (
+        f'{built.labelled} labelled and {built.unlabelled} unlabelled images, '
+        f'{len(cfg["model"]["segmentors"])} learners, {length}, '
+        f'a stage {_passes(cfg, built.unlabelled):.1f} times over the '
+        'unlabelled images'
+    )
+
+
+def _passes(cfg: Mapping[str, Any], images: int) -> float:
+    """How often a stage of one process goes over the unlabelled images."""
+    loader = cfg['train_dataloader']
+    drawn = cfg['train_cfg']['iters_per_stage'] * loader.get('batch_size', 1)
+    return float(drawn * loader['dataset'].get('k', 1) / images)

@@ -1,0 +1,210 @@
+"""What all methods take from the stock configs and the data."""
+
+import copy
+from collections.abc import Sequence
+from typing import Any, Optional
+
+from mmengine.config import Config
+
+from .data import SemiData
+from .stock import normalisation, set_classes, type_name
+
+PACKAGE = 'rml_mmseg'
+KEPT = (
+    'default_scope',
+    'env_cfg',
+    'visualizer',
+    'log_processor',
+    'log_level',
+    'auto_scale_lr',
+    'model_wrapper_cfg',
+    'find_unused_parameters',
+    'val_dataloader',
+    'val_cfg',
+    'val_evaluator',
+    'test_dataloader',
+    'test_cfg',
+    'test_evaluator',
+    'tta_model',
+    'tta_pipeline',
+)
+"""Settings that stay as the first stock config has them."""
+
+
+def make_frame(
+    stocks: Sequence[Config],
+    data: SemiData,
+    iters: int,
+    score: Optional[list[str]] = None,
+) -> tuple[dict[str, Any], list[str]]:
+    """A config without network, training data, optimiser and loop.
+
+    Args:
+        stocks (Sequence[Config]): One or more; the first gives the hooks.
+        data (SemiData): What to train and test on.
+        iters (int): Iterations of a stage.
+        score (list[str], optional): Learners that are scored; None for a
+            network that is not of several learners.
+
+    Returns:
+        tuple: The config, and what the user should know about it.
+
+    Raises:
+        ValueError: If the stock configs normalise images in different ways.
+    """
+    first = stocks[0]
+    notes = _agree(stocks)
+    config = {
+        key: copy.deepcopy(first[key])
+        for key in KEPT
+        if first.get(key) is not None
+    }
+    config['default_hooks'] = _default_hooks(first, iters, notes)
+    config['custom_imports'] = dict(
+        imports=_imports(stocks), allow_failed_imports=False
+    )
+    config['randomness'] = copy.deepcopy(
+        first.get('randomness') or dict(seed=0)
+    )
+    if data.tta_pipeline is not None:
+        config['tta_pipeline'] = copy.deepcopy(data.tta_pipeline)
+    _set_tests(config, data, score)
+    return config, notes
+
+
+def preprocessor(stock: Config, data: SemiData) -> dict[str, Any]:
+    """A stock config's data preprocessor, for the crops of the data."""
+    settings = copy.deepcopy(dict(stock.model.data_preprocessor))
+    if data.crop_size is not None:
+        settings.pop('size_divisor', None)
+        settings['size'] = data.crop_size
+    return settings
+
+
+def segmentor(stock: Config, classes: int, notes: list[str]) -> dict[str, Any]:
+    """A stock network, without its data preprocessor.
+
+    Args:
+        stock (Config): A stock config.
+        classes (int): Number of classes K that it is to predict.
+        notes (list[str]): Where changes are noted.
+    """
+    network = copy.deepcopy(dict(stock.model))
+    network.pop('data_preprocessor', None)
+    notes += [n for n in set_classes(network, classes) if n not in notes]
+    return network
+
+
+def val_interval(stock: Config, iters: int, notes: list[str]) -> int:
+    """Iterations between validations, as far as a stage has room for them.
+
+    Args:
+        stock (Config): A stock config.
+        iters (int): Iterations of a stage.
+        notes (list[str]): Where a change is noted.
+    """
+    interval = stock.train_cfg.get('val_interval', 1000)
+    return _interval('train_cfg.val_interval', interval, iters, notes)
+
+
+def _agree(stocks: Sequence[Config]) -> list[str]:
+    """What is taken from the first alone.
+
+    Raises:
+        ValueError: If images are normalised in different ways.
+    """
+    notes = []
+    ways = [normalisation(stock) for stock in stocks]
+    if any(way != ways[0] for way in ways):
+        raise ValueError(
+            'all learners see the same images, but model.data_preprocessor '
+            f'differs: {ways}. Take two stock configs that normalise alike, '
+            'or the same one for both learners'
+        )
+    if len(stocks) > 1:
+        notes.append(
+            'batch size and length, and data and pipelines where they are '
+            'not your own, are those of the first stock config; networks, '
+            'optimisers and the shape of the schedules are of each'
+        )
+    return notes
+
+
+def _interval(setting: str, stock: int, iters: int, notes: list[str]) -> int:
+    """A stock config's interval, or one that a shorter stage has room for.
+
+    Args:
+        setting (str): Its name, for the note.
+        stock (int): Iterations; 0 or less is never.
+        iters (int): Iterations of a stage.
+        notes (list[str]): Where a change is noted.
+
+    Returns:
+        int: The stock one where it divides the stage or is a tenth of it at
+        most, else a tenth of it.
+    """
+    tenth = max(iters // 10, 1)
+    if stock <= tenth or iters % stock == 0:
+        return stock
+    notes.append(
+        f'{setting} is {tenth} in place of {stock}, which does not divide a '
+        f'stage of {iters} iterations'
+    )
+    return tenth
+
+
+def _default_hooks(
+    stock: Config, iters: int, notes: list[str]
+) -> dict[str, Any]:
+    """A stock config's hooks, with checkpoints that outlive interruptions."""
+    hooks = copy.deepcopy(dict(stock.get('default_hooks') or {}))
+    if type_name(hooks.get('checkpoint')) == 'CheckpointHook':
+        saves = hooks['checkpoint']
+        saves['type'] = 'AtomicCheckpointHook'
+        tenth = max(iters // 10, 1)
+        saves['interval'] = _interval(
+            'default_hooks.checkpoint.interval',
+            saves.get('interval', tenth),
+            iters,
+            notes,
+        )
+        # A pair is four networks and two optimisers.
+        saves.setdefault('max_keep_ckpts', 2)
+    hooks.setdefault('interruption', dict(type='InterruptionHook'))
+    return hooks
+
+
+def _imports(stocks: Sequence[Config]) -> list[str]:
+    imports = [PACKAGE]
+    for stock in stocks:
+        found = (stock.get('custom_imports') or {}).get('imports', [])
+        found = [found] if isinstance(found, str) else found
+        imports += [name for name in found if name not in imports]
+    return imports
+
+
+def _set_tests(
+    config: dict[str, Any], data: SemiData, score: Optional[list[str]]
+) -> None:
+    """Score all learners in one pass; drop what has no images."""
+    for part in ('val', 'test'):
+        if data.held_out is not None and part not in data.held_out:
+            for key in ('dataloader', 'cfg', 'evaluator'):
+                config[f'{part}_{key}'] = None
+        if not config.get(f'{part}_dataloader'):
+            continue
+        key = f'{part}_evaluator'
+        if data.held_out is not None:
+            images = copy.deepcopy(data.held_out[part])
+            config[f'{part}_dataloader']['dataset'] = images
+            config[key] = dict(type='IoUMetric', iou_metrics=['mIoU'])
+        if score is not None:
+            config[key] = _scored(config[key], score)
+
+
+def _scored(evaluator: Any, score: list[str]) -> Any:
+    if isinstance(evaluator, (list, tuple)):
+        return [_scored(item, score) for item in evaluator]
+    if type_name(evaluator) != 'IoUMetric':
+        return evaluator
+    return dict(evaluator, type='LearnersIoUMetric', learners=score)

@@ -1,0 +1,66 @@
+"""Lists of labelled and unlabelled images, which may follow the run."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+SEED, SPLIT = '{seed}', '{split}'
+
+
+class ImageLists(NamedTuple):
+    """Paths of two lists, with ``{seed}`` and ``{split}`` for those of a run.
+
+    Attributes:
+        labelled (Path): List of the labelled images.
+        unlabelled (Path): List of the unlabelled ones.
+    """
+
+    labelled: Path
+    unlabelled: Path
+
+    def names(self, word: str) -> bool:
+        """Whether a path holds a word such as ``'{seed}'``."""
+        return any(word in str(path) for path in self)
+
+    def of(self, seed: int, split: str) -> tuple[Path, Path]:
+        """The files of a run.
+
+        Args:
+            seed (int): Its seed.
+            split (str): Its split.
+        """
+        labelled, unlabelled = (
+            Path(str(path).replace(SEED, str(seed)).replace(SPLIT, split))
+            for path in self
+        )
+        return labelled, unlabelled
+
+    def check(self, seeds: Sequence[int], splits: Sequence[str]) -> None:
+        """Look for the files of all runs.
+
+        Args:
+            seeds (Sequence[int]): Seeds.
+            splits (Sequence[str]): Splits; none where there is one only.
+
+        Raises:
+            ValueError: If splits and paths do not fit together.
+            FileNotFoundError: If a file is missing; names the first one.
+        """
+        if self.names(SPLIT) and not splits:
+            raise ValueError(
+                f'--labelled and --unlabelled name {SPLIT}: say which ones by '
+                '--splits, such as --splits 1-8 1-4'
+            )
+        if splits and not self.names(SPLIT):
+            raise ValueError(
+                f'--splits={list(splits)} needs {SPLIT} in --labelled and '
+                f'--unlabelled, such as splits/{SPLIT}_seed{SEED}/labelled.txt'
+            )
+        for split in splits or ['']:
+            for seed in seeds:
+                for path in self.of(seed, split):
+                    if not path.is_file():
+                        raise FileNotFoundError(
+                            f'no list file {path}, for seed {seed}: '
+                            'make_splits.py --seed writes one'
+                        )

@@ -1,0 +1,141 @@
+"""Methods to compare, with the settings that this package's configs have."""
+
+from typing import Any, NamedTuple, Optional
+
+from mmengine.config import Config
+
+from rml_mmseg.datasets.image_folder.training_configs import configs_folder
+
+from .pipelines import BOXES
+from .stock import type_name
+
+SUPERVISED = 'supervised'
+RML = 'rml'
+BASE = 'ablations/mean_teacher_camvid_1-8.py'
+SOURCES = dict(
+    mean_teacher=('Mean teacher', BASE),
+    fixmatch=('FixMatch', 'rivals/fixmatch_camvid_1-8.py'),
+    cutmix_seg=('CutMix-Seg', 'rivals/cutmix_seg_camvid_1-8.py'),
+    classmix=('ClassMix', 'rivals/classmix_camvid_1-8.py'),
+    cps=('CPS', 'rivals/cps_camvid_1-8.py'),
+    unimatch=('UniMatch', 'rivals/unimatch_camvid_1-8.py'),
+    unimatch_v2=('UniMatch V2', 'rivals/unimatch_v2_camvid_1-8.py'),
+)
+"""Titles, and the configs below ``configs`` that settings are read from."""
+TITLES = {
+    SUPERVISED: 'Supervised',
+    **{name: title for name, (title, _) in SOURCES.items()},
+    RML: 'RML',
+}
+"""Titles of all methods, by name, in the order of tables."""
+LONG_RUN = 20000
+"""Iterations from which a stage is one of the paper's length."""
+
+
+class Method(NamedTuple):
+    """What sets a semi-supervised method apart from the others.
+
+    Attributes:
+        learners (int): Number of learners.
+        semi_train_cfg (dict): Settings beside the defaults.
+        num_strong (int): Strong views of an unlabelled image.
+        recoloured (bool): Whether they differ from the weak one in colour.
+        mixing (list[dict]): Transforms of the views, such as ``CutMix``.
+        predict_on (str): The learner that is deployed.
+        rectified (bool): Whether prototypes correct pseudo labels.
+    """
+
+    learners: int
+    semi_train_cfg: dict[str, Any]
+    num_strong: int
+    recoloured: bool
+    mixing: list[dict[str, Any]]
+    predict_on: str
+    rectified: bool
+
+
+def find_method(
+    name: str, learners: Optional[int] = None, iters: int = LONG_RUN
+) -> Method:
+    """A semi-supervised method.
+
+    Args:
+        name (str): Key of ``TITLES``, not ``'supervised'``.
+        learners (int, optional): Number of learners of ``'rml'``, one or
+            two; two by default. Other methods have a number of their own.
+        iters (int): Iterations of a stage. Defaults to a long one.
+
+    Raises:
+        ValueError: If another number of learners is asked for.
+    """
+    if name == RML:
+        return _rml(learners or 2, iters)
+    method = _read_method(SOURCES[name][1])
+    if learners not in (None, method.learners):
+        raise ValueError(
+            f'--learners={learners} is for --method {RML}; {name} has '
+            f'{method.learners}, so leave it out'
+        )
+    return method
+
+
+def networks_of(name: str, learners: Optional[int] = None) -> int:
+    """How many networks a method trains."""
+    if name == SUPERVISED:
+        return 1
+    return find_method(name, learners).learners
+
+
+def _rml(learners: int, iters: int) -> Method:
+    """RML, and of one learner a mean teacher under CutMix."""
+    # The paper's stages are long and follow the teachers. In short ones, with
+    # few labels, those of the stage are the safe ones: docs/results.md.
+    staged = learners > 1 and iters < LONG_RUN
+    return Method(
+        learners=learners,
+        semi_train_cfg=dict(p0='stage') if staged else {},
+        num_strong=learners,
+        recoloured=True,
+        mixing=BOXES,
+        predict_on='teachers.0',
+        rectified=learners > 1,
+    )
+
+
+def _read_method(source: str) -> Method:
+    """A method out of a config of this package.
+
+    Args:
+        source (str): Path below ``configs``. What its ``semi_train_cfg``
+            shares with the mean teacher's, such as weights of so short a run
+            and small networks, is not the method's.
+    """
+    cfg, base = (_read(path) for path in (source, BASE))
+    shared = base.model.semi_train_cfg
+    steps = cfg.train_dataloader.dataset.unlabelled.pipeline
+    names = [type_name(step) for step in steps]
+    begin = names.index('WeakStrongViews')
+    views = steps[begin]
+    recoloured = bool(views.get('strong'))
+    return Method(
+        learners=len(cfg.model.segmentors),
+        semi_train_cfg={
+            key: value
+            for key, value in cfg.model.semi_train_cfg.to_dict().items()
+            if key not in shared or shared[key] != value
+        },
+        # Views that do not differ are one.
+        num_strong=views.num_strong if recoloured else 1,
+        recoloured=recoloured,
+        mixing=[
+            step.to_dict()
+            for step in steps[begin + 1 : names.index('PackSemiSegInputs')]
+        ],
+        predict_on=cfg.model.test_cfg.predict_on,
+        rectified=cfg.model.get('rectifier') is not None,
+    )
+
+
+def _read(source: str) -> Config:
+    path = configs_folder() / source
+    return Config.fromfile(path, import_custom_modules=False)

@@ -1,0 +1,90 @@
+"""The text of a suite file, which trains several methods."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Optional
+
+from .lists import SPLIT, ImageLists
+from .methods import SUPERVISED, TITLES
+
+HERE = '{{ fileDirname }}'
+PLAIN_KEY = 'train_dataloader.dataset.ann_file'
+SEMI_KEYS = (
+    'train_dataloader.dataset.labelled.ann_file',
+    'train_dataloader.dataset.unlabelled.ann_file',
+)
+
+
+def suite_text(
+    file: Path,
+    configs: Mapping[str, Path],
+    seeds: Sequence[int],
+    splits: Sequence[str] = (),
+    lists: Optional[ImageLists] = None,
+    data_root: Optional[str] = None,
+) -> str:
+    """What ``tools/benchmarks/suite.py`` reads.
+
+    Args:
+        file (Path): The suite file.
+        configs (dict[str, Path]): Configs by the method's name, beside it.
+        seeds (Sequence[int]): Seeds of the runs.
+        splits (Sequence[str]): Splits; none where there is one only.
+        lists (ImageLists, optional): Lists that follow seed and split; None
+            where those of the configs are for all runs.
+        data_root (str, optional): Folder of the data set, which the lists
+            are given relative to where they are in it.
+    """
+    lines = [
+        '# Methods to compare: docs/compare.md. From the folder of a clone:',
+        f'#     python tools/benchmarks/suite.py {file}',
+        f'seeds = {list(seeds)}',
+    ]
+    if splits:
+        lines.append(f'splits = {list(splits)}')
+    options = {}
+    if lists is not None:
+        labelled, unlabelled = (
+            _list_path(path, file.parent, data_root) for path in lists
+        )
+        followed = 'split and seed' if lists.names(SPLIT) else 'seed'
+        lines += [
+            f'# Who is labelled follows the {followed}.',
+            f'labels = {{{PLAIN_KEY!r}: {labelled!r}}}',
+            'lists = {',
+            f'    {SEMI_KEYS[0]!r}: {labelled!r},',
+            f'    {SEMI_KEYS[1]!r}: {unlabelled!r},',
+            '}',
+        ]
+        options = {
+            name: 'labels' if name == SUPERVISED else 'lists'
+            for name in configs
+        }
+    if SUPERVISED in configs and len(configs) > 1:
+        lines += [
+            '# Over which the gain of the others is given.',
+            f'baseline = {SUPERVISED!r}',
+        ]
+    lines.append('methods = dict(')
+    for name, config in configs.items():
+        lines += [
+            f'    {name}=dict(',
+            f'        title={TITLES[name]!r},',
+            f'        config={f"{HERE}/{config.name}"!r},',
+            *([f'        options={options[name]},'] if options else []),
+            '    ),',
+        ]
+    return '\n'.join([*lines, ')', ''])
+
+
+def _list_path(path: Path, folder: Path, data_root: Optional[str]) -> str:
+    """A list as the data sets find it, also where folders are moved."""
+    # Its links stay: the words of a run may be in the names of folders.
+    whole = Path(os.path.abspath(path))
+    if data_root is not None and whole.is_relative_to(data_root):
+        return whole.relative_to(data_root).as_posix()
+    beside = folder.resolve()
+    if whole.is_relative_to(beside):
+        return f'{HERE}/{whole.relative_to(beside).as_posix()}'
+    return whole.as_posix()

@@ -1,0 +1,61 @@
+"""Writing configs, all or none."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Union
+
+from mmengine.config import Config
+
+
+def portable(node: Any, folder: Path) -> Any:
+    """Paths below the config's folder by mmengine's name of that folder."""
+    if isinstance(node, dict):
+        return {key: portable(value, folder) for key, value in node.items()}
+    if isinstance(node, (list, tuple)):
+        return type(node)(portable(value, folder) for value in node)
+    prefix = f'{folder.resolve().as_posix()}/'
+    if isinstance(node, str) and node.startswith(prefix):
+        return '{{ fileDirname }}/' + node[len(prefix) :]
+    if isinstance(node, str) and node == prefix[:-1]:
+        return '{{ fileDirname }}'
+    return node
+
+
+def write_all(
+    configs: Mapping[Path, Union[Config, str]],
+    lists: Mapping[Path, str],
+    check: Callable[[Path, Path], None],
+) -> None:
+    """Write files once all of them are sound; else leave all as it was.
+
+    Args:
+        configs (dict): Configs, or texts of what mmengine reads, by file.
+        lists (dict[Path, str]): Lists of images that they read, by file.
+        check (Callable): Called with a config's file and the draft of it,
+            which lies beside; raises where something is wrong.
+    """
+    before = {p: p.read_bytes() if p.exists() else None for p in lists}
+    drafts = {p.with_name(f'{p.stem}_draft.py'): p for p in configs}
+    for path in (*drafts, *lists):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        for path, text in lists.items():
+            path.write_text(text, 'utf-8')
+        for draft, path in drafts.items():
+            content = configs[path]
+            if isinstance(content, str):
+                draft.write_text(content, 'utf-8')
+            else:
+                content.dump(draft)
+            check(path, draft)
+        for draft, path in drafts.items():
+            draft.replace(path)
+    except BaseException:
+        for draft in drafts:
+            draft.unlink(missing_ok=True)
+        for path, old in before.items():
+            if old is None:
+                path.unlink(missing_ok=True)
+            else:
+                path.write_bytes(old)
+        raise
