@@ -1,6 +1,7 @@
 """Semi-supervised configs, and those of their rivals, out of stock ones."""
 
 from .built import Built, build_config, summary
+from .combinations import check_methods, check_output
 from .compose import SemiPlan, compose
 from .data import SemiData, data_of_config, data_of_lists
 from .deployed_size import deployed_size, input_channels
@@ -22,6 +23,8 @@ __all__ = [
     'SemiPlan',
     'TITLES',
     'build_config',
+    'check_methods',
+    'check_output',
     'compose',
     'compose_supervised',
     'data_of_config',

@@ -18,6 +18,11 @@ class ImageLists(NamedTuple):
     labelled: Path
     unlabelled: Path
 
+    @property
+    def follow_runs(self) -> bool:
+        """bool: Whether they are others for other seeds or splits."""
+        return self.names(SEED) or self.names(SPLIT)
+
     def names(self, word: str) -> bool:
         """Whether a path holds a word such as ``'{seed}'``."""
         return any(word in str(path) for path in self)
@@ -35,7 +40,34 @@ class ImageLists(NamedTuple):
         )
         return labelled, unlabelled
 
-    def check(self, seeds: Sequence[int], splits: Sequence[str]) -> None:
+    def check_words(self, splits: Sequence[str], follow: bool) -> None:
+        """Refuse words that stand for nothing.
+
+        Args:
+            splits (Sequence[str]): Splits; none where there is one only.
+            follow (bool): Whether lists can follow a run at all.
+
+        Raises:
+            ValueError: Naming the setting and what would be right.
+        """
+        for word in (SEED, SPLIT):
+            if self.names(word) and not follow:
+                raise ValueError(
+                    f'{word} in --labelled or --unlabelled stands for that '
+                    'of a run of a suite, and goes with --suite and --dataset'
+                )
+        if self.names(SPLIT) and not splits:
+            raise ValueError(
+                f'{SPLIT} in --labelled or --unlabelled: say which ones there '
+                'are by --splits, such as --splits 1-8 1-4'
+            )
+        if splits and not self.names(SPLIT):
+            raise ValueError(
+                f'--splits={list(splits)} needs {SPLIT} in --labelled and '
+                f'--unlabelled, such as splits/{SPLIT}_seed{SEED}/labelled.txt'
+            )
+
+    def check_files(self, seeds: Sequence[int], splits: Sequence[str]) -> None:
         """Look for the files of all runs.
 
         Args:
@@ -43,24 +75,13 @@ class ImageLists(NamedTuple):
             splits (Sequence[str]): Splits; none where there is one only.
 
         Raises:
-            ValueError: If splits and paths do not fit together.
             FileNotFoundError: If a file is missing; names the first one.
         """
-        if self.names(SPLIT) and not splits:
-            raise ValueError(
-                f'--labelled and --unlabelled name {SPLIT}: say which ones by '
-                '--splits, such as --splits 1-8 1-4'
-            )
-        if splits and not self.names(SPLIT):
-            raise ValueError(
-                f'--splits={list(splits)} needs {SPLIT} in --labelled and '
-                f'--unlabelled, such as splits/{SPLIT}_seed{SEED}/labelled.txt'
-            )
         for split in splits or ['']:
             for seed in seeds:
                 for path in self.of(seed, split):
                     if not path.is_file():
                         raise FileNotFoundError(
-                            f'no list file {path}, for seed {seed}: '
-                            'make_splits.py --seed writes one'
+                            f'--dataset: no list file {path}, for seed '
+                            f'{seed}; make_splits.py writes lists'
                         )

@@ -1,5 +1,6 @@
 """Methods to compare, with the settings that this package's configs have."""
 
+import functools
 from typing import Any, NamedTuple, Optional
 
 from mmengine.config import Config
@@ -136,6 +137,7 @@ def _read_method(source: str) -> Method:
     )
 
 
+@functools.cache
 def _read(source: str) -> Config:
     path = configs_folder() / source
     return Config.fromfile(path, import_custom_modules=False)

@@ -44,6 +44,8 @@ from rml_mmseg.semi_config import (
     SemiData,
     SemiPlan,
     build_config,
+    check_methods,
+    check_output,
     compose,
     compose_supervised,
     data_of_config,
@@ -150,80 +152,32 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     if missing == 1 or (args.dataset is None and missing == 2):
         parser.error('give --dataset, or --labelled and --unlabelled, or all')
     args.method = [n for n in TITLES if n in args.method or ALL in args.method]
-    try:
-        check_methods(args)
-        check_output(args)
-    except ValueError as error:
-        parser.error(str(error))
+    args.splits = args.splits or []
     return args
 
 
-def check_methods(args: argparse.Namespace) -> None:
-    """Refuse networks that methods have no use for.
+def check_runs(args: argparse.Namespace) -> None:
+    """Refuse what is of a suite where there is none.
 
     Raises:
         ValueError: Naming the setting and what would be right.
     """
-    if args.learners is not None and args.method != [RML]:
-        raise ValueError(
-            f'--learners is for --method {RML} alone, whose learners can be '
-            f'one or two; --method {" ".join(args.method)} says how many '
-            'there are, so leave --learners out'
-        )
-    if len(args.stock) == 2 and args.learners == 1:
-        raise ValueError('--learners 1 goes with one stock config, got two')
-    counts = {name: networks_of(name, args.learners) for name in args.method}
-    if len(args.stock) > max(counts.values()):
-        raise ValueError(
-            f'--method {" ".join(counts)} trains one network: give one stock '
-            'config, got two'
-        )
-    if args.burn_in is not None and args.method == [SUPERVISED]:
-        raise ValueError(
-            f'--burn-in is about unlabelled images, and --method {SUPERVISED} '
-            'reads none: leave it out'
-        )
-
-
-def check_output(args: argparse.Namespace) -> None:
-    """Refuse what cannot be written, or not read afterwards.
-
-    Raises:
-        ValueError: Naming the setting and what would be right.
-    """
-    if (args.out is None) == (args.suite is None):
-        raise ValueError(
-            'give one of --out FILE.py, for one method, and --suite FILE.py, '
-            'for several'
-        )
-    if args.suite is None:
-        if len(args.method) > 1:
+    for name in ('seeds', 'splits'):
+        if args.suite is None and getattr(args, name):
             raise ValueError(
-                f'--out is one config, and --method {" ".join(args.method)} '
-                'are several: give --suite FILE.py in its place'
+                f'--{name} is of a suite: give --suite FILE.py in place of '
+                '--out'
             )
-        for name in ('seeds', 'splits'):
-            if getattr(args, name) is not None:
-                raise ValueError(
-                    f'--{name} is of a suite: give --suite FILE.py in place '
-                    'of --out'
-                )
     args.seeds = args.seeds or [0]
-    args.splits = args.splits or []
-    if args.labelled is None:
-        if args.splits:
-            raise ValueError(
-                '--splits needs lists with {split} in their names: give them '
-                'by --labelled and --unlabelled'
-            )
-        return
-    lists = ImageLists(args.labelled, args.unlabelled)
-    for word in ('{seed}', '{split}'):
-        if lists.names(word) and (args.suite is None or args.dataset is None):
-            raise ValueError(
-                f'{word} in --labelled or --unlabelled stands for that of a '
-                'run of a suite, and goes with --suite and --dataset'
-            )
+    if args.labelled is not None:
+        lists = ImageLists(args.labelled, args.unlabelled)
+        follow = args.suite is not None and args.dataset is not None
+        lists.check_words(args.splits, follow)
+    elif args.splits:
+        raise ValueError(
+            '--splits needs lists with {split} in their names: give them by '
+            '--labelled and --unlabelled'
+        )
 
 
 def find_data(args: argparse.Namespace, cfg: Config) -> SemiData:
@@ -233,7 +187,7 @@ def find_data(args: argparse.Namespace, cfg: Config) -> SemiData:
         lists = None
         if args.labelled is not None:
             every = ImageLists(args.labelled, args.unlabelled)
-            every.check(args.seeds, args.splits)
+            every.check_files(args.seeds, args.splits)
             lists = every.of(args.seeds[0], [*args.splits, ''][0])
         return data_of_config(cfg, args.dataset, own, lists)
     if not args.unlabelled.is_dir():
@@ -287,7 +241,7 @@ def suite_of(args: argparse.Namespace, data: SemiData) -> str:
     lists = None
     if args.labelled is not None:
         lists = ImageLists(args.labelled, args.unlabelled)
-        if not (lists.names('{seed}') or lists.names('{split}')):
+        if not lists.follow_runs:
             # The configs have them.
             lists = None
     return suite_text(
@@ -338,6 +292,9 @@ def run(args: argparse.Namespace) -> list[str]:
         ValueError: If the stock configs or the data do not fit.
         OSError: If a file is missing or cannot be written.
     """
+    check_methods(args.method, len(args.stock), args.learners, args.burn_in)
+    check_output(args.method, args.out, args.suite)
+    check_runs(args)
     files = files_of(args)
     target = args.suite or args.out
     for path in dict.fromkeys([*files.values(), target]):

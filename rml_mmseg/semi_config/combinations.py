@@ -1,0 +1,69 @@
+"""Methods, networks and files that go together."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Optional
+
+from .methods import RML, SUPERVISED, networks_of
+
+
+def check_methods(
+    methods: Sequence[str],
+    stocks: int,
+    learners: Optional[int] = None,
+    burn_in: Optional[int] = None,
+) -> None:
+    """Refuse networks and lengths that methods have no use for.
+
+    Args:
+        methods (Sequence[str]): Keys of ``TITLES``.
+        stocks (int): Number of stock configs.
+        learners (int, optional): What ``--learners`` says.
+        burn_in (int, optional): What ``--burn-in`` says, iterations.
+
+    Raises:
+        ValueError: Naming the setting and what would be right.
+    """
+    names = ' '.join(methods)
+    if learners is not None and list(methods) != [RML]:
+        raise ValueError(
+            f'--learners={learners} is for --method {RML} alone; how many '
+            f'learners there are --method {names} says, so leave it out'
+        )
+    if stocks == 2 and learners == 1:
+        raise ValueError('--learners 1 goes with one stock config, got two')
+    if stocks > max(networks_of(name, learners) for name in methods):
+        raise ValueError(
+            f'--method {names} trains one network: give one stock config, '
+            f'got {stocks}'
+        )
+    if burn_in is not None and list(methods) == [SUPERVISED]:
+        raise ValueError(
+            f'--burn-in={burn_in} is of methods that read unlabelled images, '
+            f'and --method {SUPERVISED} reads none: leave it out'
+        )
+
+
+def check_output(
+    methods: Sequence[str], out: Optional[Path], suite: Optional[Path]
+) -> None:
+    """Refuse more or fewer files than there is something for.
+
+    Args:
+        methods (Sequence[str]): Keys of ``TITLES``.
+        out (Path, optional): What ``--out`` says.
+        suite (Path, optional): What ``--suite`` says.
+
+    Raises:
+        ValueError: Naming the setting and what would be right.
+    """
+    if (out is None) == (suite is None):
+        raise ValueError(
+            'give one of --out FILE.py, for one method, and --suite FILE.py, '
+            'for several'
+        )
+    if out is not None and len(methods) > 1:
+        raise ValueError(
+            f'--out={out} is one config, and --method {" ".join(methods)} '
+            'are several: give --suite FILE.py in its place'
+        )
