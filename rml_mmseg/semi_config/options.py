@@ -28,6 +28,11 @@ LEARNERS_OWN = (
     'train_dataloader.dataset.max_unreadable',
     'train_dataloader.dataset.unlabelled',
 )
+# The supervised network makes the iterations of all stages in one.
+LENGTHS = {
+    'train_cfg.iters_per_stage': '--iters',
+    'train_cfg.stages': '--stages',
+}
 NUMBERED = ('model.segmentors.', 'optim_wrapper.students.')
 
 
@@ -48,11 +53,17 @@ def fit_options(
         tuple: Options by the method's name, and notes of what is left out.
 
     Raises:
-        ValueError: If an option fits none of the methods.
+        ValueError: If an option fits none of the methods, or would let them
+            train for different lengths.
     """
     fitted: dict[str, dict[str, Any]] = {name: {} for name in configs}
     notes = []
     for key, value in options.items():
+        if key in LENGTHS and SUPERVISED in configs and len(configs) > 1:
+            raise ValueError(
+                f'--cfg-options sets {key!r}: give {LENGTHS[key]} in its '
+                'place, so that all methods make as many iterations'
+            )
         without = []
         for name, config in configs.items():
             own = _fit(key, name, config)

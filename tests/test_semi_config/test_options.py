@@ -61,6 +61,21 @@ def test_each_method_takes_what_it_has(key, plain, others):
         assert f'{key} is left out of {", ".join(without)}, which' in notes[0]
 
 
+@pytest.mark.parametrize(
+    ('key', 'right'),
+    [
+        ('train_cfg.stages', '--stages'),
+        ('train_cfg.iters_per_stage', '--iters'),
+    ],
+)
+def test_lengths_stay_equal(key, right):
+    with pytest.raises(ValueError, match=f'{key}.*: give {right} in its pl'):
+        fit_options({key: 2}, CONFIGS)
+    semis = {n: c for n, c in CONFIGS.items() if n != 'supervised'}
+    fitted, _ = fit_options({key: 2}, semis)
+    assert all(options == {key: 2} for options in fitted.values())
+
+
 def test_what_fits_none_is_refused():
     configs = {name: CONFIGS[name] for name in ('supervised', 'fixmatch')}
     options = {'model.segmentors.1.backbone.depth': 18}

@@ -6,6 +6,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from mmseg.registry import DATASETS
 
+from rml_mmseg.experiments.suites import load_suite, plan_runs
 from rml_mmseg.semi_config.stock import stock_folder
 from tests.test_tools.converter_helpers import photo, save
 from tools.dataset_converters import image_folder
@@ -311,6 +312,43 @@ def test_what_is_wrong_is_named(cityscapes, tmp_path, call, change, message):
         call(make_semi_config, *stocks, *pairs)
     left = {path.name for path in tmp_path.iterdir()}
     assert left <= {'cityscapes', 'labelled.txt', 'other.py'}
+
+
+def test_methods_on_the_data_of_a_stock_config(cityscapes, tmp_path, call):
+    *data, option, _ = cityscapes
+    assert option == '--out'
+    call(
+        make_semi_config, PSPNET, *data,
+        '--method', 'supervised', 'classmix', '--seeds', 0, 4,
+        '--suite', tmp_path / 'compare.py',
+        '--cfg-options', *options(0, SMALL_PSPNET),
+    )  # fmt: skip
+    runs = plan_runs(load_suite(tmp_path / 'compare.py'), tmp_path / 'out')
+    assert [(run.method, run.seed) for run in runs] == [
+        ('supervised', 0),
+        ('classmix', 0),
+        ('supervised', 4),
+        ('classmix', 4),
+    ]
+    plain, semi = (Config.fromfile(run.config) for run in runs[:2])
+    labelled = semi.train_dataloader.dataset.labelled
+    assert plain.train_dataloader.dataset == labelled
+    assert labelled.ann_file == str(tmp_path / 'labelled.txt')
+    unlabelled = semi.train_dataloader.dataset.unlabelled
+    assert unlabelled.ann_file == str(tmp_path / 'compare_unlabelled.txt')
+    assert len(DATASETS.build(unlabelled)) == 3
+    assert plain.model == dict(
+        semi.model.segmentors[0],
+        data_preprocessor=dict(
+            semi.model.data_preprocessor, type='SegDataPreProcessor'
+        ),
+    )
+    # The stock test, of the one network and of student and teacher.
+    assert plain.val_evaluator.type == 'IoUMetric'
+    assert semi.val_evaluator.learners == ['students.0', 'teachers.0']
+    assert plain.val_dataloader == semi.val_dataloader
+    assert plain.param_scheduler == semi.param_scheduler['students.0']
+    assert plain.train_cfg.iters_per_stage == 40000
 
 
 def test_what_cannot_be_written_anew_stays(cityscapes, tmp_path, call):
