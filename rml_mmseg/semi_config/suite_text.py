@@ -1,6 +1,7 @@
 """The text of a suite file, which trains several methods."""
 
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Optional
@@ -38,7 +39,7 @@ def suite_text(
     """
     lines = [
         '# Methods to compare: docs/compare.md. From the folder of a clone:',
-        f'#     python tools/benchmarks/suite.py {file}',
+        f'#     python tools/benchmarks/suite.py {shlex.quote(str(file))}',
         f'seeds = {list(seeds)}',
     ]
     if splits:

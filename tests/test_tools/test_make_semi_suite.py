@@ -308,6 +308,30 @@ def test_what_is_wrong_is_named(
     assert files(mine) == before
 
 
+def test_paths_with_spaces(make, mine, tmp_path, capsys):
+    mine.rename(tmp_path / 'my data')
+    (tmp_path / 'data').symlink_to(tmp_path / 'my data')
+    folder = tmp_path / 'my data'
+    lists = write_lists(folder, '1-2', [0])
+    arguments = ('--method', SUPERVISED, '--iters', 2, '--splits', '1-2')
+    # Through the link the lists do not lie in the folder of the data set.
+    with pytest.raises(SystemExit, match='cannot be given on a command line'):
+        make(*arguments, *lists, '--suite', tmp_path / 'compare.py')
+    assert not list(tmp_path.glob('compare*'))
+    make(*arguments, *write_lists(mine, '1-2b', [0]), '--suite',
+         folder / 'compare.py', '--splits', '1-2b')  # fmt: skip
+    assert f"suite.py '{folder}/compare.py'" in capsys.readouterr().out
+    assert (
+        f"suite.py '{folder}/compare.py'"
+        in (folder / 'compare.py').read_text()
+    )
+    (run,) = plan_runs(load_suite(folder / 'compare.py'), tmp_path)
+    assert (
+        run.options['train_dataloader.dataset.ann_file']
+        == 'splits/1-2b_seed0/labelled.txt'
+    )
+
+
 def test_one_network_of_two_is_refused(make, mine):
     with pytest.raises(SystemExit, match='unimatch trains one network'):
         make(

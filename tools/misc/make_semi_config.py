@@ -25,6 +25,7 @@ Examples::
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -337,18 +338,19 @@ def run(args: argparse.Namespace) -> list[str]:
             f'{listed} lists the others'
         )
     first = next(iter(built.values()))
+    quoted = shlex.quote(str(target))
     lines = [*notes, *left_out, *first.sizes]
     if args.suite is None:
         return [
             *lines,
             summary(configs[target], first),
-            f'written: {target}; python tools/train.py {target}',
+            f'written: {target}; python tools/train.py {quoted}',
         ]
     for name, path in files.items():
         lines.append(f'{path}: {summary(configs[path], built[name])}')
     return [
         *lines,
-        f'written: {target}; python tools/benchmarks/suite.py {target}',
+        f'written: {target}; python tools/benchmarks/suite.py {quoted}',
     ]
 
 
