@@ -34,7 +34,9 @@ def _all_finite_at_once(tensors: list[Tensor], device: torch.device) -> Tensor:
     found = torch.zeros((), device=device)
     by_type: dict[torch.dtype, list[Tensor]] = {}
     for tensor in tensors:
-        by_type.setdefault(tensor.dtype, []).append(tensor)
+        # Older releases look no further where the last one is empty.
+        if tensor.numel():
+            by_type.setdefault(tensor.dtype, []).append(tensor)
     one = torch.ones((), device=device)
     for alike in by_type.values():
         torch._amp_foreach_non_finite_check_and_unscale_(alike, found, one)

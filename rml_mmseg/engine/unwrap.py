@@ -15,11 +15,15 @@ def unwrap(model: nn.Module) -> Any:
 
 
 def in_training(model: nn.Module) -> bool:
-    """Whether a model, what it wraps and its students are in training mode.
+    """Whether a model, its students and their parts are in training mode.
+
+    Parts are a student's backbone, neck and heads; what lies in them is not
+    looked at.
 
     Asked in every iteration, as walking through all modules would cost some
     milliseconds of each.
     """
     inner = unwrap(model)
-    networks = [model, inner, *getattr(inner, 'students', ())]
-    return all(network.training for network in networks)
+    students = list(getattr(inner, 'students', ()))
+    parts = [part for student in students for part in student.children()]
+    return all(m.training for m in (model, inner, *students, *parts))

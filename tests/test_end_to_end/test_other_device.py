@@ -24,6 +24,8 @@ UNLABELLED = 'train_dataloader.dataset.unlabelled.pipeline'
 TWO_VIEWS = {f'{UNLABELLED}.5.num_strong': 2, f'{UNLABELLED}.6.num_masks': 2}
 CASES = {
     'stages': {**MONITOR, 'train_cfg.stages': 2},
+    # Of which a batch comes as one memory.
+    'a worker': {'train_dataloader.num_workers': 1},
     'online': {
         'model.semi_train_cfg': dict(p0='online', ensemble_p0=True),
         'model.rectifier.alignment': 2.0,

@@ -365,3 +365,20 @@ def test_accumulation_must_agree():
     own = (dict(accumulative_counts=2), dict(accumulative_counts=3))
     with pytest.raises(ValueError, match='agree in accumulative_counts'):
         _wrapper(_students(), own=own)
+
+
+def test_state_of_other_groups_is_refused():
+    students = _students()
+    saved = _wrapper(students).state_dict()
+    _wrapper(students).load_state_dict(saved)
+    both = [dict(params=[p]) for p in students[0].parameters()]
+    other = MutualOptimWrapper(
+        **{
+            'students.0': OptimWrapper(optimizer=SGD(both)),
+            'students.1': OptimWrapper(
+                optimizer=ADAMW(students[1].parameters())
+            ),
+        }
+    )
+    with pytest.raises(ValueError, match=r'students.0 was .* 1 groups.* 2'):
+        other.load_state_dict(saved)

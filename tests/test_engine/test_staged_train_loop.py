@@ -438,7 +438,9 @@ class TestModes:
         )
         assert seen == [(True, False)] * 6
 
-    @pytest.mark.parametrize('spoilt', ['model', 'students.1'])
+    @pytest.mark.parametrize(
+        'spoilt', ['model', 'students.1', 'students.0.backbone']
+    )
     def test_is_set_again_where_a_hook_left_another(self, tmp_path, spoilt):
         class Spoil(Hook):
             def after_train_iter(self, runner, *args, **kwargs):

@@ -39,12 +39,19 @@ def all_optimizers(optim_wrapper: OptimWrapper) -> list[Optimizer]:
 
 
 def all_param_groups(optim_wrapper: OptimWrapper) -> list[dict]:
-    """Parameter groups of one optimiser or of several."""
-    return [
-        group
-        for optimizer in all_optimizers(optim_wrapper)
-        for group in optimizer.param_groups
-    ]
+    """Parameter groups of one optimiser or of several.
+
+    With them the settings that mmengine schedules and logs as ``base_lr``.
+    """
+    several = isinstance(optim_wrapper, OptimWrapperDict)
+    wrappers = optim_wrapper.values() if several else [optim_wrapper]
+    groups: list[dict] = []
+    for wrapper in wrappers:
+        groups += wrapper.optimizer.param_groups
+        # As mmengine has it since 0.10.
+        base = getattr(wrapper, 'base_param_settings', None)
+        groups += [] if base is None else [base]
+    return groups
 
 
 def with_default_end(config: Any, end: int) -> Any:

@@ -134,6 +134,34 @@ class MutualOptimWrapper(OptimWrapperDict):
         for wrapper in self.optim_wrappers.values():
             wrapper._inner_count += 1
 
+    def load_state_dict(self, state_dict: dict) -> None:
+        """Load what was saved of every student's optimiser.
+
+        Args:
+            state_dict (dict): By the students' names.
+
+        Raises:
+            ValueError: If parameters were in other groups.
+        """
+        for name, saved in state_dict.items():
+            if name not in self.optim_wrappers or 'param_groups' not in saved:
+                continue
+            groups = self.optim_wrappers[name].optimizer.param_groups
+            found, wanted = (
+                [len(group['params']) for group in each]
+                for each in (saved['param_groups'], groups)
+            )
+            if found != wanted:
+                raise ValueError(
+                    f'the optimiser of {name} was saved with '
+                    f'{len(found)} groups of parameters, and optim_wrapper '
+                    f'makes {len(wanted)}, or of other sizes: paramwise_cfg '
+                    'or the network has changed, or an older version of '
+                    'rml_mmseg began the run. Resume with those, or begin a '
+                    'run from the checkpoint by load_from'
+                )
+        super().load_state_dict(state_dict)
+
     @property
     def skipped_steps(self) -> int:
         """int: Steps of a student left out so far, resumed runs included."""

@@ -1,11 +1,40 @@
 """Moving a batch to a device in few copies."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from mmengine.structures import BaseDataElement
 from torch import Tensor
+
+# Share of a memory that a batch has to need to be given all of it.
+SHARE = 0.5
+
+
+def _storage(tensor: Tensor) -> Any:
+    """Memory that a tensor lies in, None where it cannot be told."""
+    plain = tensor.device.type == 'cpu' and tensor.layout is torch.strided
+    # As PyTorch has it since 2.0.
+    if not plain or not hasattr(tensor, 'untyped_storage'):
+        return None
+    return tensor.untyped_storage()
+
+
+def _size(tensor: Tensor) -> int:
+    return tensor.numel() * tensor.element_size()
+
+
+def _tensors(data: Any) -> Iterator[Tensor]:
+    """All tensors in dicts, sequences and data elements."""
+    if isinstance(data, Tensor):
+        yield data
+    elif isinstance(data, (Mapping, BaseDataElement)):
+        for value in data.values():
+            yield from _tensors(value)
+    elif isinstance(data, Sequence) and not isinstance(data, (str, bytes)):
+        for value in data:
+            yield from _tensors(value)
 
 
 class OneCopy:
@@ -22,62 +51,56 @@ class OneCopy:
     def __init__(
         self, device: torch.device, non_blocking: bool = False
     ) -> None:
-        self.device = device
-        self.non_blocking = non_blocking
+        self.to: dict[str, Any] = dict(
+            device=device, non_blocking=non_blocking
+        )
+        self._needed: Counter = Counter()
         self._moved: dict[int, Tensor] = {}
 
     def __call__(self, data: Any) -> Any:
         """Move all tensors in dicts, sequences and data elements.
 
         Args:
-            data (Any): Anything that a collated batch holds. Data elements,
-                such as ``SegDataSample``, are changed in place.
+            data (Any): Anything that a collated batch holds, left as it is.
 
         Returns:
             Any: The same with tensors on the device.
         """
+        self._moved.clear()
+        self._needed.clear()
+        for tensor in _tensors(data):
+            storage = _storage(tensor)
+            if storage is not None:
+                self._needed[storage.data_ptr()] += _size(tensor)
+        return self._walk(data)
+
+    def _walk(self, data: Any) -> Any:
         if isinstance(data, Tensor):
             return self._move(data)
         if isinstance(data, BaseDataElement):
+            moved = data.new()
             for name, value in data.items():
-                moved = self(value)
-                if moved is not value:
-                    data.set_data({name: moved})
-            return data
+                moved.set_data({name: self._walk(value)})
+            return moved
         if isinstance(data, Mapping):
-            return {key: self(value) for key, value in data.items()}
+            return {key: self._walk(value) for key, value in data.items()}
         if isinstance(data, Sequence) and not isinstance(data, (str, bytes)):
-            moved_items = [self(value) for value in data]
-            if hasattr(data, '_fields'):
-                return type(data)(*moved_items)
             kind: Any = type(data)
-            return kind(moved_items)
-        return data
+            items = [self._walk(value) for value in data]
+            return kind(*items) if hasattr(data, '_fields') else kind(items)
+        return data.to(**self.to) if hasattr(data, 'to') else data
 
     def _move(self, tensor: Tensor) -> Tensor:
-        if tensor.device == self.device:
-            return tensor
-        storage = _shared_storage(tensor)
-        if storage is None:
-            return tensor.to(self.device, non_blocking=self.non_blocking)
-        key = storage.data_ptr()
+        storage, size = _storage(tensor), _size(tensor)
+        here = tensor.device == self.to['device']
+        if here or storage is None or not tensor.is_contiguous():
+            return tensor.to(**self.to)
+        key, whole = storage.data_ptr(), storage.nbytes()
+        if size == whole or self._needed[key] < SHARE * whole:
+            return tensor.to(**self.to)
         if key not in self._moved:
             buffer = torch.empty(0, dtype=torch.uint8).set_(storage)
-            self._moved[key] = buffer.to(
-                self.device, non_blocking=self.non_blocking
-            )
-        there = self._moved[key].untyped_storage()
-        return torch.empty(0, dtype=tensor.dtype, device=self.device).set_(
-            there, tensor.storage_offset(), tensor.size(), tensor.stride()
-        )
-
-
-def _shared_storage(tensor: Tensor) -> Any:
-    """Memory of which a tensor is a part, None if it is all of it."""
-    plain = tensor.device.type == 'cpu' and tensor.layout is torch.strided
-    # As PyTorch has it since 2.0.
-    if not plain or not hasattr(tensor, 'untyped_storage'):
-        return None
-    storage = tensor.untyped_storage()
-    size = tensor.numel() * tensor.element_size()
-    return None if size == storage.nbytes() else storage
+            self._moved[key] = buffer.to(**self.to)
+        start = tensor.storage_offset() * tensor.element_size()
+        part = self._moved[key][start : start + size]
+        return part.view(tensor.dtype).view(tensor.shape)

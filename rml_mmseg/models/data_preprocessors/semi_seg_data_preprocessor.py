@@ -71,7 +71,8 @@ class SemiSegDataPreProcessor(BaseDataPreprocessor):
         check_batch(data)
         data = OneCopy(self.device, bool(self._non_blocking))(data)
         self._check(data['labelled']['inputs'], 'labelled.pipeline')
-        labelled = self._stack(**data['labelled'])
+        batch = data['labelled']
+        labelled = self._stack(batch['inputs'], batch['data_samples'])
         inputs = dict(labelled=labelled['inputs'])
         samples = [
             sample
@@ -106,7 +107,7 @@ class SemiSegDataPreProcessor(BaseDataPreprocessor):
             return base(
                 dict(inputs=inputs, data_samples=data_samples), training=True
             )
-        images = torch.stack(inputs)
+        images = torch.stack(list(inputs))
         if base.channel_conversion and images.shape[1] == 3:
             images = images.flip(1)
         images = images.float()

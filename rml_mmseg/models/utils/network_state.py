@@ -10,8 +10,8 @@ class StateReader:
 
     The same as ``parameters()`` and ``buffers()``, level by level, in a
     fraction of the time: in every step of a training these walks would cost
-    as much as moving the weights of a small network. Tensors may be
-    replaced between two readings, modules may not.
+    as much as moving the weights of a small network. Tensors may come, go
+    and be replaced between two readings, modules may not.
 
     Args:
         network (nn.Module): Any network.
@@ -29,8 +29,9 @@ class StateReader:
                 if child is not None and id(child) not in modules
             ]
         found = list(modules.values())
-        self._parameters = [m._parameters for m in found if m._parameters]
-        self._buffers = [m._buffers for m in found if m._buffers]
+        # Also those that are empty: some modules add buffers later.
+        self._parameters = [m._parameters for m in found]
+        self._buffers = [m._buffers for m in found]
 
     def __call__(self) -> State:
         """Parameters and buffers, each once.

@@ -287,8 +287,66 @@ class TestOneCopy:
             assert tensor.untyped_storage().nbytes() == 96
         assert alone.untyped_storage().nbytes() == 12
 
-    def test_on_its_device_nothing_moves(self):
+    def test_on_its_device_nothing_is_copied(self):
         image = torch.ones(3)
         sample = SegDataSample(gt_sem_seg=PixelData(data=image.view(1, 1, 3)))
         there = OneCopy(torch.device('cpu'))([image, sample, None])
-        assert there[0] is image and there[1] is sample and there[2] is None
+        assert there[0] is image and there[2] is None
+        # A sample of its own, as its mask will be padded.
+        assert there[1] is not sample
+        moved = there[1].gt_sem_seg.data
+        assert moved.data_ptr() == image.data_ptr()
+
+    def test_a_part_of_much_is_copied_alone(self):
+        memory = torch.zeros(1000, dtype=torch.uint8)
+        few, many = memory[:100], memory[:600]
+        for part, size in ((few, 100), (many, 1000)):
+            (there,) = OneCopy(torch.device('meta'))([part])
+            assert there.untyped_storage().nbytes() == size
+
+    def test_what_else_can_move_moves_too(self):
+        class Boxes:
+            def to(self, device, non_blocking):
+                return f'on {device}'
+
+        sample = SegDataSample()
+        sample.set_data(dict(boxes=Boxes()))
+        (there,) = OneCopy(torch.device('meta'))([sample])
+        assert there.boxes == 'on meta'
+
+
+def test_a_batch_is_left_as_it_is():
+    item = dict(labelled=_labelled(0, (5, 6)), unlabelled=[_unlabelled(0)])
+    batch = pseudo_collate([item])
+    preprocessor = SemiSegDataPreProcessor(size=(8, 8))
+    first, second = (preprocessor(batch, True) for _ in range(2))
+    for result in (first, second):
+        (sample,) = result['data_samples']['labelled']
+        assert sample.gt_sem_seg.data.shape == (1, 8, 8)
+    (own,) = batch['labelled']['data_samples']
+    assert own.gt_sem_seg.data.shape == (1, 5, 6)
+
+
+def test_images_that_are_stacked_and_more_keys():
+    items = [
+        dict(labelled=_labelled(n), unlabelled=[_unlabelled(n)])
+        for n in range(2)
+    ]
+    batch = pseudo_collate(items)
+    expected = SemiSegDataPreProcessor()(copy.deepcopy(batch), True)
+    batch['labelled']['inputs'] = torch.stack(batch['labelled']['inputs'])
+    batch['labelled']['name'] = ['a', 'b']
+    found = SemiSegDataPreProcessor()(batch, True)
+    for key, value in expected['inputs'].items():
+        assert torch.equal(found['inputs'][key], value)
+
+
+def test_four_channels_keep_their_order():
+    settings = dict(mean=[1.0] * 4, std=[2.0] * 4, bgr_to_rgb=True)
+    item = dict(labelled=_labelled(0), unlabelled=[_unlabelled(0)])
+    for images in (item['labelled'], item['unlabelled'][0]['inputs']):
+        for key in {'inputs', 'weak', 'strong'} & images.keys():
+            image = torch.arange(24, dtype=torch.uint8).view(4, 2, 3)
+            images[key] = [image] * 2 if key == 'strong' else image
+    found = _process([item], **settings)['inputs']['labelled']
+    assert torch.equal(found[0], (image.float() - 1) / 2)

@@ -1,3 +1,4 @@
+import torch
 from torch import nn
 
 from rml_mmseg.models.utils.network_state import StateReader, network_state
@@ -40,5 +41,7 @@ def test_a_reader_sees_tensors_that_replace_others():
     parameters, buffers = read()
     assert _ids(parameters) == _ids(network.parameters())
     assert _ids(buffers) == _ids(network.buffers())
+    network[1].register_buffer('late', torch.ones(1))
+    assert _ids(read()[1]) == _ids(network.buffers())
     network[1].bias = None
     assert _ids(read()[0]) == _ids(network.parameters())
