@@ -58,6 +58,29 @@ class TestSchedule:
         assert [rate for rate, _ in seen] == pytest.approx(stage * 2)
         assert all(first == second for first, second in seen)
 
+    def test_the_rate_that_is_logged_as_base_starts_again_too(self, tmp_path):
+        def base(runner, _):
+            wrapper = runner.optim_wrapper['students.0']
+            # As mmengine has it since 0.10.
+            settings = getattr(wrapper, 'base_param_settings', None)
+            return None if settings is None else settings['lr']
+
+        rules = dict(custom_keys=dict(decode_head=dict(lr_mult=10.0)))
+        wrapper = dict(
+            constructor='MutualOptimWrapperConstructor',
+            optimizer=dict(type='SGD', lr=0.1),
+            paramwise_cfg=rules,
+        )
+        seen = _seen(
+            tmp_path,
+            base,
+            dict(stages=2),
+            param_scheduler=[POLY],
+            optim_wrapper=wrapper,
+        )
+        if None not in seen:
+            assert seen == pytest.approx([0.1, 0.05, 0.0] * 2)
+
     def test_warm_up_starts_again_too(self, tmp_path):
         linear = dict(type='LinearLR', start_factor=0.5, end=2, by_epoch=False)
         seen = _seen(
