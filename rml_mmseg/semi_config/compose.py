@@ -85,9 +85,7 @@ def compose(
         f'students.{i}': student_schedule(stock, plan.iters)
         for i, stock in enumerate(each)
     }
-    interval = first.train_cfg.get('val_interval', 1000)
-    if config.get('val_dataloader'):
-        interval = val_interval(first, plan.iters, notes)
+    interval = val_interval(first, config, plan.iters, notes)
     config['train_cfg'] = dict(
         type='StagedTrainLoop',
         stages=plan.stages,

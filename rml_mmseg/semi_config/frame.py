@@ -1,7 +1,7 @@
 """What all methods take from the stock configs and the data."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 from mmengine.config import Config
@@ -95,15 +95,20 @@ def segmentor(stock: Config, classes: int, notes: list[str]) -> dict[str, Any]:
     return network
 
 
-def val_interval(stock: Config, iters: int, notes: list[str]) -> int:
+def val_interval(
+    stock: Config, config: Mapping[str, Any], iters: int, notes: list[str]
+) -> int:
     """Iterations between validations, as far as a stage has room for them.
 
     Args:
         stock (Config): A stock config.
+        config (Mapping): What is made of it, of :func:`make_frame`.
         iters (int): Iterations of a stage.
         notes (list[str]): Where a change is noted.
     """
-    interval = stock.train_cfg.get('val_interval', 1000)
+    interval: int = stock.train_cfg.get('val_interval', 1000)
+    if not config.get('val_dataloader'):
+        return interval
     return _interval('train_cfg.val_interval', interval, iters, notes)
 
 

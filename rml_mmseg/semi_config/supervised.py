@@ -43,9 +43,7 @@ def compose_supervised(
     )
     config['optim_wrapper'] = copy.deepcopy(stock.optim_wrapper)
     config['param_scheduler'] = student_schedule(stock, iters)
-    interval = stock.train_cfg.get('val_interval', 1000)
-    if config.get('val_dataloader'):
-        interval = val_interval(stock, plan.iters, notes)
+    interval = val_interval(stock, config, plan.iters, notes)
     config['train_cfg'] = dict(
         type='StagedTrainLoop', iters_per_stage=iters, val_interval=interval
     )

@@ -6,7 +6,6 @@ import argparse
 import gc
 import tempfile
 import tracemalloc
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,7 +15,7 @@ from rml_mmseg.experiments.benchmarks import (
     Report,
     add_report_arguments,
     add_training_arguments,
-    load_training,
+    load_asked,
     resident_bytes,
     run_measured,
 )
@@ -116,14 +115,7 @@ def main() -> None:
     args = parse_args()
     report = Report('Memory of a training over time', args.device)
     with tempfile.TemporaryDirectory() as folder:
-        cfg, source = load_training(
-            args.config,
-            Path(folder),
-            args.cfg_options,
-            tuple(args.scene_size),
-        )
-        cfg.train_dataloader.num_workers = 0
-        cfg.train_dataloader.persistent_workers = False
+        cfg, source = load_asked(args, folder, workers=False)
         if args.crop is not None:
             make_small(cfg, tuple(args.crop))
         report.note(f'{args.config}, reading {source}.')

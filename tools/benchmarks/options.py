@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,7 +15,7 @@ from rml_mmseg.experiments.benchmarks import (
     add_report_arguments,
     add_training_arguments,
     alternate,
-    load_training,
+    load_asked,
     peak_extra_bytes,
     run_measured,
 )
@@ -110,15 +109,8 @@ def main() -> None:
         )
     report = Report('Settings that trade time and memory', args.device)
     with tempfile.TemporaryDirectory() as folder:
-        cfg, source = load_training(
-            args.config,
-            Path(folder),
-            args.cfg_options,
-            tuple(args.scene_size),
-        )
         # Waiting for data would hide what is compared.
-        cfg.train_dataloader.num_workers = 0
-        cfg.train_dataloader.persistent_workers = False
+        cfg, source = load_asked(args, folder, workers=False)
         report.note(f'{args.config}, reading {source}.')
         rows = [measure(cfg, option, args) for option in args.options]
     report.table('An iteration with an option over one without', rows)

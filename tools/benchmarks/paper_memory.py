@@ -165,9 +165,7 @@ def peak_of(
 
     before = torch.cuda.memory_allocated()
     taken = torch.cuda.memory_reserved()
-    cfg, _ = load_training(path, folder, options, SCENE_SIZE)
-    cfg.train_dataloader.num_workers = 0
-    cfg.train_dataloader.persistent_workers = False
+    cfg, _ = load_training(path, folder, options, SCENE_SIZE, workers=False)
     run_measured(cfg, train)
     return found[0] / GB, found[1] / GB
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from pathlib import Path
 from typing import Any, Callable
 
 import torch
@@ -23,7 +22,7 @@ from rml_mmseg.experiments.benchmarks import (
     add_report_arguments,
     add_training_arguments,
     alternate,
-    load_training,
+    load_asked,
     peak_extra_bytes,
     run_measured,
 )
@@ -215,12 +214,7 @@ def main() -> None:
     args = parse_args()
     report = Report('A training iteration', args.device)
     with tempfile.TemporaryDirectory() as folder:
-        cfg, source = load_training(
-            args.config,
-            Path(folder),
-            args.cfg_options,
-            tuple(args.scene_size),
-        )
+        cfg, source = load_asked(args, folder)
         cfg.setdefault('custom_hooks', [])
         cfg.custom_hooks = [
             hook

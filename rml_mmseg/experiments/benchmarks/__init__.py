@@ -7,7 +7,12 @@ from .paired import alternate, stopwatch
 from .report import Report, add_report_arguments
 from .stopwatches import Stopwatches
 from .timing import Timing
-from .trainings import add_training_arguments, load_training, run_measured
+from .trainings import (
+    add_training_arguments,
+    load_asked,
+    load_training,
+    run_measured,
+)
 
 __all__ = [
     'MeasuredLoop',
@@ -18,6 +23,7 @@ __all__ = [
     'add_training_arguments',
     'alternate',
     'describe_machine',
+    'load_asked',
     'load_training',
     'peak_extra_bytes',
     'resident_bytes',

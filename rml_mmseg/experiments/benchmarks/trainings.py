@@ -47,6 +47,28 @@ def add_training_arguments(
     parser.add_argument('--cfg-options', nargs='+', action=DictAction)
 
 
+def load_asked(
+    args: argparse.Namespace, folder: str, workers: bool = True
+) -> tuple[Config, str]:
+    """The training that the options of :func:`add_training_arguments` name.
+
+    Args:
+        args (argparse.Namespace): The options.
+        folder (str): As of :func:`load_training`.
+        workers (bool): Likewise.
+
+    Returns:
+        tuple[Config, str]: Likewise.
+    """
+    return load_training(
+        args.config,
+        Path(folder),
+        args.cfg_options,
+        tuple(args.scene_size),
+        workers,
+    )
+
+
 def write_stand_in(
     folder: Path, size: tuple[int, int], num_classes: int
 ) -> None:
@@ -94,6 +116,7 @@ def load_training(
     folder: Path,
     options: Optional[Mapping[str, Any]] = None,
     size: tuple[int, int] = (360, 480),
+    workers: bool = True,
 ) -> tuple[Config, str]:
     """A config that trains only, without loading weights or saving any.
 
@@ -102,6 +125,8 @@ def load_training(
         folder (Path): For logs and, where its data is not there, scenes.
         options (Mapping, optional): Settings to change.
         size (tuple[int, int]): Of generated scenes, pixels.
+        workers (bool): Whether data is loaded as the config says; otherwise
+            in this process. Defaults to True.
 
     Returns:
         tuple[Config, str]: The config, and what it reads.
@@ -112,6 +137,9 @@ def load_training(
     cfg.experiment_name = f'{Path(config).stem}_{os.getpid()}'
     cfg.default_hooks.checkpoint = None
     cfg.log_level = logging.getLevelName(logging.ERROR)
+    if not workers:
+        cfg.train_dataloader.num_workers = 0
+        cfg.train_dataloader.persistent_workers = False
     for part in ('val', 'test'):
         for key in (f'{part}_dataloader', f'{part}_cfg', f'{part}_evaluator'):
             cfg.pop(key, None)
