@@ -140,10 +140,8 @@ def work(args: argparse.Namespace) -> None:
             seconds.append(stopwatch(loop.iteration, args.device)[0])
 
     with tempfile.TemporaryDirectory() as folder:
-        cfg, _ = load_training(args.config, Path(folder))
+        cfg, _ = load_training(args.config, Path(folder), workers=False)
         cfg.launcher = 'pytorch'
-        cfg.train_dataloader.num_workers = 0
-        cfg.train_dataloader.persistent_workers = False
         run_measured(cfg, measure)
     if os.environ['RANK'] == '0':
         text = json.dumps(

@@ -154,6 +154,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         parser.error('give --dataset, or --labelled and --unlabelled, or all')
     args.method = [n for n in TITLES if n in args.method or ALL in args.method]
     args.splits = args.splits or []
+    args.lists = None
+    if args.labelled is not None:
+        args.lists = ImageLists(args.labelled, args.unlabelled)
     return args
 
 
@@ -170,10 +173,9 @@ def check_runs(args: argparse.Namespace) -> None:
                 '--out'
             )
     args.seeds = args.seeds or [0]
-    if args.labelled is not None:
-        lists = ImageLists(args.labelled, args.unlabelled)
+    if args.lists is not None:
         follow = args.suite is not None and args.dataset is not None
-        lists.check_words(args.splits, follow)
+        args.lists.check_words(args.splits, follow)
     elif args.splits:
         raise ValueError(
             '--splits needs lists with {split} in their names: give them by '
@@ -186,10 +188,9 @@ def find_data(args: argparse.Namespace, cfg: Config) -> SemiData:
     if args.dataset is not None:
         own = args.geometry != 'stock'
         lists = None
-        if args.labelled is not None:
-            every = ImageLists(args.labelled, args.unlabelled)
-            every.check_files(args.seeds, args.splits)
-            lists = every.of(args.seeds[0], [*args.splits, ''][0])
+        if args.lists is not None:
+            args.lists.check_files(args.seeds, args.splits)
+            lists = args.lists.of(args.seeds[0], [*args.splits, ''][0])
         return data_of_config(cfg, args.dataset, own, lists)
     if not args.unlabelled.is_dir():
         raise FileNotFoundError(f'--unlabelled: no folder {args.unlabelled}')
@@ -239,18 +240,14 @@ def make_configs(
 
 def suite_of(args: argparse.Namespace, data: SemiData) -> str:
     """The suite file's content."""
-    lists = None
-    if args.labelled is not None:
-        lists = ImageLists(args.labelled, args.unlabelled)
-        if not lists.follow_runs:
-            # The configs have them.
-            lists = None
+    # Where they are the same in all runs, the configs have them.
+    follow = args.lists is not None and args.lists.follow_runs
     return suite_text(
         args.suite,
         files_of(args),
         args.seeds,
         args.splits,
-        lists,
+        args.lists if follow else None,
         data.labelled.get('data_root'),
     )
 
