@@ -48,6 +48,7 @@ def test_grid_on_camvid(monkeypatch, tmp_path, name, iterations):
         rml_four_stage=4,
         rml_aligned=2,
         rml_aligned_own=2,
+        rml_aligned_stage=2,
         rml_online=2,
         rml_aligned_four_stage=4,
         cps_as_long=2,
@@ -75,7 +76,7 @@ def test_pseudo_labels_weigh_alike_in_all_methods(tmp_path, name):
             peers = len(model.segmentors) - 1
             sources = cfg.self_weight + cfg.peer_weight * peers
             weights[method] = cfg.unsup_weight * sources
-    assert len(weights) == 24
+    assert len(weights) == 25
     assert len(set(weights.values())) == 1, weights
 
 

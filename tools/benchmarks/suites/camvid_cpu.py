@@ -133,6 +133,12 @@ methods = dict(
         config=f'{ladder}/rml_aligned_camvid_1-8.py',
         options={**images, 'model.semi_train_cfg.ensemble_p0': False},
     ),
+    rml_aligned_stage=dict(
+        semi,
+        title='RML, two stages, aligned, labels of a stage',
+        config=f'{ladder}/rml_aligned_camvid_1-8.py',
+        options={**images, 'model.semi_train_cfg.p0': 'stage'},
+    ),
     fixmatch=dict(
         semi, title='FixMatch', config=f'{rivals}/fixmatch_camvid_1-8.py'
     ),

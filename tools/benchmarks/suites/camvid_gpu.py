@@ -29,6 +29,7 @@ stems = dict(
     rml_aligned_four_stage='rml_aligned_deeplabv2_vit',
     rml_online='rml_two-stage_deeplabv2_vit',
     rml_aligned_own='rml_aligned_deeplabv2_vit',
+    rml_aligned_stage='rml_aligned_deeplabv2_vit',
     fixmatch='fixmatch_deeplabv2',
     cutmix_seg='cutmix_seg_deeplabv2',
     cutmix_seg_hard='cutmix_seg_hard_deeplabv2',
