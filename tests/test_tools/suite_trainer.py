@@ -98,6 +98,16 @@ def test():
     if config != 'logs_nothing':
         path.parent.mkdir(parents=True)
         path.write_text(json.dumps(scores))
+        if config.startswith('by_class'):
+            iou = 10.0 * len(config) + seed + best
+            head = '2026/01/01 00:00:00 - mmengine - INFO - '
+            lines = [
+                f'{head}per class results:',
+                '|  Class  |  IoU  |  Acc  |',
+                f'|  road  | {iou} | 50.0 |',
+                f'{head}Iter(test) [2/2]    mIoU: 40',
+            ]
+            path.with_suffix('.log').write_text('\n'.join(lines))
 
 
 train() if part == 'train' else test()

@@ -247,6 +247,17 @@ def test_paths_are_shown_below_the_current_folder(run_suite, capsys):
     )
 
 
+def test_the_iou_of_each_class_is_noted(run_suite):
+    run_suite(
+        ['by_class', 'by_class_2', 'plain'], extra="baseline = 'by_class'"
+    )
+    assert record('by_class_2')['class_ious'] == {'road': 100.0}
+    assert 'class_ious' not in record('plain')
+    table = (OUT / 'results.md').read_text()
+    assert '| Class | by_class | by_class_2 |\n' in table
+    assert '\n| road | 80.0 | +20.0 |\n' in table
+
+
 @pytest.mark.parametrize(
     ('config', 'reason'),
     [('logs_nothing', 'LoggerHook'), ('saves_nothing', 'last_checkpoint')],

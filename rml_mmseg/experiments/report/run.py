@@ -10,9 +10,9 @@ from mmengine.config import Config
 
 from rml_mmseg.models.utils.learner_cfg import is_semi
 
+from ..class_tables import DEPLOYED, Scores, read_class_tables
 from ..scalars import Curve, read_curves
 from ..suites.suite_run import TESTS
-from .class_tables import DEPLOYED, Scores, read_class_tables
 
 
 @dataclass

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from .suite_run import METRIC, TESTS, SuiteRun
+from ..class_tables import DEPLOYED, read_class_tables
+from .suite_run import CLASS_IOUS, METRIC, TESTS, SuiteRun
 
 
 def read_scores(folder: Path) -> dict[str, Any]:
@@ -23,13 +24,12 @@ def read_scores(folder: Path) -> dict[str, Any]:
     Raises:
         ValueError: If there are none, or none of the deployed learner.
     """
-    files = [p for p in folder.glob('*/*.json') if p.stem == p.parent.name]
-    if not files:
+    latest = _latest(folder, '.json')
+    if latest is None:
         raise ValueError(
             f'no TIMESTAMP/TIMESTAMP.json in {folder}: the config needs '
             "default_hooks.logger=dict(type='LoggerHook') to leave its scores"
         )
-    latest = max(files, key=lambda path: path.name)
     scores = json.loads(latest.read_text('utf-8'))
     if METRIC not in scores:
         raise ValueError(
@@ -38,6 +38,29 @@ def read_scores(folder: Path) -> dict[str, Any]:
             'without a prefix, or a LearnersIoUMetric'
         )
     return scores
+
+
+def read_class_ious(folder: Path) -> dict[str, float]:
+    """IoU of each class, from the log that tools/test.py left.
+
+    Args:
+        folder (Path): Work folder of the test.
+
+    Returns:
+        dict: IoU of the deployed learner in percent, by class; empty where
+        the metric printed no table.
+    """
+    log = _latest(folder, '.log')
+    text = log.read_text('utf-8', errors='replace') if log else ''
+    tables = read_class_tables(text.splitlines()).get('test', {})
+    return tables.get(DEPLOYED, {}).get(METRIC.removeprefix('m'), {})
+
+
+def _latest(folder: Path, suffix: str) -> Path | None:
+    """File of the latest test, which mmengine names as its folder."""
+    found = folder.glob(f'*/*{suffix}')
+    files = [path for path in found if path.stem == path.parent.name]
+    return max(files, key=lambda path: path.name, default=None)
 
 
 def summarise(values: Sequence[float]) -> dict[str, Any]:
@@ -69,7 +92,9 @@ def collect_results(
         `summary`, :func:`summarise` of the mIoU of each learner, of the
         iterations and of the training time in seconds;
         under `best_summary` that of the mIoU of the best checkpoints, and
-        under `gain` that of :func:`gains`, None where there are none.
+        under `gain` that of :func:`gains`, None where there are none;
+        under `class_summary` and `class_gain` those of the IoU of each
+        class.
     """
     rows: dict[tuple[str, str], dict] = {}
     for run in runs:
@@ -90,6 +115,9 @@ def collect_results(
         base = rows.get((str(baseline), row['split']))
         values = gains(row, base) if base and base is not row else []
         row['gain'] = summarise(values) if values else None
+        row['class_gain'] = (
+            _class_gains(row, base) if base and base is not row else {}
+        )
     return list(rows.values())
 
 
@@ -110,6 +138,7 @@ def sum_up(row: dict) -> None:
     row['best_summary'] = {
         key: summarise(v) for key, v in _scores(done, 'best').items()
     }
+    row['class_summary'] = _by_class([run.get(CLASS_IOUS, {}) for run in done])
 
 
 def gains(row: dict, baseline: dict, scores: str = 'scores') -> list[float]:
@@ -127,16 +156,42 @@ def gains(row: dict, baseline: dict, scores: str = 'scores') -> list[float]:
     Returns:
         list[float]: Differences in mIoU, in the order of the row's runs.
     """
+    return [
+        own[METRIC] - other[METRIC]
+        for own, other in _pairs(row, baseline, scores)
+    ]
+
+
+def _class_gains(row: dict, baseline: dict) -> dict[str, dict]:
+    """:func:`summarise` of the difference in IoU, by class."""
+    return _by_class(
+        [
+            {name: own[name] - other[name] for name in own if name in other}
+            for own, other in _pairs(row, baseline, CLASS_IOUS)
+        ]
+    )
+
+
+def _pairs(row: dict, baseline: dict, key: str) -> list[tuple[dict, dict]]:
+    """What both methods noted under a key, for each seed of both."""
     own, other = (
         {
-            record['seed']: record[scores][METRIC]
+            record['seed']: record[key]
             for record in each['runs']
-            if record['status'] == 'finished' and scores in record
+            if record['status'] == 'finished' and key in record
         }
         for each in (row, baseline)
     )
-    both = [seed for seed in own if seed in other]
-    return [own[seed] - other[seed] for seed in both]
+    return [(own[seed], other[seed]) for seed in own if seed in other]
+
+
+def _by_class(tables: Sequence[dict[str, float]]) -> dict[str, dict]:
+    """:func:`summarise` of each class, over the runs that have it."""
+    names = dict.fromkeys(name for table in tables for name in table)
+    return {
+        name: summarise([table[name] for table in tables if name in table])
+        for name in names
+    }
 
 
 def _scores(records: Iterable[dict], checkpoint: str) -> dict[str, list]:

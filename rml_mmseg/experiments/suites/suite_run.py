@@ -17,6 +17,8 @@ from .progress import Progress
 METRIC = 'mIoU'
 #: Names of what is tested: its work folder, and where its scores are noted.
 TESTS = dict(last=('test', 'scores'), best=('test_best', 'best_scores'))
+#: Where the IoU of each class is noted, of the last checkpoint.
+CLASS_IOUS = 'class_ious'
 
 
 @dataclass(frozen=True)

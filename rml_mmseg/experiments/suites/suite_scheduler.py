@@ -22,8 +22,8 @@ from .progress import (
     remaining_seconds,
     training_logs,
 )
-from .results import read_scores
-from .suite_run import METRIC, TESTS, SuiteRun, iteration_of
+from .results import read_class_ious, read_scores
+from .suite_run import CLASS_IOUS, METRIC, TESTS, SuiteRun, iteration_of
 
 
 class SuiteScheduler:
@@ -224,6 +224,9 @@ class SuiteScheduler:
         changes: dict[str, Any] = {TESTS[name][1]: scores for name in tested}
         if 'best' in tested:
             changes['best_iteration'] = best
+        if 'last' in tested:
+            ious = read_class_ious(run.folder / job.part)
+            changes[CLASS_IOUS] = ious or None
         run.save(**changes)
         if run.untested:
             self._test(slot, run)

@@ -18,6 +18,10 @@ BEST = (
 GAIN = (
     '"Gain" is the mean difference from {title} over the seeds that both have.'
 )
+CLASS_GAIN = (
+    'In percent; with a sign, the mean difference from {title} over the seeds '
+    'that both have.'
+)
 SPREAD = (
     'Mean ± sample standard deviation where there are several seeds. Time is '
     'that of training, validation included, with what had to be repeated '
@@ -48,6 +52,7 @@ def to_markdown(
             *(f'# {name}', ''),
             ' '.join(note for note in notes if note),
             *('', *_table(rows, _row_columns(rows, best, bool(gain))), ''),
+            *_class_lines(rows, baseline),
             *('## Runs', '', *_table(begun, _run_columns(rows, best)), ''),
             f'Git commits: {", ".join(commits) or "none"}',
             *('', '```sh', *commands, '```', ''),
@@ -55,15 +60,43 @@ def to_markdown(
     )
 
 
-Columns = dict[str, Callable[[dict], str]]
+Columns = dict[str, Callable[[Any], str]]
 
 
-def _table(rows: Iterable[dict], columns: Columns) -> list[str]:
+def _table(rows: Iterable[Any], columns: Columns) -> list[str]:
     """Lines of a table, of columns that say what a row has in them."""
     lines = [_line(columns), _line('---' for _ in columns)]
     return lines + [
         _line(column(row) for column in columns.values()) for row in rows
     ]
+
+
+def _class_lines(rows: Sequence[dict], baseline: str | None) -> list[str]:
+    """The IoU of each class, a table a split, where tests noted it."""
+    lines = []
+    for split in dict.fromkeys(row['split'] for row in rows):
+        shown = [
+            row
+            for row in rows
+            if row['split'] == split and row['class_summary']
+        ]
+        names = dict.fromkeys(c for row in shown for c in row['class_summary'])
+        columns: Columns = {'Class': _cell}
+        for row in shown:
+            columns[row['title']] = _class_column(row)
+        if names:
+            heading = f'## IoU by class{split and f", {split}"}'
+            lines += [heading, '', *_table(names, columns), '']
+    if lines and baseline:
+        lines[2:2] = [CLASS_GAIN.format(title=baseline), '']
+    return lines
+
+
+def _class_column(row: dict) -> Callable[[str], str]:
+    """Gains of a method, or its scores where it is compared with none."""
+    gain = row['class_gain']
+    values, sign = (gain, '+') if gain else (row['class_summary'], '')
+    return lambda name: _mean(values.get(name), sign=sign, digits=1)
 
 
 def _row_columns(rows: Sequence[dict], best: bool, gain: bool) -> Columns:

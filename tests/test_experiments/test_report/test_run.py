@@ -5,9 +5,9 @@ import shutil
 import numpy as np
 import pytest
 
+from rml_mmseg.experiments.class_tables import read_class_tables
 from rml_mmseg.experiments.report import compare_groups, read_run
 from rml_mmseg.experiments.report.baselines import own_baseline
-from rml_mmseg.experiments.report.class_tables import read_class_tables
 from rml_mmseg.experiments.report.gain import Gain
 from rml_mmseg.experiments.report.pictures import (
     data_uri,

@@ -5,6 +5,7 @@ import pytest
 
 from rml_mmseg.experiments.suites.results import (
     collect_results,
+    read_class_ious,
     read_scores,
     summarise,
 )
@@ -60,6 +61,69 @@ def test_read_scores_needs_the_deployed_learner(tmp_path):
     write_scores(tmp_path, 't', **{'val/mIoU': 1.0})
     with pytest.raises(ValueError, match='no mIoU.*only val/mIoU.*prefix'):
         read_scores(tmp_path)
+
+
+def write_log(folder, stamp, *lines):
+    path = folder / stamp / f'{stamp}.log'
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text('\n'.join(lines))
+
+
+def test_class_ious_are_those_of_the_deployed_learner(tmp_path):
+    head = '2026/01/01 00:00:00 - mmengine - INFO - '
+    columns = '|  Class  |  IoU  |  Acc  |'
+    end = f'{head}Iter(test) [2/2]  mIoU: 1'
+    write_log(
+        *(tmp_path, '20260102_000000'),
+        *(f'{head}per class results:', columns, '| road | 7.5 | 1.0 |'),
+        *('| a|b | nan | 1.0 |', f'{head}students.0:'),
+        *(f'{head}per class results:', columns, '| road | 9.5 | 1.0 |', end),
+    )
+    write_log(
+        tmp_path, '20260101_000000', columns, '| road | 1.0 | 1.0 |', end
+    )
+    (tmp_path / '20260102_000000' / 'other.log').write_text('')
+    assert read_class_ious(tmp_path) == {'road': 7.5}
+
+
+def test_a_test_without_a_table_has_no_class_ious(tmp_path):
+    assert read_class_ious(tmp_path) == {}
+    write_log(tmp_path, '20260101_000000', 'stopped')
+    assert read_class_ious(tmp_path) == {}
+
+
+def test_gains_of_classes_are_over_the_seeds_of_both(tmp_path):
+    ious = {
+        ('base', 0): {'road': 50.0, 'sign': 1.0},
+        ('base', 1): {'road': 60.0, 'sign': 3.0},
+        ('x', 1): {'road': 63.0, 'sign': 3.0},
+        ('x', 2): {'road': 90.0},
+    }
+    runs = [
+        finish(make_run(tmp_path, method, seed), mIoU=1.0)
+        for method, seed in ious
+    ]
+    for run in runs:
+        run.save(class_ious=ious[run.method, run.seed])
+    unlisted = finish(make_run(tmp_path, 'old', 0), mIoU=1.0)
+    rows = collect_results([*runs, unlisted], 'base')
+    base, x, old = rows
+    assert base['class_summary']['road']['mean'] == 55.0
+    assert base['class_gain'] == {}
+    assert x['class_gain'] == {
+        'road': dict(mean=3.0, std=None, count=1),
+        'sign': dict(mean=0.0, std=None, count=1),
+    }
+    assert old['class_summary'] == old['class_gain'] == {}
+    table = to_markdown('grid', rows, 'BASE')
+    assert '## IoU by class\n\nIn percent; with a sign, the mean ' in table
+    assert (
+        '| Class | BASE | X |\n| --- | --- | --- |\n'
+        '| road | 55.0 ± 7.1 | +3.0 |\n| sign | 2.0 ± 1.4 | +0.0 |\n'
+    ) in table
+    alone = to_markdown('grid', collect_results(runs[:1]))
+    assert '| Class | BASE |\n| --- | --- |\n| road | 50.0 |\n' in alone
+    assert 'with a sign' not in alone
 
 
 def test_summarise():
