@@ -428,6 +428,35 @@ def weigh_ignored_pixels() -> None:
     losses.cross_entropy = cross_entropy
 
 
+class _Turn(float):
+    """Share of a turn, whose product is an angle of eight bits."""
+
+    def __mul__(self, levels: float) -> int:
+        return int(float(self) * levels) % 256
+
+
+def turn_hues_back() -> None:
+    """Let mmcv turn hues by less than nothing beside numpy 2.
+
+    It adds an angle of eight bits that wraps round, and numpy 2 refuses to
+    make a negative number one: half of the images of mmpretrain's
+    ``ColorJitter(hue=...)`` end with an OverflowError. Can be removed when
+    mmcv takes the angle modulo 256.
+    """
+    import mmcv.image
+
+    original = mmcv.image.adjust_hue
+
+    @functools.wraps(original)
+    def adjust_hue(
+        img: Any, hue_factor: float, *args: Any, **kwargs: Any
+    ) -> Any:
+        return original(img, _Turn(hue_factor), *args, **kwargs)
+
+    for module in (mmcv, mmcv.image, mmcv.image.photometric):
+        module.adjust_hue = adjust_hue
+
+
 def separate_restarts() -> None:
     """Let the processes of an elastic launch find each other once more.
 
@@ -469,6 +498,7 @@ def apply() -> None:
     find_packages()
     predict_padded_images()
     weigh_ignored_pixels()
+    turn_hues_back()
     allow_checkpoint_types()
     keep_loading_safe()
     launch_on_cpu()

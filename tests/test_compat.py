@@ -9,6 +9,8 @@ import textwrap
 from pathlib import Path
 from types import SimpleNamespace
 
+import cv2
+import mmcv
 import mmseg
 import numpy as np
 import pytest
@@ -402,3 +404,23 @@ class TestWeighIgnoredPixels:
         before = losses.cross_entropy
         compat.weigh_ignored_pixels()
         assert losses.cross_entropy is before
+
+
+class TestHues:
+    @pytest.mark.parametrize('backend', ['cv2', 'pillow'])
+    @pytest.mark.parametrize('turn', [-0.5, -0.2, -0.001, 0.0, 0.2, 0.5])
+    def test_a_hue_is_turned_either_way(self, backend, turn):
+        hues = np.linspace(0, 255, 64).astype(np.uint8)
+        full = np.full_like(hues, 255)
+        hsv = np.stack([hues, full, full], axis=-1)[None]
+        image = cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR_FULL)
+        turned = mmcv.adjust_hue(image, turn, backend=backend)
+        assert turned.dtype == np.uint8
+        found = cv2.cvtColor(turned, cv2.COLOR_BGR2HSV_FULL)[..., 0]
+        # Of 256 levels; the way to BGR and back rounds.
+        off = (found.astype(int) - hues - int(turn * 255)) % 256
+        assert np.minimum(off, 256 - off).max() <= 3
+
+    def test_too_far_is_refused_as_before(self):
+        with pytest.raises(ValueError, match='hue_factor:0.6'):
+            mmcv.adjust_hue(np.zeros((2, 2, 3), np.uint8), 0.6)

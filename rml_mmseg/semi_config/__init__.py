@@ -8,6 +8,7 @@ from .deployed_size import deployed_size, input_channels
 from .lists import ImageLists
 from .methods import LONG_RUN, RML, SUPERVISED, TITLES, networks_of
 from .options import fit_options
+from .pipelines import STRONG_VIEWS
 from .stock import load_stock, training_length
 from .suite_text import suite_text
 from .supervised import compose_supervised
@@ -18,6 +19,7 @@ __all__ = [
     'ImageLists',
     'LONG_RUN',
     'RML',
+    'STRONG_VIEWS',
     'SUPERVISED',
     'SemiData',
     'SemiPlan',

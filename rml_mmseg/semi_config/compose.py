@@ -78,6 +78,8 @@ def compose(
         config['model']['semi_train_cfg'] = method.semi_train_cfg
     config['train_dataloader'] = _loader(first, data, method, notes)
     config['optim_wrapper'] = dict(
+        # mmseg's own train.py asks for it under --amp.
+        type='OptimWrapper',
         constructor='MutualOptimWrapperConstructor',
         students=[student_optimizer(stock) for stock in each],
     )

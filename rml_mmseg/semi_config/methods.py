@@ -29,6 +29,9 @@ TITLES = {
     RML: 'RML',
 }
 """Titles of all methods, by name, in the order of tables."""
+WEIGHTS = dict(unimatch=0.5)
+"""``unsup_weight`` where a method's own is not 1: two strong views and the
+perturbed features, which would weigh twice as much as the labels."""
 LONG_RUN = 20000
 """Iterations from which a stage is one of the paper's length."""
 
@@ -72,6 +75,8 @@ def find_method(
     if name == RML:
         return _rml(learners or 2, iters)
     method = _read_method(SOURCES[name][1])
+    if name in WEIGHTS:
+        method.semi_train_cfg['unsup_weight'] = WEIGHTS[name]
     if learners not in (None, method.learners):
         raise ValueError(
             f'--learners={learners} is for --method {RML}; {name} has '

@@ -24,6 +24,35 @@ FIXED = ('AdjustGamma', 'CLAHE', 'RGB2Gray', 'Rerange')
 LEFT_OUT = ('GenerateEdge', 'PhotoMetricDistortion', 'RandomCutOut')
 """About labels, or random colours, which are the strong views' own part."""
 RECOLOURED = [dict(type='PhotometricRandAugment')]
+JITTERED = [
+    dict(
+        type='RandomApply',
+        prob=0.8,
+        transforms=[
+            dict(
+                type='mmpretrain.ColorJitter',
+                brightness=0.5,
+                contrast=0.5,
+                saturation=0.5,
+                hue=0.25,
+            )
+        ],
+    ),
+    dict(
+        type='mmpretrain.RandomGrayscale',
+        prob=0.2,
+        keep_channels=True,
+        channel_weights=(0.114, 0.587, 0.299),
+    ),
+    dict(
+        type='mmpretrain.GaussianBlur',
+        prob=0.5,
+        magnitude_range=(0.1, 2.0),
+        magnitude_std='inf',
+    ),
+]
+STRONG_VIEWS = dict(randaugment=RECOLOURED, jitter=JITTERED)
+"""By name: that of RML, and that of ClassMix, UniMatch and UniMatch V2."""
 """What strong views have beside the weak one, where the data do not say."""
 BOXES = [dict(type='CutMix')]
 

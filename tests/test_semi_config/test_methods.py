@@ -34,6 +34,7 @@ EXPECTED = dict(
             confidence=0.95,
             strong_views=2,
             feature_dropout=0.5,
+            unsup_weight=0.5,
         ),
         2,
         True,

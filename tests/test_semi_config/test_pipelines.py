@@ -1,6 +1,9 @@
+import numpy as np
 import pytest
+from mmseg.registry import TRANSFORMS
 
 from rml_mmseg.semi_config.pipelines import (
+    STRONG_VIEWS,
     image_pipeline,
     unlabelled_pipeline,
     without_zero_label,
@@ -69,3 +72,37 @@ def test_zero_label():
     train = [dict(type='LoadAnnotations', reduce_zero_label=True, a=1)]
     assert without_zero_label(train) == [dict(type='LoadAnnotations', a=1)]
     assert train[0]['reduce_zero_label']
+
+
+@pytest.mark.parametrize('name', STRONG_VIEWS)
+def test_strong_views_differ_in_colour_alone(name):
+    views = dict(
+        type='WeakStrongViews', strong=STRONG_VIEWS[name], num_strong=40
+    )
+    fork = TRANSFORMS.build(views)
+    rng = np.random.default_rng(0)
+    image = np.zeros((24, 32, 3), np.uint8)
+    image[:, 16:] = rng.integers(60, 200, 3)
+    strong = fork(dict(img=image))['strong']
+    assert len({view.tobytes() for view in strong}) > 20
+    for view in strong:
+        assert view.dtype == np.uint8
+        # Nothing moves; a blur reaches only so far beside the edge.
+        for half in (view[:, :6], view[:, 26:]):
+            assert (half == half[:1, :1]).all()
+
+
+def test_jitter_drops_and_turns_colours():
+    np.random.seed(0)
+    views = dict(
+        type='WeakStrongViews', strong=STRONG_VIEWS['jitter'], num_strong=200
+    )
+    image = np.full((4, 4, 3), (40, 90, 200), np.uint8)
+    strong = TRANSFORMS.build(views)(dict(img=image))['strong']
+    pixels = np.array([view[0, 0] for view in strong], int)
+    grey = (np.ptp(pixels, axis=1) <= 1).mean()
+    same = (pixels == (40, 90, 200)).all(axis=1).mean()
+    largest = {int(pixel.argmax()) for pixel in pixels if np.ptp(pixel) > 9}
+    assert 0.12 < grey < 0.3
+    assert 0.08 < same < 0.26
+    assert largest == {0, 1, 2}

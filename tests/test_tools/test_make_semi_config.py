@@ -142,9 +142,15 @@ def test_one_config_for_one_learner_or_two(cityscapes, tmp_path, call):
         small = [o for i in range(learners) for o in options(i, SMALL_PSPNET)]
         call(
             make_semi_config, PSPNET, *cityscapes, '--force',
-            '--learners', learners, '--iters', 50, '--cfg-options', *small,
+            '--learners', learners, '--iters', 50, '--strong-view', 'jitter',
+            '--cfg-options', *small,
         )  # fmt: skip
         cfg = Config.fromfile(tmp_path / 'semi.py')
+        # mmseg's own train.py reads it under --amp.
+        assert cfg.optim_wrapper.type == 'OptimWrapper'
+        steps = cfg.train_dataloader.dataset.unlabelled.pipeline
+        (views,) = (s for s in steps if s.type == 'WeakStrongViews')
+        assert views.strong[0].transforms[0].type == 'mmpretrain.ColorJitter'
         assert len(cfg.model.segmentors) == learners
         assert len(cfg.optim_wrapper.students) == learners
         assert (cfg.model.rectifier is None) == (learners == 1)

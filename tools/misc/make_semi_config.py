@@ -38,6 +38,7 @@ from rml_mmseg.experiments.suites import cfg_options, load_suite, plan_runs
 from rml_mmseg.semi_config import (
     LONG_RUN,
     RML,
+    STRONG_VIEWS,
     SUPERVISED,
     TITLES,
     Built,
@@ -109,6 +110,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         default=[RML],
         help='what is made of the networks; methods of one network take the '
         'first one (default: rml)',
+    )
+    add(
+        '--strong-view',
+        choices=[*STRONG_VIEWS],
+        help='how strong views are recoloured: by RandAugment, as in RML, or '
+        'jitter, greyscale and blur, as in UniMatch and ClassMix (default: '
+        'as --dataset says, or randaugment)',
     )
     add('--out', type=Path, help='config to write')
     add(
@@ -300,6 +308,8 @@ def run(args: argparse.Namespace) -> list[str]:
             raise FileExistsError(f'{path} exists; --force overwrites it')
     stocks = [load_stock(name) for name in args.stock]
     data = find_data(args, stocks[0])
+    if args.strong_view is not None:
+        data = data._replace(strong=STRONG_VIEWS[args.strong_view])
     plan = make_plan(args, stocks[0])
     listed = target.with_name(f'{target.stem}_unlabelled.txt')
     lists = {}
