@@ -176,6 +176,72 @@ def test_a_class_that_pseudo_labels_lost(look):
     assert found['teachers.0/prior_gap'] == pytest.approx(0.75)
 
 
+def named(hook, *names):
+    """What the hook takes from a training before it begins."""
+    metainfo = dict(classes=names)
+    dataset = SimpleNamespace(metainfo=metainfo)
+    loader = SimpleNamespace(dataset=dataset)
+    hook.before_train(
+        SimpleNamespace(train_loop=SimpleNamespace(dataloader=loader))
+    )
+    return hook
+
+
+def test_single_classes(look):
+    hook = PseudoLabelMonitorHook(interval=1, classes=['gem', 'sky'])
+    named(hook, 'sky', 'ground', 'gem')
+    sources = {'teachers.0': source([0, 1, 2, 2], [0, 1, 1, 2])}
+    units = [rectifier((0, 0), (3, 4), (6, 8))]
+    made = record(sources, masks=(0, 1, 2, 2))
+    found = look(hook, made, rectifiers=units)
+    singles = {key: value for key, value in found.items() if '.g' in key}
+    assert singles == pytest.approx(
+        {
+            'teachers.0/share.gem': 1 / 4,
+            'teachers.0/IoU.gem': 1 / 2,
+            'teachers.0/IoU_raw.gem': 1.0,
+        }
+    )
+    assert found['teachers.0/IoU.sky'] == 1.0
+
+
+def test_classes_that_are_not_of_the_data():
+    with pytest.raises(ValueError, match="classes must be a list.*'gem'"):
+        PseudoLabelMonitorHook(classes='gem')
+    hook = PseudoLabelMonitorHook(classes=['gems'])
+    with pytest.raises(ValueError, match="classes='gems' is unknown.*'gem'"):
+        named(hook, 'sky', 'gem')
+
+
+def test_the_log_names_starved_classes_when_they_become_others(
+    look, monkeypatch
+):
+    lines = []
+    monkeypatch.setattr(
+        'rml_mmseg.engine.hooks.pseudo_label_monitor_hook.print_log',
+        lambda line, logger: lines.append(line),
+    )
+    hook = named(
+        PseudoLabelMonitorHook(interval=1, window=2), 'sky', 'ground', 'gem'
+    )
+    lost = record({'teachers.0': source([0, 0, 1, 1])})
+    both = record({'teachers.0': source([0, 2, 1, 1])})
+    gem = 'gem (0.00% of them, 25.00% of the labels)'
+    said = f'pseudo labels of teachers.0: starved classes: {gem}'
+    # A window that is not full says nothing yet.
+    look(hook, lost)
+    assert lines == []
+    look(hook, lost)
+    assert lines == [said]
+    look(hook, lost)
+    assert lines == [said]
+    look(hook, both)
+    assert lines == [
+        said,
+        'pseudo labels of teachers.0: starved classes: none',
+    ]
+
+
 def test_scores_and_frequencies_are_of_the_last_looks(look):
     hook = PseudoLabelMonitorHook(interval=1, window=2)
     found = {}

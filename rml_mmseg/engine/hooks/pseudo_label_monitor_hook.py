@@ -1,14 +1,17 @@
 """Scalars that tell how good and how independent pseudo labels are."""
 
+from collections.abc import Sequence
 from typing import Any, Optional
 
 import torch
+from mmengine.logging import print_log
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch import Tensor
 
 from rml_mmseg.models import PrototypeRectifier
 from rml_mmseg.models.utils.coupling import agreement, total_variation
+from rml_mmseg.models.utils.settings import check_choice
 
 from .recording_hook import RecordingHook
 
@@ -40,7 +43,10 @@ class PseudoLabelMonitorHook(RecordingHook):
     - ``T/prior_gap``: total variation between the classes' frequencies in
       the pseudo labels of the last ``window`` looks and in all labelled
       images seen; ``T/starved_classes``: classes that have less than a
-      tenth of their labelled frequency there.
+      tenth of their labelled frequency there. The log names them, over a
+      whole window, whenever they become others.
+    - ``T/share.NAME``, ``T/IoU.NAME`` and ``T/IoU_raw.NAME`` of each of
+      ``classes``: share of the pseudo labels, and IoU as above.
     - ``T/prototype_drift``: mean distance a prototype moved since the last
       look; ``T/nearest_prototypes``: smallest distance of two prototypes.
 
@@ -48,18 +54,41 @@ class PseudoLabelMonitorHook(RecordingHook):
         interval (int): Iterations from look to look. Defaults to 50.
         window (int): Looks that accuracy, mIoU and class frequencies are
             taken over. Defaults to 10.
+        classes (Sequence[str]): Names of classes that are looked at one by
+            one. Defaults to none.
 
     Raises:
-        ValueError: If a setting is below 1.
+        ValueError: If a number is below 1, or the data set has no such
+            class.
     """
 
-    def __init__(self, interval: int = 50, window: int = 10) -> None:
+    def __init__(
+        self,
+        interval: int = 50,
+        window: int = 10,
+        classes: Sequence[str] = (),
+    ) -> None:
         super().__init__(interval)
         self._check_positive('window', window)
+        if isinstance(classes, str):
+            raise ValueError(
+                f'{type(self).__name__}.classes must be a list of names, got '
+                f'{classes!r}'
+            )
         self.window = window
+        self.classes = list(classes)
+        self.names: list[str] = []
+        self._starved: dict[str, list[int]] = {}
         self._windows: dict[str, list[Tensor]] = {}
         self._prototypes: dict[int, Tensor] = {}
         self._prior: Optional[Tensor] = None
+
+    def before_train(self, runner: Runner) -> None:
+        """Take the names of the classes from the training set."""
+        metainfo = runner.train_loop.dataloader.dataset.metainfo
+        self.names = list(metainfo.get('classes') or ())
+        for name in self.classes:
+            check_choice(f'{type(self).__name__}.classes', name, self.names)
 
     def look(self, runner: Runner, model: Any, record: dict) -> None:
         """Compute the scalars."""
@@ -130,10 +159,9 @@ class PseudoLabelMonitorHook(RecordingHook):
             if rectified:
                 kinds['_raw'] = source['plain']
             for suffix, labels in kinds.items():
-                key = f'{name} {suffix}'
-                scores = self._score(key, labels, masks, classes)
-                for score, value in scores.items():
-                    scalars[f'{score}{suffix}'] = value
+                scalars.update(
+                    self._score(name, suffix, labels, masks, classes)
+                )
         return scalars
 
     def _balance(
@@ -145,28 +173,59 @@ class PseudoLabelMonitorHook(RecordingHook):
         found = self._sum_of_window(f'{name} found', found)
         shares = found / found.sum().clamp(min=1)
         prior = self._prior / self._prior.sum().clamp(min=1)
+        starved = shares < STARVED * prior
+        self._name_starved(name, starved, shares, prior)
         return dict(
             prior_gap=(shares - prior).abs().sum() / 2,
-            starved_classes=(shares < STARVED * prior).sum(),
+            starved_classes=starved.sum(),
+            **self._of_classes('share', shares),
+        )
+
+    def _of_classes(self, key: str, values: Tensor) -> dict[str, Tensor]:
+        """What single classes have of a value of each class."""
+        return {
+            f'{key}.{name}': values[self.names.index(name)]
+            for name in self.classes
+        }
+
+    def _name_starved(
+        self, source: str, starved: Tensor, shares: Tensor, prior: Tensor
+    ) -> None:
+        """Say which classes are starved, where they are not as before."""
+        if len(self._windows[f'{source} found']) < self.window:
+            return
+        now = starved.nonzero()[:, 0].tolist()
+        if now == self._starved.get(source, []):
+            return
+        self._starved[source] = now
+        named = ', '.join(
+            f'{self.names[i] if self.names else i} '
+            f'({shares[i]:.2%} of them, {prior[i]:.2%} of the labels)'
+            for i in now
+        )
+        print_log(
+            f'pseudo labels of {source}: starved classes: {named or "none"}',
+            logger='current',
         )
 
     def _score(
-        self, key: str, labels: Tensor, masks: Tensor, k: int
+        self, name: str, suffix: str, labels: Tensor, masks: Tensor, k: int
     ) -> dict[str, Tensor]:
         """Accuracy and mIoU over the window, none without a truth."""
         scored = (masks < k) & (labels < k)
         pairs = masks[scored] * k + labels[scored]
         matrix = torch.bincount(pairs, minlength=k * k).view(k, k)
-        total = self._sum_of_window(key, matrix).float()
+        total = self._sum_of_window(f'{name} {suffix}', matrix).float()
         if not total.any():
             return {}
         hits = total.diagonal()
         union = total.sum(0) + total.sum(1) - hits
         present = union > 0
-        return dict(
-            accuracy=hits.sum() / total.sum(),
-            mIoU=(hits[present] / union[present]).mean(),
-        )
+        return {
+            f'accuracy{suffix}': hits.sum() / total.sum(),
+            f'mIoU{suffix}': (hits[present] / union[present]).mean(),
+            **self._of_classes(f'IoU{suffix}', hits / union.clamp(min=1)),
+        }
 
     def _look_at_prototypes(
         self, index: int, rectifier: PrototypeRectifier
