@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from mmengine.config import Config
 
+from rml_mmseg.models.utils.learners import check_head
 from rml_mmseg.models.utils.settings import learner_names
 
 from .data import SemiData, pipeline_of
@@ -13,7 +14,7 @@ from .frame import make_frame, preprocessor, segmentor, val_interval
 from .methods import LONG_RUN, RML, Method, find_method
 from .pipelines import RECOLOURED, image_pipeline, unlabelled_pipeline
 from .schedules import student_optimizer, student_schedule
-from .stock import classes_of
+from .stock import classes_of, last_head, type_name
 
 
 class SemiPlan(NamedTuple):
@@ -50,11 +51,13 @@ def compose(
 
     Raises:
         ValueError: If the configs do not fit together, or the method has
-            another number of learners.
+            another number of learners, or a network's head gives no logits.
     """
     first = stocks[0]
     method = find_method(plan.method, plan.learners, plan.iters)
     each = [stocks[i % len(stocks)] for i in range(method.learners)]
+    for i, stock in enumerate(each):
+        check_head(i, type_name(last_head(stock.model)))
     score = learner_names(method.learners)
     if method.learners == 1:
         # The mean of one is itself.

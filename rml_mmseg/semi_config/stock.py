@@ -141,10 +141,15 @@ def missing_packages(model: Any) -> set[str]:
     return found
 
 
+def last_head(segmentor: Any) -> Any:
+    """Config of the head whose logits a segmentor predicts by."""
+    heads = segmentor['decode_head']
+    return heads[-1] if isinstance(heads, (list, tuple)) else heads
+
+
 def classes_of(segmentor: Any) -> int:
     """Number of classes K of a segmentor's last head, 0 where none says."""
-    heads = segmentor['decode_head']
-    last = heads[-1] if isinstance(heads, (list, tuple)) else heads
+    last = last_head(segmentor)
     numbers = (node.get('num_classes') for node in _dicts(last))
     return next((int(number) for number in numbers if number), 0)
 

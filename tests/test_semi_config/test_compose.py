@@ -7,13 +7,7 @@ from rml_mmseg.semi_config.methods import LONG_RUN
 from tests.toys import toy_segmentor
 
 
-@pytest.mark.parametrize(
-    ('iters', 'prototypes', 'teachers'),
-    [(LONG_RUN - 1, 0.95, 0.99), (LONG_RUN, 0.9999, 0.999)],
-)
-def test_teachers_and_prototypes_of_a_short_run_follow_faster(
-    iters, prototypes, teachers
-):
+def toy_stock():
     pipeline = [
         dict(type='LoadImageFromFile'),
         dict(type='LoadAnnotations'),
@@ -31,7 +25,26 @@ def test_teachers_and_prototypes_of_a_short_run_follow_faster(
             train_cfg=dict(type='IterBasedTrainLoop', max_iters=10),
         )
     )
-    semi = SemiData(data, dict(type='UnlabelledSegDataset'))
+    return stock, SemiData(data, dict(type='UnlabelledSegDataset'))
+
+
+def test_a_head_without_logits_is_refused_before_it_is_built():
+    stock, semi = toy_stock()
+    other = Config(stock.to_dict())
+    cascade = [dict(type='FCNHead'), dict(type='mmseg.PointHead')]
+    other.model.decode_head = cascade
+    with pytest.raises(ValueError, match=r'segmentors\[1\].* is a PointHead'):
+        compose([stock, other], semi, SemiPlan(2, 10, 1, 0))
+
+
+@pytest.mark.parametrize(
+    ('iters', 'prototypes', 'teachers'),
+    [(LONG_RUN - 1, 0.95, 0.99), (LONG_RUN, 0.9999, 0.999)],
+)
+def test_teachers_and_prototypes_of_a_short_run_follow_faster(
+    iters, prototypes, teachers
+):
+    stock, semi = toy_stock()
     config, _ = compose([stock], semi, SemiPlan(2, iters, 1, 0))
     assert config['model']['rectifier']['momentum'] == prototypes
     (hook,) = config['custom_hooks']

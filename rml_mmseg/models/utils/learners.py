@@ -24,6 +24,23 @@ REFUSED_HEADS = (
 )
 
 
+def check_head(index: int, name: str) -> None:
+    """Refuse a head that gives no logits to learn from pseudo labels by.
+
+    Args:
+        index (int): Index of the learner.
+        name (str): Name of its last head's type.
+
+    Raises:
+        ValueError: Naming the setting.
+    """
+    if name in REFUSED_HEADS:
+        raise ValueError(
+            f'model.segmentors[{index}].decode_head is a {name}, which gives '
+            'no logits of unlabelled images in training; take another head'
+        )
+
+
 def check_learners(students: Any) -> None:
     """Refuse learners that cannot teach each other.
 
@@ -43,13 +60,7 @@ def check_learners(students: Any) -> None:
                 'has no backbone and decode_head to learn by: take an '
                 'EncoderDecoder or a child of it'
             )
-        head = type(final_head(student)).__name__
-        if head in REFUSED_HEADS:
-            raise ValueError(
-                f'model.segmentors[{i}].decode_head is a {head}, which gives '
-                'no logits of unlabelled images in training; take another '
-                'head'
-            )
+        check_head(i, type(final_head(student)).__name__)
     for setting in ('num_classes', 'out_channels'):
         found = [getattr(student, setting) for student in students]
         if len(set(found)) > 1:
