@@ -428,6 +428,26 @@ def weigh_ignored_pixels() -> None:
     losses.cross_entropy = cross_entropy
 
 
+def draw_albumentations_by_numpy() -> None:
+    """Let mmseg's ``Albu`` draw by NumPy's generator, as all else does.
+
+    Since its version 2 albumentations draws by a generator of its own,
+    which the system seeds, so that two runs of one seed differ. Can be
+    removed when mmseg seeds it.
+    """
+    from mmseg.datasets.transforms import Albu
+
+    original = Albu.transform
+
+    @functools.wraps(original)
+    def transform(self: Any, results: dict) -> dict:
+        if hasattr(self.aug, 'set_random_seed'):
+            self.aug.set_random_seed(int(np.random.randint(2**31)))
+        return original(self, results)
+
+    Albu.transform = transform
+
+
 class _Turn(float):
     """Share of a turn, whose product is an angle of eight bits."""
 
@@ -499,6 +519,7 @@ def apply() -> None:
     predict_padded_images()
     weigh_ignored_pixels()
     turn_hues_back()
+    draw_albumentations_by_numpy()
     allow_checkpoint_types()
     keep_loading_safe()
     launch_on_cpu()

@@ -21,6 +21,7 @@ from mmengine.logging import HistoryBuffer
 from mmengine.runner import checkpoint, load_checkpoint, save_checkpoint
 from mmengine.utils import digit_version
 from mmengine.visualization import MLflowVisBackend
+from mmseg.datasets.transforms import Albu
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.registry import MODELS
 
@@ -424,3 +425,28 @@ class TestHues:
     def test_too_far_is_refused_as_before(self):
         with pytest.raises(ValueError, match='hue_factor:0.6'):
             mmcv.adjust_hue(np.zeros((2, 2, 3), np.uint8), 0.6)
+
+
+@pytest.mark.parametrize('seeds', [True, False])
+def test_albumentations_draw_by_numpy(monkeypatch, seeds):
+    drawn = []
+    aug = SimpleNamespace()
+    if seeds:
+        aug.set_random_seed = drawn.append
+    step = Albu.__new__(Albu)
+    step.aug = aug
+    # What it wraps is mmseg's own.
+    cell = dict(
+        zip(
+            Albu.transform.__code__.co_freevars,
+            Albu.transform.__closure__,
+        )
+    )['original']
+    monkeypatch.setattr(cell, 'cell_contents', lambda self, results: results)
+    for seed in (5, 5, 6):
+        np.random.seed(seed)
+        step.transform({})
+    if seeds:
+        assert drawn[0] == drawn[1] != drawn[2]
+    else:
+        assert drawn == []

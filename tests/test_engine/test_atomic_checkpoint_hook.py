@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -46,6 +47,12 @@ def last(folder):
 def state(folder, name='iter_4.pth'):
     path = folder / 'work' / name
     return torch.load(path, weights_only=SAFE_LOADING)['state_dict']
+
+
+def begin(runner):
+    """As a training begins, up to the choice of its checkpoint."""
+    runner._train_loop = runner.build_train_loop(runner._train_loop)
+    runner.call_hook('before_run')
 
 
 def test_keeps_the_newest(tmp_path):
@@ -140,7 +147,7 @@ def test_checkpoints_of_other_names_are_resumed(tmp_path):
     template = 'step_{}.pth'
     runner_with(tmp_path, filename_tmpl=template).train()
     runner = runner_with(tmp_path, resume=True, filename_tmpl=template)
-    runner.call_hook('before_run')
+    begin(runner)
     assert runner._resume
     assert Path(runner._load_from).name == 'step_4.pth'
 
@@ -150,7 +157,7 @@ def test_of_a_remote_folder_the_last_one_is_resumed(tmp_path):
     work = Path(runner.work_dir)
     path = f's3://bucket/runs/{work.name}/iter_3.pth'
     (work / 'last_checkpoint').write_text(path)
-    runner.call_hook('before_run')
+    begin(runner)
     assert runner._resume and runner._load_from == path
 
 
@@ -286,3 +293,30 @@ def test_the_best_that_is_saved_again_under_its_name_stays(tmp_path):
         paths.add(hook.best_ckpt_path)
         assert Path(hook.best_ckpt_path).is_file()
     assert len(paths) == 1
+
+
+def test_a_test_replaces_no_checkpoints(tmp_path):
+    runner_with(tmp_path).train()
+    runner_with(tmp_path).val()
+    # A training of another name would.
+    with pytest.raises(CheckpointError, match='of another config'):
+        runner_with(tmp_path).train()
+
+
+def test_by_epochs_the_last_whole_one_is_what_is_saved(monkeypatch):
+    hook = AtomicCheckpointHook(by_epoch=True)
+    hook.filename_tmpl = 'epoch_{}.pth'
+    saved = []
+
+    def save(runner, step, meta):
+        saved.append((step, meta))
+        hook.last_ckpt = f'work/epoch_{step}.pth'
+
+    monkeypatch.setattr(hook, '_save_checkpoint_with_step', save)
+    hook.last_ckpt = None
+    runner = SimpleNamespace(epoch=7)
+    meta = dict(epoch=7, iter=15)
+    assert hook.save_now(runner, 15) == 'work/epoch_7.pth'
+    assert saved == [(7, meta)]
+    hook.save_now(runner, 15)
+    assert saved == [(7, meta)]

@@ -4,13 +4,15 @@ import os
 import signal
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
-from mmengine.hooks import Hook
+from mmengine.hooks import EMAHook, Hook
 
 from rml_mmseg.compat import SAFE_LOADING
 from rml_mmseg.engine.hooks import InterruptionHook
+from rml_mmseg.engine.loops import StagedTrainLoop
 from tests.forks import FORK, PATIENCE
 from tests.toys import toy_runner, val_settings
 
@@ -164,6 +166,31 @@ def test_a_signal_to_all_processes_saves(tmp_path, name, place):
     text = (tmp_path / 'work' / 'last_checkpoint').read_text()
     saved = 3 if place == 'before_train_iter' else 2
     assert Path(text).name == f'iter_{saved}.pth'
+
+
+@pytest.mark.parametrize(
+    ('loop', 'others', 'leaves'),
+    [
+        (SimpleNamespace(validates_again=True), [], True),
+        # The validation would be lost, and with it a best checkpoint.
+        (SimpleNamespace(), [], False),
+        # The network holds the average, which would be saved as what trains.
+        (SimpleNamespace(validates_again=True), [EMAHook()], False),
+    ],
+)
+def test_a_validation_is_left_only_where_nothing_is_lost(loop, others, leaves):
+    hook = InterruptionHook()
+    hook.received = signal.SIGTERM
+    hook._previous = {signal.SIGTERM: signal.SIG_DFL}
+    left = []
+    hook._leave = lambda runner, number, iteration: left.append(iteration)
+    runner = SimpleNamespace(iter=4, train_loop=loop, hooks=[hook, *others])
+    hook.after_val_iter(runner, 0)
+    assert left == ([4] if leaves else [])
+
+
+def test_the_loop_of_stages_validates_again():
+    assert StagedTrainLoop.validates_again
 
 
 def test_own_code_and_signals(tmp_path):

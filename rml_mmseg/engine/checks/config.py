@@ -147,16 +147,21 @@ def _check_accumulation(cfg: Mapping[str, Any]) -> None:
     restarts = train_cfg.get('restart_students')
     if not restarts or not isinstance(wrapper, Mapping):
         return
-    count = wrapper.get('accumulative_counts', 1)
+    shared = wrapper.get('accumulative_counts', 1)
+    counts = {'optim_wrapper': shared}
+    for i, entry in enumerate(wrapper.get('students') or []):
+        own = entry.get('accumulative_counts', shared)
+        counts[f'optim_wrapper.students[{i}]'] = own
     length = train_cfg.get('iters_per_stage')
-    whole = isinstance(length, int) and isinstance(count, int) and count > 0
-    if whole and length % count:
-        raise ValueError(
-            f'train_cfg.iters_per_stage={length} must be a multiple of '
-            f'optim_wrapper.accumulative_counts={count} with '
-            'restart_students: the first step of a stage would have a part '
-            'of its gradients'
-        )
+    for name, count in counts.items():
+        numbers = isinstance(length, int) and isinstance(count, int)
+        if numbers and count > 0 and length % count:
+            raise ValueError(
+                f'train_cfg.iters_per_stage={length} must be a multiple of '
+                f'{name}.accumulative_counts={count} with '
+                'restart_students: the first step of a stage would have a '
+                'part of its gradients'
+            )
 
 
 def _check_hooks(cfg: Mapping[str, Any]) -> None:

@@ -87,7 +87,8 @@ class AtomicCheckpointHook(CheckpointHook):
 
     def before_run(self, runner: Runner) -> None:
         """Choose the checkpoint to resume from, alike in all processes."""
-        if runner._train_loop is None:
+        # Of a test it is None, or settings from which none was built.
+        if not isinstance(runner._train_loop, BaseLoop):
             return
         answer: list[Any] = [None, None]
         if is_main_process():
@@ -188,6 +189,9 @@ class AtomicCheckpointHook(CheckpointHook):
     def save_now(self, runner: Runner, iteration: int) -> str:
         """Save a checkpoint beyond the interval, unless it is there.
 
+        By epochs it is that of the last whole one: within an epoch nothing
+        can be resumed, and mmengine begins the broken one again.
+
         Args:
             runner (Runner): The runner.
             iteration (int): Number of iterations that are done.
@@ -195,10 +199,11 @@ class AtomicCheckpointHook(CheckpointHook):
         Returns:
             str: Its path.
         """
-        name = self.filename_tmpl.format(iteration)
+        step = runner.epoch if self.by_epoch else iteration
+        name = self.filename_tmpl.format(step)
         if self.last_ckpt is None or osp.basename(self.last_ckpt) != name:
             meta = dict(epoch=runner.epoch, iter=iteration)
-            self._save_checkpoint_with_step(runner, iteration, meta)
+            self._save_checkpoint_with_step(runner, step, meta)
         return str(self.last_ckpt)
 
     def _save_checkpoint_with_step(

@@ -8,7 +8,7 @@ from typing import Any, Optional
 
 import torch
 from mmengine.dist import all_reduce, barrier, get_world_size
-from mmengine.hooks import Hook
+from mmengine.hooks import EMAHook, Hook
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch.utils.data import DataLoader
@@ -24,13 +24,16 @@ EXIT_CODE = 75
 class InterruptionHook(Hook):
     """Saves a checkpoint and leaves, when a signal asks for it.
 
-    At the end of the iteration in which the signal comes, or with a single
-    process also within a validation, ``AtomicCheckpointHook`` saves and the
-    process exits with ``exit_code``. Processes agree on the iteration, so
-    it is enough that one of them gets the signal, and they leave when it is
-    saved. Workers of data loaders do not heed it, other than those that a
-    stock ``IterBasedTrainLoop`` starts for its training set. The same signal
-    a second time does what it would do without the hook.
+    At the end of the iteration in which the signal comes
+    ``AtomicCheckpointHook`` saves and the process exits with ``exit_code``.
+    A single process leaves within a validation, too, where a resumed run
+    makes it again, which ``StagedTrainLoop`` does, and unless mmengine's
+    ``EMAHook`` has put averaged weights into the network for it. Processes
+    agree on the iteration, so it is enough that one of them gets the
+    signal, and they leave when it is saved. Workers of data loaders do not
+    heed it, other than those that a stock ``IterBasedTrainLoop`` starts for
+    its training set. The same signal a second time does what it would do
+    without the hook.
 
     Args:
         signals (Sequence[str]): Their names; those that the system does
@@ -141,9 +144,15 @@ class InterruptionHook(Hook):
         data_batch: Any = None,
         outputs: Any = None,
     ) -> None:
-        """Leave a validation; a resumed run begins it again."""
+        """Leave a validation that a resumed run begins again."""
         listening = bool(self._previous)
-        if listening and self.received and get_world_size() == 1:
+        if not (listening and self.received and get_world_size() == 1):
+            return
+        repeated = getattr(runner.train_loop, 'validates_again', False)
+        # What would be saved then is the average, in the place of what
+        # trains.
+        swapped = any(isinstance(hook, EMAHook) for hook in runner.hooks)
+        if repeated and not swapped:
             self._leave(runner, self.received, runner.iter)
 
     def _leave(self, runner: Runner, number: int, iteration: int) -> None:

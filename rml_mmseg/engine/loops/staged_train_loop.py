@@ -71,6 +71,9 @@ class StagedTrainLoop(IterBasedTrainLoop):
 
     dataloader_iterator: Any
 
+    #: A resumed run makes a validation that was due once more.
+    validates_again = True
+
     def __init__(
         self,
         runner: Runner,

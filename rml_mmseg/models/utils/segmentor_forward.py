@@ -137,13 +137,20 @@ def kept_statistics(network: nn.Module, kept: bool = True) -> Iterator[None]:
         and hasattr(module, 'momentum')
     ]
     momenta = [norm.momentum for norm in norms]
+    # A mean of all batches weighs each by how many there were.
+    counts = [
+        norm.num_batches_tracked.clone() if norm.momentum is None else None
+        for norm in norms
+    ]
     for norm in norms:
         norm.momentum = 0.0
     try:
         yield
     finally:
-        for norm, momentum in zip(norms, momenta):
+        for norm, momentum, count in zip(norms, momenta, counts):
             norm.momentum = momentum
+            if count is not None:
+                norm.num_batches_tracked.copy_(count)
 
 
 @contextmanager

@@ -125,6 +125,20 @@ def test_a_restart_is_not_within_a_step():
         check_config(cfg(iters_per_stage=5, restart_students=True))
 
 
+def test_a_restart_is_not_within_a_step_of_one_student():
+    wrapper = dict(students=[{}, dict(accumulative_counts=2)])
+    loop = dict(type='StagedTrainLoop', restart_students=True)
+    whole = config(
+        train_cfg=dict(loop, iters_per_stage=4), optim_wrapper=wrapper
+    )
+    check_config(whole)
+    cut = config(
+        train_cfg=dict(loop, iters_per_stage=3), optim_wrapper=wrapper
+    )
+    with pytest.raises(ValueError, match=r'students\[1\].accumulat.*=2'):
+        check_config(cut)
+
+
 def test_variables_of_the_user_are_left_alone():
     check_config(config(models=3, trained=1, val_dataset={}))
 

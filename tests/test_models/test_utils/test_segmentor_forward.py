@@ -294,6 +294,20 @@ def test_statistics_of_any_layer_can_be_kept(kept):
     assert norm.momentum == 0.1
 
 
+@pytest.mark.parametrize('momentum', [0.1, None])
+def test_batches_that_are_not_counted_weigh_nothing_later(momentum):
+    torch.manual_seed(0)
+    norms = [torch.nn.BatchNorm2d(2, momentum=momentum) for _ in range(2)]
+    for _ in range(3):
+        batch = torch.randn(2, 2, 4, 4) + 5
+        for norm in norms:
+            norm(batch)
+        with kept_statistics(norms[0]):
+            norms[0](torch.randn(2, 2, 4, 4))
+    torch.testing.assert_close(norms[0].running_mean, norms[1].running_mean)
+    torch.testing.assert_close(norms[0].running_var, norms[1].running_var)
+
+
 @pytest.mark.parametrize('place', [(0, 0), (3, 5), (7, 11)])
 def test_features_over_any_padding_have_no_class(place):
     logits = torch.zeros(1, 3, 4, 6)
