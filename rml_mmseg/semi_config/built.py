@@ -9,6 +9,8 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS, MODELS
 
+from rml_mmseg.engine.checks.classes import check_classes
+
 from .sizes import size_notes
 
 
@@ -33,12 +35,13 @@ def build_config(config: Path) -> Built:
         config (Path): Its file.
 
     Raises:
-        ValueError: If a part cannot be built.
+        ValueError: If a part cannot be built, or the networks have another
+            number of classes than the training set.
     """
     cfg = Config.fromfile(config)
     init_default_scope(cfg.get('default_scope') or 'mmseg')
     try:
-        MODELS.build(copy.deepcopy(cfg.model))
+        model = MODELS.build(copy.deepcopy(cfg.model))
         dataset = DATASETS.build(copy.deepcopy(cfg.train_dataloader.dataset))
         labelled = getattr(dataset, 'labelled', dataset)
         sizes = size_notes(labelled)
@@ -47,6 +50,7 @@ def build_config(config: Path) -> Built:
         raise ValueError(
             f'a network or the training set cannot be built: {error}'
         ) from error
+    check_classes(model, dataset)
     unlabelled = getattr(dataset, 'unlabelled', ())
     return Built(len(labelled), len(unlabelled), sizes)
 

@@ -48,7 +48,10 @@ def load_stock(name: str) -> Config:
         cfg = Config.fromfile(path)
     except ImportError as error:
         raise ValueError(
-            f'{path} imports what is not installed: {error.__cause__ or error}'
+            f'{path} imports what is not installed: '
+            f'{error.__cause__ or error}. A module of your own must be found '
+            'by all commands: PYTHONPATH=its folder before each, or install '
+            'it'
         ) from error
     check_stock(cfg, str(path))
     return cfg

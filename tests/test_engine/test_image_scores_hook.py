@@ -9,6 +9,7 @@ import pytest
 import torch
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
+from PIL import Image
 
 from rml_mmseg.engine import ImageScoresHook
 from rml_mmseg.engine.hooks.image_scores_hook import image_iou
@@ -74,8 +75,11 @@ def test_images_from_the_worst_to_the_best(runner):
     assert worst['IoU'] == {'road': 0.0, 'tree': 0.0}
     assert second['img_path'] == 'folder/half.png'
     for kind, labels in (('prediction', [[0, 0]]), ('truth', [[0, 1]])):
-        path = f'{runner.log_dir}/{second[kind]}'
-        assert cv2.imread(path, cv2.IMREAD_GRAYSCALE).tolist() == labels
+        with Image.open(f'{runner.log_dir}/{second[kind]}') as image:
+            assert np.asarray(image).tolist() == labels
+            # Shown in the colours of the classes.
+            colours = np.asarray(image.convert('RGB')).tolist()
+        assert colours == [[PALETTE[label] for label in labels[0]]]
 
 
 def test_the_next_epoch_starts_anew(runner):
@@ -118,9 +122,9 @@ def test_real_validations_of_the_deployed_learner(tmp_path):
     assert len(found['images']) == 2
     (worst,) = found['hardest']
     assert worst['mIoU'] == found['images'][0]['mIoU']
-    path = f'{runner.log_dir}/{worst["truth"]}'
     mask = worst['img_path'].replace('img', 'ann')
-    assert np.array_equal(cv2.imread(path, 0), cv2.imread(mask, 0))
+    with Image.open(f'{runner.log_dir}/{worst["truth"]}') as truth:
+        assert np.array_equal(truth, cv2.imread(mask, 0))
 
 
 def test_negative_number_of_images():

@@ -1,7 +1,8 @@
 """A check of masks as they are loaded."""
 
 import os.path as osp
-from typing import Optional
+from collections.abc import Sequence
+from typing import Any, Optional
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -34,6 +35,33 @@ def check_depth(path: Optional[str]) -> None:
             f'mask {path!r} (mode {image.mode}) holds values from {low} to '
             f'{high}: labels must be integers from 0 to 255'
         )
+
+
+def strange_ids(
+    path: Any,
+    ids: Sequence[int],
+    num_classes: int,
+    reduced: bool = False,
+    ignore_index: int = 255,
+) -> str:
+    """What to say of a mask that holds ids of no class.
+
+    Args:
+        path (str): File of the mask.
+        ids (Sequence[int]): The ids, as they were read.
+        num_classes (int): Number of classes K.
+        reduced (bool): Whether ``reduce_zero_label`` took one off those of
+            the file. Defaults to False.
+        ignore_index (int): Label of no class. Defaults to 255.
+    """
+    first = int(reduced)
+    values = [value + first for value in ids][:8]
+    zero = 'reduce_zero_label=True, 0 and ' if reduced else ''
+    return (
+        f'mask {path!r} holds {values}, outside of the {num_classes} classes '
+        f'({first} to {num_classes - 1 + first}; {zero}{ignore_index} '
+        'ignored): look at metainfo.classes, reduce_zero_label and the mask'
+    )
 
 
 @TRANSFORMS.register_module()
@@ -74,12 +102,14 @@ class CheckLabels(BaseTransform):
         check_depth(path)
         wrong = (mask >= self.num_classes) & (mask != self.ignore_index)
         if wrong.any():
-            values = np.unique(mask[wrong])[:8].tolist()
             raise ValueError(
-                f'mask {path!r} holds {values}, outside of the '
-                f'{self.num_classes} classes (0 to {self.num_classes - 1}, '
-                f'{self.ignore_index} ignored): look at metainfo.classes, '
-                'reduce_zero_label and the mask'
+                strange_ids(
+                    path,
+                    np.unique(mask[wrong]).tolist(),
+                    self.num_classes,
+                    bool(results.get('reduce_zero_label')),
+                    self.ignore_index,
+                )
             )
         return results
 

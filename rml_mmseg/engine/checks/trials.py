@@ -18,6 +18,7 @@ from rml_mmseg.datasets.transforms.check_image import (
     is_stock_loader,
     lost_bits,
 )
+from rml_mmseg.datasets.transforms.check_labels import strange_ids
 
 from ..unwrap import unwrap
 from .scored_set import (
@@ -90,12 +91,10 @@ def _check_masks(dataset: Any, setting: str, ignored: set[int]) -> None:
         ids, seen = all_ids - ignored, seen | all_ids
         wrong = sorted(i for i in ids if i >= classes)
         if wrong:
-            raise ValueError(
-                f'{setting}: mask {sample.get("seg_map_path")!r} holds '
-                f'{wrong[:8]}, outside of the {classes} classes (0 to '
-                f'{classes - 1}, 255 ignored): look at its metainfo.classes, '
-                'reduce_zero_label and the mask'
-            )
+            path = sample.get('seg_map_path')
+            reduced = bool(sample.get('reduce_zero_label'))
+            what = strange_ids(path, wrong, classes, reduced)
+            raise ValueError(f'{setting}: {what}')
     if len(seen - ignored) < 2 <= classes and 255 in seen:
         print_log(
             f'{setting}: the masks that were looked at hold {sorted(seen)} '

@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from typing import Any, Optional
 
-import mmcv
 import numpy as np
 import torch
 from mmengine.dist import all_gather_object, is_main_process
@@ -12,7 +11,10 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmseg.evaluation import IoUMetric
 from mmseg.registry import HOOKS
+from PIL import Image
 from torch import Tensor
+
+from rml_mmseg.visualization import class_colours
 
 IGNORED = 255
 
@@ -39,8 +41,9 @@ class ImageScoresHook(Hook):
     lists all images from the worst to the best, with the mean IoU over the
     classes that each one's ground truth holds; for the ``hardest`` it also
     keeps IoU by class, and prediction and truth as label maps in
-    ``hard_images``. The next validation replaces them.
-    ``tools/analysis_tools/report.py`` shows them.
+    ``hard_images``, class ids that are shown in the classes' colours. The
+    next validation replaces them. ``tools/analysis_tools/report.py`` shows
+    them.
 
     Args:
         hardest (int): Images to keep label maps of. Defaults to 8.
@@ -127,6 +130,7 @@ class ImageScoresHook(Hook):
         kept = {item['img_path']: item for _, own in parts for item in own}
         worst = sorted(kept.values(), key=lambda item: item['mIoU'])
         folder = Path(runner.log_dir)
+        colours = class_colours(len(meta['classes']), meta.get('palette'))
         hardest = []
         for rank, item in enumerate(worst[: self.hardest]):
             entry = dict(img_path=item['img_path'], mIoU=item['mIoU'])
@@ -137,7 +141,7 @@ class ImageScoresHook(Hook):
             }
             for kind in ('prediction', 'truth'):
                 entry[kind] = f'hard_images/{rank}_{kind}.png'
-                mmcv.imwrite(item[kind], str(folder / entry[kind]))
+                _write_labels(folder / entry[kind], item[kind], colours)
             hardest.append(entry)
         order = sorted(scores.items(), key=lambda pair: (pair[1], pair[0]))
         found = dict(
@@ -150,3 +154,11 @@ class ImageScoresHook(Hook):
         )
         path = folder / 'image_scores.json'
         path.write_text(json.dumps(found, indent=1), encoding='utf-8')
+
+
+def _write_labels(path: Path, labels: np.ndarray, colours: np.ndarray) -> None:
+    """Write class ids (H, W) as a PNG with the colours (256, 3) of each."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = Image.fromarray(labels)
+    image.putpalette(colours.tobytes())
+    image.save(path)

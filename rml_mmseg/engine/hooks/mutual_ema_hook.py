@@ -10,12 +10,13 @@ from mmengine.logging import print_log
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
-from torch import Tensor, nn
+from torch import Tensor
 
 from rml_mmseg.models.utils.ema import BUFFER_POLICIES
 from rml_mmseg.models.utils.network_state import State, StateReader
 from rml_mmseg.models.utils.settings import is_number
 
+from ..checks.classes import check_classes
 from ..checks.config import check_config
 from ..finite import infinite_buffers, mend_buffers, state_is_finite
 from ..unfinished_step import collect, restore
@@ -102,7 +103,7 @@ class MutualEMAHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Copy students to teachers unless teachers were loaded."""
         model = unwrap(runner.model)
-        self._check_classes(runner, model)
+        check_classes(model, runner.train_dataloader.dataset, runner.val_loop)
         # Synchronising batch normalisation loses the mode of a layer.
         model.teachers.eval()
         if runner.cfg.get('activation_checkpointing'):
@@ -126,37 +127,6 @@ class MutualEMAHook(Hook):
         if self._unfinished is not None and runner.iter:
             restore(model, self._unfinished)
         self._unfinished = None
-
-    @staticmethod
-    def _check_classes(runner: Runner, model: nn.Module) -> None:
-        meta = getattr(runner.train_dataloader.dataset, 'metainfo', {})
-        classes = meta.get('classes')
-        if classes and len(classes) != model.num_classes:
-            raise ValueError(
-                'decode_head.num_classes of model.segmentors is '
-                f'{model.num_classes}, but the training set has '
-                f'{len(classes)} classes: {tuple(classes)}; set num_classes='
-                f'{len(classes)}, or metainfo.classes of the dataset'
-            )
-        loader = getattr(runner.val_loop, 'dataloader', None)
-        meta = getattr(getattr(loader, 'dataset', None), 'metainfo', {})
-        others = meta.get('classes')
-        if not classes or not others or list(others) == list(classes):
-            return
-        message = (
-            'val_dataloader.dataset has other classes than the training set, '
-            f'{tuple(others)} instead of {tuple(classes)}, and would score '
-            'them under wrong names: set its metainfo.classes alike'
-        )
-        moved = [
-            name
-            for name, other in zip(classes, others)
-            if name != other and name in others
-        ]
-        if moved or len(others) != len(classes):
-            raise ValueError(message)
-        # The same classes may have names of another language.
-        print_log(message, logger='current', level=logging.WARNING)
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Optional[dict] = None

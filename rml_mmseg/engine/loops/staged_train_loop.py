@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 
 from rml_mmseg.datasets.seeding import derive_seed
 
+from ..checks.classes import check_classes
 from ..checks.config import check_checkpoint_hooks, sharded_message
 from ..checks.trials import try_batch, try_validation
 from ..unwrap import in_training, unwrap
@@ -170,6 +171,10 @@ class StagedTrainLoop(IterBasedTrainLoop):
         """Train all stages."""
         self.runner.call_hook('before_train')
         self.runner.call_hook('before_train_epoch')
+        model = unwrap(self.runner.model)
+        if not getattr(model, 'ema_attached', False):
+            # Of others MutualEMAHook sees to it, with any loop.
+            check_classes(model, self.dataloader.dataset, self.runner.val_loop)
         try_batch(self.dataloader, self.runner.model)
         try_validation(self.runner.val_loop, self.dataloader.dataset)
         if self._iter < self._max_iters:

@@ -6,6 +6,7 @@ from typing import Optional
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from rml_mmseg.visualization import class_colours
 
@@ -47,8 +48,7 @@ def hard_images(run: Run, most: int = 8) -> list[dict]:
     for entry in run.images['hardest'][:most]:
         maps = []
         for kind in ('truth', 'prediction'):
-            path = str(run.images_folder / entry[kind])
-            labels = cv2.imread(path, cv2.IMREAD_GRAYSCALE)
+            labels = _read_labels(run.images_folder / entry[kind])
             maps.append(None if labels is None else colours[labels][..., ::-1])
         image = _read_image(entry['img_path'], maps)
         shown = [part for part in (image, *maps) if part is not None]
@@ -62,6 +62,15 @@ def hard_images(run: Run, most: int = 8) -> list[dict]:
             )
         )
     return found
+
+
+def _read_labels(path: Path) -> Optional[np.ndarray]:
+    """Class ids (H, W), None where there is no whole file."""
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image)
+    except OSError:
+        return None
 
 
 def _read_image(path: str, maps: list) -> Optional[np.ndarray]:

@@ -82,6 +82,15 @@ def test_ids_that_are_no_class(refused, tmp_path):
     refused(ValueError, message)
 
 
+def test_ids_are_named_as_they_are_in_the_file(refused, tmp_path):
+    write_toy_sets(tmp_path)
+    mask = np.full((8, 12), 1, np.uint8)
+    mask[0, 0] = 77
+    cv2.imwrite(str(tmp_path / 'val/ann/1.png'), mask)
+    message = r'holds \[77\], outside of the 3 classes \(1 to 3; .*0 and 255'
+    refused(ValueError, message, reduce_zero_label=True)
+
+
 def warnings_of(monkeypatch):
     """What will be told as a warning."""
     told = []

@@ -1,0 +1,57 @@
+"""Checks of the classes that a network learns, and those it is scored by."""
+
+import logging
+from typing import Any
+
+from mmengine.logging import print_log
+from torch import nn
+
+
+def check_classes(
+    model: nn.Module, training: Any, val_loop: Any = None
+) -> None:
+    """See to it that network, training and validation have one list.
+
+    Args:
+        model (nn.Module): Whose ``num_classes`` is known, or else nothing is
+            compared with it.
+        training (Dataset): The training set; one without
+            ``metainfo['classes']`` is let be.
+        val_loop (BaseLoop, optional): The validation. Defaults to none.
+
+    Raises:
+        ValueError: If their numbers differ, or their order.
+    """
+    classes = _classes_of(training)
+    number = getattr(model, 'num_classes', None)
+    if classes and isinstance(number, int) and len(classes) != number:
+        part = 'model.segmentors' if hasattr(model, 'students') else 'model'
+        raise ValueError(
+            f'decode_head.num_classes of {part} is {number}, but the '
+            f'training set has {len(classes)} classes: {tuple(classes)}; set '
+            f'num_classes={len(classes)}, or metainfo.classes of the dataset'
+        )
+    others = _classes_of(getattr(val_loop, 'dataloader', None), 'dataset')
+    if not classes or not others or others == classes:
+        return
+    message = (
+        'val_dataloader.dataset has other classes than the training set, '
+        f'{tuple(others)} instead of {tuple(classes)}, and would score '
+        'them under wrong names: set its metainfo.classes alike'
+    )
+    moved = [
+        name
+        for name, other in zip(classes, others)
+        if name != other and name in others
+    ]
+    if moved or len(others) != len(classes):
+        raise ValueError(message)
+    # The same classes may have names of another language.
+    print_log(message, logger='current', level=logging.WARNING)
+
+
+def _classes_of(owner: Any, *attributes: str) -> list[str]:
+    """Names of a data set's classes, none where it says none."""
+    for name in attributes:
+        owner = getattr(owner, name, None)
+    return list((getattr(owner, 'metainfo', None) or {}).get('classes') or ())
