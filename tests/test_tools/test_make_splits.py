@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -179,6 +180,101 @@ def test_tool_holds_images_out(images, tmp_path, capsys):
         'provenance.json',
     }
     assert (rest / 'labelled.txt').read_text().split() == order[:18]
+
+
+@pytest.fixture
+def pooled(tmp_path):
+    """Six names to draw from, a pool with four of them and others, a call."""
+    names, pool = tmp_path / 'train.txt', tmp_path / 'train_aug.txt'
+    names.write_text(splits.list_text(NAMES[:6]))
+    pool.write_text(splits.list_text([*NAMES[10:14], *NAMES[3:0:-1], 'x']))
+    given = ['--names', str(names), '--unlabelled-names', str(pool)]
+    given += ['--seed', '3', '--out', str(tmp_path / 'out')]
+
+    def run(*more):
+        status = make_splits.main([*given, *more])
+        return status, {
+            path.stem: path.read_text().split()
+            for path in (tmp_path / 'out').glob('*.txt')
+        }
+
+    return run
+
+
+def test_all_others_of_a_pool_are_unlabelled(pooled, tmp_path, capsys):
+    order = splits.seeded_order(NAMES[:6], 3)
+    pool = (tmp_path / 'train_aug.txt').read_text().split()
+    status, lists = pooled('--count', '2', '--held-out', '1')
+    assert status == 0 and lists['labelled'] == order[:2]
+    taken = [*order[:2], *order[5:]]
+    assert lists['unlabelled'] == [n for n in pool if n not in taken]
+    told = capsys.readouterr().out
+    among = len(set(order[:2]) & set(pool))
+    assert f'{among} of 2 labelled images are in' in told
+    left_out = len(set(order[2:5]) - set(pool))
+    assert left_out and f'{left_out} others are not in' in told
+    record = json.loads((tmp_path / 'out/provenance.json').read_text())
+    assert record['unlabelled_source'] == str(tmp_path / 'train_aug.txt')
+    assert record['unlabelled_source_count'] == 8
+    # The labels are those without a pool, and all of them may be labelled.
+    status, lists = pooled('--count', '6', '--force')
+    assert status == 0 and lists['labelled'] == order
+    assert lists['unlabelled'] == [*NAMES[10:14], 'x']
+    status, lists = pooled(
+        '--count', '2', '--unlabelled-includes-labelled', '--force'
+    )
+    others = [n for n in pool if n not in order[:2]]
+    assert lists['unlabelled'] == order[:2] + others
+
+
+def test_a_pool_keeps_patients_apart(tmp_path):
+    names, pool, out = (tmp_path / name for name in ('n', 'p', 'out'))
+    names.write_text(splits.list_text(f'p{p}_0' for p in range(4)))
+    pool.write_text(splits.list_text(f'p{p}_1' for p in range(6)))
+    assert not make_splits.main(
+        [
+            *('--names', str(names), '--unlabelled-names', str(pool)),
+            *('--group', '^[^_]+', '--seed', '0', '--out', str(out)),
+            *('--count', '1', '--held-out', '2'),
+        ]
+    )
+    held_out = {n[:2] for n in (out / 'held_out.txt').read_text().split()}
+    rest = (out / 'unlabelled.txt').read_text().split()
+    assert rest == [f'p{p}_1' for p in range(6) if f'p{p}' not in held_out]
+    assert len(rest) == 4
+
+
+@pytest.mark.parametrize(
+    ('pool', 'more', 'message'),
+    [
+        ('frame_001', [], 'all 1 images of .* are labelled or held out'),
+        ('x\nx', [], "'x' is listed twice"),
+        ('', [], 'no image name found'),
+        ('x', ['--labelled-only'], 'leave out --labelled-only'),
+        ('x\nv', ['--val', 'v'], 'unlabelled and validation share 1 images'),
+    ],
+)
+def test_what_a_pool_cannot_be(
+    pooled, tmp_path, capsys, monkeypatch, pool, more, message
+):
+    (tmp_path / 'train_aug.txt').write_text(f'{pool}\n')
+    (tmp_path / 'v').write_text('v\n')
+    monkeypatch.chdir(tmp_path)
+    status, lists = pooled('--count', '6', *more)
+    assert status == 2 and not lists
+    assert re.search(message, capsys.readouterr().err)
+
+
+def test_a_pool_beside_a_published_list(tmp_path, capsys):
+    for name, text in (('l', 'a'), ('u', 'b'), ('p', 'a\nb\nc')):
+        (tmp_path / name).write_text(f'{text}\n')
+    arguments = ['--labelled-list', str(tmp_path / 'l'), '--unlabelled-names']
+    arguments += [str(tmp_path / 'p'), '--out', str(tmp_path / 'out')]
+    assert make_splits.main(arguments) == 0
+    assert (tmp_path / 'out/unlabelled.txt').read_text() == 'b\nc\n'
+    arguments += ['--unlabelled-list', str(tmp_path / 'u')]
+    assert make_splits.main(arguments) == 2
+    assert 'leave out --unlabelled-list' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,11 @@ Examples::
     python tools/dataset_converters/make_splits.py --names train_aug.txt \
         --permutation split_0.pkl --count 529 --out data/voc/splits/1-20
 
+    # 92 of VOC's own 1464 images, all others of train_aug.txt unlabelled
+    python tools/dataset_converters/make_splits.py --names train.txt \
+        --unlabelled-names train_aug.txt --count 92 --seed 0 \
+        --out data/voc/splits/92_seed0
+
     # lists of UniMatch, ST++, CPS or DMT
     python tools/dataset_converters/make_splits.py \
         --labelled-list labeled.txt --unlabelled-list unlabeled.txt \
@@ -60,6 +65,14 @@ def parse_args(argv: Optional[list[str]] = None) -> argparse.Namespace:
     add = parser.add_argument
     add('--images', type=Path, help='folder of all training images')
     add('--names', type=Path, help='list of all training images')
+    add(
+        '--unlabelled-names',
+        type=Path,
+        metavar='POOL',
+        help='list or folder of images: all of them that are neither labelled '
+        'nor held out are unlabelled, and no others; labelled images need '
+        'not be among them',
+    )
     add('--labelled-list', type=Path, help='labelled list to convert')
     add('--unlabelled-list', type=Path, help='unlabelled list to convert')
     add('--out', type=Path, help='folder for the lists')
@@ -260,7 +273,7 @@ def draw(args: argparse.Namespace) -> tuple[dict[str, list[str]], dict]:
         count,
         args.unlabelled_includes_labelled,
         args.held_out,
-        len(masked) < len(names),
+        args.unlabelled_names is not None or len(masked) < len(names),
         kind_of(args),
     )
     lists = {
@@ -312,6 +325,47 @@ def convert(args: argparse.Namespace) -> tuple[dict[str, list[str]], dict]:
     return lists, {'source': args.source or listed, 'rule': 'as listed'}
 
 
+def take_pool(
+    args: argparse.Namespace, lists: dict[str, list[str]], provenance: dict
+) -> None:
+    """Let all others of ``--unlabelled-names`` be unlabelled, in place.
+
+    Raises:
+        ValueError: If there are none, or another option says who is.
+    """
+    path = args.unlabelled_names
+    for option in ('unlabelled_list', 'labelled_only'):
+        if getattr(args, option):
+            raise ValueError(
+                '--unlabelled-names says who is unlabelled: leave out '
+                f'--{option.replace("_", "-")}'
+            )
+    pool = read_any(path, args)
+    labelled, known = lists['labelled'], set(pool)
+    taken = {*labelled, *lists.get('held_out', ())}
+    others = [name for name in pool if name not in taken]
+    if args.group:
+        held_out = group_names(lists.get('held_out', ()), args.group).values()
+        groups = group_names(pool, args.group)
+        others = [name for name in others if groups[name] not in held_out]
+    if not others:
+        raise ValueError(
+            f'--unlabelled-names: all {len(pool)} images of {path} are '
+            'labelled or held out; give a list of more images'
+        )
+    among = sum(name in known for name in labelled)
+    print(f'{among} of {len(labelled)} labelled images are in {path}')
+    left_out = set(lists.get('unlabelled', ())) - known - {*labelled}
+    if left_out:
+        print(f'{len(left_out)} others are not in {path} and are left out')
+    include = args.unlabelled_includes_labelled
+    lists['unlabelled'] = [*labelled, *others] if include else others
+    provenance['unlabelled_source'] = str(path)
+    provenance['unlabelled_source_count'] = len(pool)
+    provenance['unlabelled_source_md5'] = splits.names_md5(sorted(pool))
+    provenance['rule'] += '; others of the unlabelled source are unlabelled'
+
+
 def main(argv: Optional[list[str]] = None) -> int:
     """Run of the tool; returns the exit status."""
     args = parse_args(argv)
@@ -325,6 +379,8 @@ def main(argv: Optional[list[str]] = None) -> int:
                 'the folder to write to by --out'
             )
         lists, provenance = (convert if args.labelled_list else draw)(args)
+        if args.unlabelled_names:
+            take_pool(args, lists, provenance)
         if args.labelled_only:
             del lists['unlabelled']
         published = published_splits.published_split(lists['labelled'])
