@@ -3,18 +3,20 @@
 from .built import Built, build_config, summary
 from .combinations import check_methods, check_output
 from .compose import SemiPlan, compose
-from .data import SemiData, data_of_config, data_of_lists
+from .data import SemiData, data_of_config
 from .deployed_size import deployed_size, input_channels
 from .lists import ImageLists
 from .methods import LONG_RUN, RML, SUPERVISED, TITLES, networks_of
 from .options import fit_options
 from .pipelines import STRONG_VIEWS
 from .stock import load_stock, training_length
+from .stock_data import ALLOW_OVERLAP, data_of_lists
 from .suite_text import suite_text
 from .supervised import compose_supervised
 from .writing import portable, write_all
 
 __all__ = [
+    'ALLOW_OVERLAP',
     'Built',
     'ImageLists',
     'LONG_RUN',

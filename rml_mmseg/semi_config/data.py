@@ -1,16 +1,12 @@
 """The data that a semi-supervised config is made for."""
 
 import copy
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
-
-from rml_mmseg.datasets.data_root import LOADERS
 
 from .pipelines import KEY, strong_steps, without_zero_label
 from .stock import type_name
@@ -61,17 +57,25 @@ def plain_datasets(cfg: Config, loader: str) -> list[dict[str, Any]]:
     Raises:
         ValueError: If images are mixed.
     """
-    parts = _plain(copy.deepcopy(cfg[loader].dataset), loader)
+    parts = inner_datasets(copy.deepcopy(cfg[loader].dataset), loader)
     return [dict(part) for part in parts]
 
 
-def _plain(dataset: Any, loader: str) -> list[Any]:
-    """The configs themselves, so that they can be changed in place."""
+def inner_datasets(dataset: Any, loader: str) -> list[Any]:
+    """Data sets in repetition and concatenation, to be changed in place.
+
+    Args:
+        dataset (dict): Config of a data set.
+        loader (str): Whose it is, for the error.
+
+    Raises:
+        ValueError: If images are mixed.
+    """
     kind = type_name(dataset)
     if kind == 'RepeatDataset':
-        return _plain(dataset['dataset'], loader)
+        return inner_datasets(dataset['dataset'], loader)
     if kind == 'ConcatDataset':
-        parts = [_plain(part, loader) for part in dataset['datasets']]
+        parts = [inner_datasets(part, loader) for part in dataset['datasets']]
         return [item for part in parts for item in part]
     if kind == 'MultiImageMixDataset':
         raise ValueError(
@@ -86,99 +90,27 @@ def pipeline_of(cfg: Config, loader: str) -> list[dict[str, Any]]:
     return list(plain_datasets(cfg, loader)[0]['pipeline'])
 
 
-def data_of_lists(
-    cfg: Config,
-    labelled_list: Path,
-    folder: Path,
-    data_root: Optional[Path] = None,
-) -> SemiData:
-    """The stock data set by a list, and a folder of images.
+def listed(dataset: dict[str, Any]) -> list[dict]:
+    """What a data set finds, without its pipeline.
 
     Args:
-        cfg (Config): A stock config; ``data_root`` is changed in it.
-        labelled_list (Path): Names of the labelled images, as the stock
-            data set lists them: relative to its folder of images and
-            without suffix.
-        folder (Path): Unlabelled images; sub-folders count. Labelled and
-            validation images among them are left out.
-        data_root (Path, optional): The stock data set's folder.
+        dataset (dict): Its config.
 
     Raises:
-        FileNotFoundError: If the list, an image or a mask is missing.
-        ValueError: If no unlabelled image is left, or the stock config has
-            several sets of labelled images.
+        FileNotFoundError: If a folder or a list is missing.
     """
-    init_default_scope(cfg.get('default_scope') or 'mmseg')
-    if not labelled_list.is_file():
-        raise FileNotFoundError(f'--labelled: no list file {labelled_list}')
-    if data_root is not None:
-        for loader in LOADERS:
-            if cfg.get(loader):
-                for part in _plain(cfg[loader].dataset, loader):
-                    part['data_root'] = str(data_root.resolve())
-    labelled, *others = plain_datasets(cfg, 'train_dataloader')
-    if others:
-        raise ValueError(
-            'train_dataloader.dataset is a ConcatDataset, and --labelled '
-            'lists the images of one: take a stock config with one data set '
-            '(the list may name images of all folders below data_root), or '
-            'give the data by --dataset'
-        )
-    labelled['ann_file'] = str(labelled_list.resolve())
-    taken = set()
-    for info in _listed(labelled):
-        for key in ('img_path', 'seg_map_path'):
-            if not os.path.isfile(info.get(key) or ''):
-                raise FileNotFoundError(
-                    f'{labelled_list}: a labelled image has no file '
-                    f'{info.get(key)!r}; lines must be names below data_root='
-                    f'{labelled.get("data_root")!r}, img_path='
-                    f'{labelled.get("data_prefix", {}).get("img_path")!r}, '
-                    'without suffix (make_splits.py converts lists; '
-                    '--data-root names the folder)'
-                )
-        taken.add(os.path.realpath(info['img_path']))
-    if not taken:
-        raise ValueError(f'--labelled: {labelled_list} names no image')
-    taken |= _val_images(cfg)
-    unlabelled = dict(
-        type='UnlabelledSegDataset',
-        data_prefix=dict(img_path=str(folder.resolve())),
-    )
-    found = [info['img_path'] for info in _listed(unlabelled)]
-    names = [
-        Path(path).relative_to(folder.resolve()).as_posix()
-        for path in found
-        if os.path.realpath(path) not in taken
-    ]
-    if not names:
-        raise ValueError(
-            f'--unlabelled: all {len(found)} images in {folder} are labelled '
-            'or for validation'
-        )
-    return SemiData(
-        labelled, unlabelled, names=names if len(names) < len(found) else None
-    )
-
-
-def _listed(dataset: dict[str, Any]) -> list[dict]:
-    """What a data set finds, without its pipeline."""
     settings = {key: v for key, v in dataset.items() if key != 'pipeline'}
-    built = DATASETS.build(dict(copy.deepcopy(settings), lazy_init=True))
-    return list(built.load_data_list())
-
-
-def _val_images(cfg: Config) -> set[str]:
-    """Images for validation, as far as they are there."""
     try:
-        infos = [
-            info
-            for dataset in plain_datasets(cfg, 'val_dataloader')
-            for info in _listed(dataset)
-        ]
-    except (AttributeError, KeyError, OSError, AssertionError):
-        return set()
-    return {os.path.realpath(info['img_path']) for info in infos}
+        built = DATASETS.build(dict(copy.deepcopy(settings), lazy_init=True))
+    except AssertionError as error:
+        # So data sets of mmseg that look for their files say it.
+        raise FileNotFoundError(
+            f'{type_name(dataset)}: data_root={dataset.get("data_root")!r} '
+            f'has no data_prefix={dict(dataset.get("data_prefix") or {})} '
+            f'or no ann_file={dataset.get("ann_file")!r}; --data-root names '
+            'the folder'
+        ) from error
+    return list(built.load_data_list())
 
 
 def data_of_config(
@@ -221,7 +153,7 @@ def data_of_config(
             raise FileNotFoundError(f'--dataset: no list file {file}')
         dataset['ann_file'] = str(file.resolve())
     try:
-        _listed(unlabelled)
+        listed(unlabelled)
     except ValueError as error:
         raise ValueError(
             f'--dataset: {error}. Where all images are annotated, let '

@@ -40,12 +40,24 @@ class ImageLists(NamedTuple):
         )
         return labelled, unlabelled
 
+    def of_runs(
+        self, seeds: Sequence[int], splits: Sequence[str]
+    ) -> list[tuple[Path, Path]]:
+        """The files of all runs, each pair once.
+
+        Args:
+            seeds (Sequence[int]): Seeds.
+            splits (Sequence[str]): Splits; none where there is one only.
+        """
+        pairs = (self.of(n, split) for split in splits or [''] for n in seeds)
+        return list(dict.fromkeys(pairs))
+
     def check_words(self, splits: Sequence[str], follow: bool) -> None:
         """Refuse words that stand for nothing.
 
         Args:
             splits (Sequence[str]): Splits; none where there is one only.
-            follow (bool): Whether lists can follow a run at all.
+            follow (bool): Whether there are several runs to follow.
 
         Raises:
             ValueError: Naming the setting and what would be right.
@@ -54,7 +66,7 @@ class ImageLists(NamedTuple):
             if self.names(word) and not follow:
                 raise ValueError(
                     f'{word} in --labelled or --unlabelled stands for that '
-                    'of a run of a suite, and goes with --suite and --dataset'
+                    'of a run of a suite, and goes with --suite'
                 )
         if self.names(SPLIT) and not splits:
             raise ValueError(

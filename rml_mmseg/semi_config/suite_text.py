@@ -83,8 +83,9 @@ def _list_path(path: Path, folder: Path, data_root: Optional[str]) -> str:
     """A list as the data sets find it, also where folders are moved."""
     # Its links stay: the words of a run may be in the names of folders.
     whole = Path(os.path.abspath(path))
-    if data_root is not None and whole.is_relative_to(data_root):
-        return whole.relative_to(data_root).as_posix()
+    root = os.path.abspath(data_root) if data_root else None
+    if root is not None and whole.is_relative_to(root):
+        return whole.relative_to(root).as_posix()
     beside = folder.resolve()
     if whole.is_relative_to(beside):
         return f'{HERE}/{whole.relative_to(beside).as_posix()}'

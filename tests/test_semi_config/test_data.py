@@ -3,12 +3,7 @@
 import pytest
 from mmengine.config import Config
 
-from rml_mmseg.semi_config.data import (
-    data_of_lists,
-    pipeline_of,
-    plain_datasets,
-)
-from tests.toys import labelled_cfg, write_images
+from rml_mmseg.semi_config.data import pipeline_of, plain_datasets
 
 
 def loader(dataset):
@@ -55,18 +50,3 @@ def test_mixed_images_are_refused():
     cfg = loader(wrapped('MultiImageMixDataset', dataset=plain('a')))
     with pytest.raises(ValueError, match='train_dataloader.dataset is a Mul'):
         plain_datasets(cfg, 'train_dataloader')
-
-
-def test_images_for_validation_are_not_learnt_from(tmp_path):
-    write_images(tmp_path, 4)
-    for name, number in (('labelled', 0), ('val', 3)):
-        (tmp_path / f'{name}.txt').write_text(f'{number}\n')
-    train = labelled_cfg(tmp_path)
-    cfg = Config(
-        dict(
-            train_dataloader=dict(dataset=train),
-            val_dataloader=dict(dataset=dict(train, ann_file='val.txt')),
-        )
-    )
-    data = data_of_lists(cfg, tmp_path / 'labelled.txt', tmp_path / 'img')
-    assert data.names == ['1.png', '2.png']

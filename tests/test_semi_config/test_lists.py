@@ -20,6 +20,16 @@ def test_files_of_a_run():
     assert ONE.of(2, '1-8') == tuple(ONE)
 
 
+def test_files_of_all_runs():
+    found = [pair[1] for pair in BOTH.of_runs([0, 1], ['1-8', '1-4'])]
+    assert [str(path.parent) for path in found] == [
+        '1-8_seed0', '1-8_seed1', '1-4_seed0', '1-4_seed1',
+    ]  # fmt: skip
+    # Each pair once, and with one split alone.
+    assert ONE.of_runs([0, 1], ['1-8', '1-4']) == [tuple(ONE)]
+    assert len(BOTH.of_runs([0, 1], [])) == 2
+
+
 @pytest.mark.parametrize(
     ('lists', 'splits', 'follow', 'message'),
     [

@@ -29,6 +29,17 @@ def test_one_split(tmp_path):
     assert read(tmp_path, ['rml', 'cps'], [0])[1] is None
 
 
+def test_lists_below_a_relative_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lists = ImageLists(
+        Path('data/splits/{seed}/l.txt'), Path('data/splits/{seed}/u.txt')
+    )
+    runs, _ = read(tmp_path, ['rml'], [3], (), lists, data_root='data/')
+    assert runs[0].options['train_dataloader.dataset.labelled.ann_file'] == (
+        'splits/3/l.txt'
+    )
+
+
 def test_lists_follow_split_and_seed(tmp_path):
     lists = ImageLists(
         tmp_path / 'data/{split}_{seed}/labelled.txt',

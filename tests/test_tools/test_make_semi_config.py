@@ -3,41 +3,23 @@
 import numpy as np
 import pytest
 from mmengine.config import Config
-from mmengine.runner import Runner
 from mmseg.registry import DATASETS
 
 from rml_mmseg.experiments.suites import load_suite, plan_runs
 from rml_mmseg.semi_config.stock import stock_folder
 from tests.test_tools.converter_helpers import photo, save
+from tests.test_tools.small_stock import (
+    PSPNET,
+    SMALL_PSPNET,
+    SMALL_SEGFORMER,
+    options,
+    train,
+)
 from tools.dataset_converters import image_folder
 from tools.misc import make_semi_config
 
-PSPNET = 'pspnet_r50-d8_4xb2-40k_cityscapes-512x1024'
 SEGFORMER = 'segformer_mit-b0_8xb1-160k_cityscapes-1024x1024'
 ADE = 'segformer_mit-b0_8xb2-160k_ade20k-512x512'
-SMALL_PSPNET = (
-    'pretrained=None',
-    'backbone.depth=18',
-    'backbone.base_channels=4',
-    'backbone.stem_channels=4',
-    'decode_head.in_channels=32',
-    'decode_head.channels=8',
-    'auxiliary_head.in_channels=16',
-    'auxiliary_head.channels=8',
-)
-SMALL_SEGFORMER = (
-    'backbone.init_cfg=None',
-    'backbone.embed_dims=8',
-    'backbone.num_layers=1,1,1,1',
-    'backbone.num_heads=1,1,1,1',
-    'decode_head.in_channels=8,8,8,8',
-    'decode_head.channels=8',
-)
-RESIZE = {'scale': (64, 32), 'crop_size': (32, 64)}
-
-
-def options(number, settings):
-    return [f'model.segmentors.{number}.{setting}' for setting in settings]
 
 
 @pytest.fixture
@@ -60,42 +42,6 @@ def cityscapes(tmp_path):
         '--unlabelled', root / 'leftImg8bit/train',
         '--data-root', root, '--out', tmp_path / 'semi.py',
     )  # fmt: skip
-
-
-def train(path, tmp_path):
-    """Two iterations and a validation, on few pixels."""
-    cfg = Config.fromfile(path)
-
-    def shrink(node):
-        if isinstance(node, dict):
-            node.update({k: v for k, v in RESIZE.items() if k in node})
-            for value in node.values():
-                shrink(value)
-        elif isinstance(node, list):
-            for value in node:
-                shrink(value)
-
-    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
-        shrink(cfg[name].dataset)
-        cfg[name].update(num_workers=0, persistent_workers=False)
-    cfg.model.data_preprocessor.size = RESIZE['crop_size']
-    for segmentor in cfg.model.segmentors:
-        if segmentor.test_cfg.mode == 'slide':
-            segmentor.test_cfg.update(crop_size=(32, 64), stride=(32, 32))
-    cfg.train_cfg.update(iters_per_stage=2, burn_in_iters=1, val_interval=2)
-    for group in cfg.param_scheduler.values():
-        for scheduler in group:
-            scheduler.begin = 0
-            if 'end' in scheduler:
-                scheduler.end = 1
-    cfg.default_hooks.logger.interval = 1
-    cfg.default_hooks.pop('visualization')
-    cfg.work_dir = str(tmp_path / 'work')
-    cfg.env_cfg.mp_cfg = {}
-    runner = Runner.from_cfg(cfg)
-    runner.train()
-    assert runner.iter == 2
-    return runner.message_hub
 
 
 def test_pspnet_and_segformer_train(cityscapes, tmp_path, call, capsys):
@@ -355,6 +301,35 @@ def test_methods_on_the_data_of_a_stock_config(cityscapes, tmp_path, call):
     assert plain.val_dataloader == semi.val_dataloader
     assert plain.param_scheduler == semi.param_scheduler['students.0']
     assert plain.train_cfg.iters_per_stage == 40000
+
+
+def test_lists_of_the_data_of_a_stock_config(cityscapes, tmp_path, call):
+    root = tmp_path / 'cityscapes'
+    for seed, names in ((1, 'a/a_0 a/a_1'), (2, 'a/a_2 a/a_1')):
+        labelled = names.split()
+        others = [f'a/a_{i}' for i in range(6) if f'a/a_{i}' not in labelled]
+        for part, listed in (('l', labelled), ('u', others)):
+            text = ''.join(f'{name}\n' for name in listed)
+            (root / f'{part}_{seed}.txt').write_text(text)
+    arguments = (
+        make_semi_config, PSPNET, '--data-root', root,
+        '--labelled', root / 'l_{seed}.txt',
+        '--unlabelled', root / 'u_{seed}.txt',
+        '--method', 'fixmatch', '--cfg-options', *options(0, SMALL_PSPNET),
+    )  # fmt: skip
+    with pytest.raises(SystemExit, match='{seed} in .* goes with --suite'):
+        call(*arguments, '--out', tmp_path / 'semi.py')
+    call(*arguments, '--suite', tmp_path / 'compare.py', '--seeds', 1, 2)
+    runs = plan_runs(load_suite(tmp_path / 'compare.py'), tmp_path / 'out')
+    for run, names in zip(runs, (('2', '5'), ('0', '5'))):
+        cfg = Config.fromfile(run.config)
+        cfg.merge_from_dict(run.options)
+        unlabelled = DATASETS.build(cfg.train_dataloader.dataset).unlabelled
+        files = [unlabelled.get_data_info(i)['img_path'] for i in (0, -1)]
+        folder = root / 'leftImg8bit/train/a'
+        assert files == [
+            f'{folder}/a_{name}_leftImg8bit.png' for name in names
+        ]
 
 
 def test_what_cannot_be_written_anew_stays(cityscapes, tmp_path, call):

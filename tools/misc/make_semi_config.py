@@ -8,6 +8,13 @@ Examples::
         --labelled labelled.txt \
         --unlabelled data/cityscapes/leftImg8bit/train --out semi.py
 
+    # DeepLabV3+ on VOC, all methods, by lists of make_splits.py
+    python tools/misc/make_semi_config.py \
+        deeplabv3plus_r101-d8_4xb4-40k_voc12aug-512x512 \
+        --labelled 'splits/{split}_seed{seed}/labelled.txt' \
+        --unlabelled 'splits/{split}_seed{seed}/unlabelled.txt' \
+        --method all --splits 92 183 --seeds 0 1 2 --suite voc.py
+
     # PSPNet and SegFormer, on a data set of image_folder.py
     python tools/misc/make_semi_config.py \
         pspnet_r50-d8_4xb4-80k_ade20k-512x512 \
@@ -36,6 +43,7 @@ import rml_mmseg  # noqa: F401  (registers what the config names)
 from rml_mmseg.engine.checks.config import check_options
 from rml_mmseg.experiments.suites import cfg_options, load_suite, plan_runs
 from rml_mmseg.semi_config import (
+    ALLOW_OVERLAP,
     LONG_RUN,
     RML,
     STRONG_VIEWS,
@@ -80,13 +88,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add(
         '--labelled',
         type=Path,
-        help='list of the labelled images; with --suite and --dataset {seed} '
-        'and {split} in it stand for those of a run',
+        help='list of the labelled images; with --suite {seed} and {split} '
+        'in it stand for those of a run',
     )
     add(
         '--unlabelled',
         type=Path,
-        help='folder of unlabelled images, with --dataset a list of them',
+        help='list of the unlabelled images, as --labelled; without '
+        '--dataset also a folder of them',
     )
     add('--data-root', type=Path, help="folder of the stock config's data")
     add(
@@ -182,8 +191,7 @@ def check_runs(args: argparse.Namespace) -> None:
             )
     args.seeds = args.seeds or [0]
     if args.lists is not None:
-        follow = args.suite is not None and args.dataset is not None
-        args.lists.check_words(args.splits, follow)
+        args.lists.check_words(args.splits, follow=args.suite is not None)
     elif args.splits:
         raise ValueError(
             '--splits needs lists with {split} in their names: give them by '
@@ -192,17 +200,29 @@ def check_runs(args: argparse.Namespace) -> None:
 
 
 def find_data(args: argparse.Namespace, cfg: Config) -> SemiData:
-    """The data that the command line names, of the first run of a suite."""
+    """The data that the command line names, of the first run of a suite.
+
+    Raises:
+        ValueError: If who is left out of a folder would follow the run.
+    """
     if args.dataset is not None:
         own = args.geometry != 'stock'
         lists = None
         if args.lists is not None:
             args.lists.check_files(args.seeds, args.splits)
-            lists = args.lists.of(args.seeds[0], [*args.splits, ''][0])
+            lists = args.lists.of_runs(args.seeds, args.splits)[0]
         return data_of_config(cfg, args.dataset, own, lists)
-    if not args.unlabelled.is_dir():
-        raise FileNotFoundError(f'--unlabelled: no folder {args.unlabelled}')
-    return data_of_lists(cfg, args.labelled, args.unlabelled, args.data_root)
+    runs = args.lists.of_runs(args.seeds, args.splits)
+    folder = next((path for _, path in runs if path.is_dir()), None)
+    if folder is not None and args.lists.follow_runs:
+        raise ValueError(
+            f'--unlabelled: {folder} is a folder, and runs with other '
+            'labelled images would leave out others of it: give lists, which '
+            'make_splits.py writes, such as '
+            'splits/{split}_seed{seed}/unlabelled.txt'
+        )
+    overlap = (args.cfg_options or {}).get(ALLOW_OVERLAP, False)
+    return data_of_lists(cfg, runs, args.data_root, overlap)
 
 
 def make_plan(args: argparse.Namespace, cfg: Config) -> SemiPlan:

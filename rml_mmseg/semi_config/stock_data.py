@@ -1,0 +1,172 @@
+"""The data set of a stock config, by lists of its images."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Optional
+
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.registry import DATASETS
+
+from rml_mmseg.datasets.data_root import LOADERS
+
+from .data import SemiData, inner_datasets, listed, plain_datasets
+from .mask_folders import names_rule, one_dataset
+
+ALLOW_OVERLAP = 'train_dataloader.dataset.allow_overlap'
+
+
+def data_of_lists(
+    cfg: Config,
+    runs: Sequence[tuple[Path, Path]],
+    data_root: Optional[Path] = None,
+    allow_overlap: bool = False,
+) -> SemiData:
+    """The stock data set by a list, and a folder or a list of other images.
+
+    Names are as the stock data set lists them: relative to its folder of
+    images and without suffix, which those of unlabelled images may have.
+
+    Args:
+        cfg (Config): A stock config; ``data_root`` is changed in it.
+        runs (Sequence[tuple[Path, Path]]): Names of the labelled images, and
+            names of the unlabelled ones, of each run. All are checked, and
+            the first are taken. Of one run the unlabelled ones may be a
+            folder; sub-folders count, and labelled and validation images
+            among them are left out.
+        data_root (Path, optional): The stock data set's folder.
+        allow_overlap (bool): Whether images may be in both lists. Defaults
+            to False.
+
+    Raises:
+        FileNotFoundError: If a list, an image or a mask is missing.
+        ValueError: If no image is left, images are labelled or for validation
+            and unlabelled, or the stock config has several sets of labelled
+            images that differ in more than their masks.
+    """
+    init_default_scope(cfg.get('default_scope') or 'mmseg')
+    for labelled_list, images in runs:
+        if not labelled_list.is_file():
+            raise FileNotFoundError(
+                f'--labelled: no list file {labelled_list}'
+            )
+        if not images.exists():
+            raise FileNotFoundError(
+                f'--unlabelled: no folder and no list file {images}'
+            )
+    if data_root is not None:
+        for loader in LOADERS:
+            if cfg.get(loader):
+                for part in inner_datasets(cfg[loader].dataset, loader):
+                    part['data_root'] = str(data_root.resolve())
+    lists = list(dict.fromkeys(path for path, _ in runs))
+    parts = plain_datasets(cfg, 'train_dataloader')
+    labelled = one_dataset(parts, lists)
+    known = {path: _files(labelled, path) for path in lists}
+    for path, taken in known.items():
+        if not taken:
+            raise ValueError(f'--labelled: {path} names no image')
+    held_out = _val_images(cfg)
+    (labelled_list, images), *_ = runs
+    if images.is_dir():
+        return _of_folder(labelled, images, known[labelled_list] | held_out)
+    unlabelled = _unlabelled(labelled)
+    for labelled_list, images in runs:
+        taken = set() if allow_overlap else known[labelled_list]
+        _check_unlabelled(unlabelled, images, taken, held_out)
+    unlabelled['ann_file'] = str(runs[0][1].resolve())
+    return SemiData(labelled, unlabelled)
+
+
+def _of_folder(
+    labelled: dict[str, Any], folder: Path, taken: set[str]
+) -> SemiData:
+    """The images of a folder that are not taken already."""
+    unlabelled = dict(
+        type='UnlabelledSegDataset',
+        data_prefix=dict(img_path=str(folder.resolve())),
+    )
+    found = [info['img_path'] for info in listed(unlabelled)]
+    names = [
+        Path(path).relative_to(folder.resolve()).as_posix()
+        for path in found
+        if os.path.realpath(path) not in taken
+    ]
+    if not names:
+        raise ValueError(
+            f'--unlabelled: all {len(found)} images in {folder} are labelled '
+            'or for validation'
+        )
+    return SemiData(
+        labelled, unlabelled, names=names if len(names) < len(found) else None
+    )
+
+
+def _unlabelled(labelled: dict[str, Any]) -> dict[str, Any]:
+    """A data set of the same folder of images, without a list."""
+    settings = {k: v for k, v in labelled.items() if k != 'pipeline'}
+    built = DATASETS.build(dict(settings, lazy_init=True))
+    prefix = labelled.get('data_prefix') or {}
+    return dict(
+        type='UnlabelledSegDataset',
+        data_root=labelled.get('data_root'),
+        data_prefix=dict(img_path=prefix.get('img_path', '')),
+        img_suffix=built.img_suffix,
+    )
+
+
+def _check_unlabelled(
+    unlabelled: dict[str, Any],
+    path: Path,
+    labelled: set[str],
+    held_out: set[str],
+) -> None:
+    """Refuse a list of images that are missing or taken already."""
+    rule = names_rule(unlabelled, 'with or without suffix')
+    dataset = dict(unlabelled, ann_file=str(path.resolve()))
+    try:
+        files = [info['img_path'] for info in listed(dataset)]
+    except (ValueError, FileNotFoundError) as error:
+        raise type(error)(f'--unlabelled: {error}; {rule}') from error
+    missing = [file for file in files if not os.path.isfile(file)]
+    if missing:
+        raise FileNotFoundError(
+            f'--unlabelled: {len(missing)} of {len(files)} images of {path} '
+            f'are not there, such as {missing[0]!r}; {rule}'
+        )
+    real = {os.path.realpath(file): file for file in files}
+    for kind, taken, right in (
+        (
+            'labelled',
+            labelled,
+            f', or --cfg-options {ALLOW_OVERLAP}=True if that is meant',
+        ),
+        ('for validation', held_out, ''),
+    ):
+        both = [file for name, file in real.items() if name in taken]
+        if both:
+            raise ValueError(
+                f'--unlabelled: {len(both)} of {len(files)} images of {path} '
+                f'are {kind}, such as {both[0]!r}: give a list without them'
+                f'{right}'
+            )
+
+
+def _files(dataset: dict[str, Any], path: Path) -> set[str]:
+    """Files of a data set's images by another list, out of links."""
+    infos = listed(dict(dataset, ann_file=str(path.resolve())))
+    return {os.path.realpath(info['img_path']) for info in infos}
+
+
+def _val_images(cfg: Config) -> set[str]:
+    """Images for validation, as far as they are there."""
+    try:
+        infos = [
+            info
+            for dataset in plain_datasets(cfg, 'val_dataloader')
+            for info in listed(dataset)
+        ]
+    except (AttributeError, KeyError, OSError):
+        return set()
+    return {os.path.realpath(info['img_path']) for info in infos}
