@@ -14,6 +14,11 @@ SMALL_PSPNET = (
     'auxiliary_head.in_channels=16',
     'auxiliary_head.channels=8',
 )
+SMALL_DEEPLAB = (
+    *SMALL_PSPNET,
+    'decode_head.c1_in_channels=4',
+    'decode_head.c1_channels=4',
+)
 SMALL_SEGFORMER = (
     'backbone.init_cfg=None',
     'backbone.embed_dims=8',

@@ -8,17 +8,17 @@ from PIL import Image
 
 from rml_mmseg.experiments.suites import check_files, load_suite, plan_runs
 from tests.test_tools.converter_helpers import photo, save
-from tests.test_tools.small_stock import SMALL_PSPNET, options, train
+from tests.test_tools.small_stock import (
+    SMALL_DEEPLAB,
+    SMALL_PSPNET,
+    options,
+    train,
+)
 from tools.dataset_converters import make_splits
 from tools.misc import make_semi_config
 
 PSPNET = 'pspnet_r50-d8_4xb4-20k_voc12aug-512x512'
 DEEPLAB = 'deeplabv3plus_r50-d8_4xb4-20k_voc12aug-512x512'
-SMALL_DEEPLAB = (
-    *SMALL_PSPNET,
-    'decode_head.c1_in_channels=4',
-    'decode_head.c1_channels=4',
-)
 SET = 'train_dataloader.dataset'
 
 
