@@ -18,6 +18,11 @@ seed = int(options['randomness.seed'])
 folder = Path(sys.argv[sys.argv.index('--work-dir') + 1])
 resumed = '--resume' in sys.argv
 words = [part, config, str(seed), *(['resumed'] if resumed else [])]
+if '--launcher' in sys.argv:
+    # The first process does it for all.
+    if os.environ['RANK'] != '0':
+        sys.exit()
+    words.append(f'of_{os.environ["WORLD_SIZE"]}')
 with open('calls.txt', 'a') as calls:
     print(*words, os.environ['OMP_NUM_THREADS'], file=calls)
 

@@ -10,10 +10,12 @@ import threading
 import time
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from rml_mmseg.experiments.suites import (
+    Job,
     SuiteScheduler,
     find_targets,
     load_suite,
@@ -65,6 +67,12 @@ def run_suite(tmp_path, monkeypatch):
         return suite.run_suite(args)
 
     return run
+
+
+def write_suite(extra):
+    path = Path('other.py')
+    path.write_text(f"methods = dict(plain=dict(config='plain.py'))\n{extra}")
+    return path
 
 
 def calls():
@@ -445,6 +453,57 @@ def test_gpus_are_shared_out(monkeypatch):
     assert suite.make_slots(None) == [
         {'CUDA_VISIBLE_DEVICES': '5'},
         {'CUDA_VISIBLE_DEVICES': '7'},
+    ]
+
+
+def test_gpus_of_a_run_in_several_processes(monkeypatch):
+    monkeypatch.delenv('CUDA_VISIBLE_DEVICES', raising=False)
+    monkeypatch.setattr(suite.torch.cuda, 'device_count', lambda: 5)
+    slots = suite.make_slots(None, processes=2)
+    devices = [slot['CUDA_VISIBLE_DEVICES'] for slot in slots]
+    assert devices == ['0,1', '2,3']
+    with pytest.raises(ValueError, match='processes=6.*there are 5'):
+        suite.make_slots(None, processes=6)
+    monkeypatch.setattr(suite.torch.cuda, 'device_count', lambda: 0)
+    assert suite.make_slots(None, 2) == [{'OMP_NUM_THREADS': '1'}]
+
+
+def test_runs_in_two_processes(run_suite, capsys):
+    assert run_suite(['plain'], extra='processes = 2') == 0
+    assert calls() == ['train plain 0 of_2 1', 'test plain 0 of_2 1']
+    found = record('plain')
+    assert found['processes'] == 2
+    assert found['commands'][0] == (
+        'OMP_NUM_THREADS=1 python -m torch.distributed.run --standalone '
+        '--nproc_per_node=2 tools/train.py plain.py --work-dir '
+        f'{OUT}/plain/seed_0 --launcher pytorch --cfg-options '
+        'randomness.seed=0'
+    )
+    # Twice as many images a step are another run.
+    capsys.readouterr()
+    assert run_suite(['plain']) == 2
+    assert 'processes was 2, is 1' in capsys.readouterr().err
+    with pytest.raises(ValueError, match='processes must be .* got 0'):
+        load_suite(write_suite('processes = 0'))
+
+
+def test_torchrun_alone_passes_a_signal_on(tmp_path, monkeypatch):
+    sent = []
+    monkeypatch.setattr(os, 'kill', lambda *args: sent.append(('one', *args)))
+    monkeypatch.setattr(
+        os, 'killpg', lambda *args: sent.append(('group', *args))
+    )
+    for processes in (1, 2):
+        job = Job.__new__(Job)
+        job.run = SimpleNamespace(processes=processes)
+        job.process = SimpleNamespace(pid=7)
+        job.send(signal.SIGTERM)
+        job.send(signal.SIGKILL)
+    assert sent == [
+        ('group', 7, signal.SIGTERM),
+        ('group', 7, signal.SIGKILL),
+        ('one', 7, signal.SIGTERM),
+        ('group', 7, signal.SIGKILL),
     ]
 
 

@@ -54,6 +54,8 @@ A suite file is a config of mmengine with:
   seeds        list of numbers; default: [0]
   checkpoints  which are tested: 'last', 'best' or both; default: ['last']
   baseline     method over which the gain of the others is given
+  processes    of each run, one a GPU, each with the batch of the config;
+               default: 1
 In the strings of all options {seed} and {split} stand for those of the run,
 and {cwd} for the current folder.
 """
@@ -76,7 +78,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--jobs',
         type=int,
-        help='runs at a time; by default one a GPU, or one without GPUs',
+        help='runs at a time; by default as many as there are GPUs for, or '
+        'one without GPUs',
     )
     parser.add_argument(
         '--seeds', type=int, nargs='+', help="instead of the suite's"
@@ -131,12 +134,16 @@ def matches(run: SuiteRun, pattern: str) -> bool:
     return any(fnmatchcase(name, pattern) for name in (run.name, run.method))
 
 
-def make_slots(jobs: int | None) -> list[dict[str, str]]:
+def make_slots(jobs: int | None, processes: int = 1) -> list[dict[str, str]]:
     """Environment variables of each run at a time.
 
     Args:
-        jobs (int, optional): Number of runs at a time; by default one a
-            GPU, or one without GPUs.
+        jobs (int, optional): Number of runs at a time; by default as many
+            as there are GPUs for, or one without GPUs.
+        processes (int): Processes of a run, one a GPU. Defaults to 1.
+
+    Raises:
+        ValueError: If a run has more processes than there are GPUs.
     """
     count = torch.cuda.device_count()
     if count == 0:
@@ -144,8 +151,18 @@ def make_slots(jobs: int | None) -> list[dict[str, str]]:
         return [{'OMP_NUM_THREADS': '1'} for _ in range(jobs or 1)]
     visible = os.environ.get('CUDA_VISIBLE_DEVICES')
     gpus = visible.split(',') if visible else [str(i) for i in range(count)]
+    if processes > count:
+        raise ValueError(
+            f'processes={processes} of the suite needs as many GPUs, and '
+            f'there are {count}'
+        )
+    shares = [
+        ','.join(gpus[i : i + processes])
+        for i in range(0, count - processes + 1, processes)
+    ]
     return [
-        {'CUDA_VISIBLE_DEVICES': gpus[i % count]} for i in range(jobs or count)
+        {'CUDA_VISIBLE_DEVICES': shares[i % len(shares)]}
+        for i in range(jobs or len(shares))
     ]
 
 
@@ -229,7 +246,8 @@ def print_plan(
             commands.insert(0, ('train', run.train_arguments()))
         for part, arguments in commands:
             script = TOOLS / f'{part}.py'
-            print(shown_command(script, arguments, slots[0]))
+            command = shown_command(script, arguments, slots[0], run.processes)
+            print(command)
 
 
 def print_failures(scheduler: SuiteScheduler) -> None:
@@ -265,9 +283,9 @@ def run_suite(args: argparse.Namespace) -> int:
         int: Exit code: 0, 1 if a run failed, 2 if nothing could be run, 128
         plus the number of the signal that stopped the suite.
     """
-    slots = make_slots(args.jobs)
     try:
         suite = load_suite(args.suite)
+        slots = make_slots(args.jobs, suite['processes'])
         runs = choose_runs(plan_runs(suite, args.out, args.seeds), args.only)
         check_files(runs)
         runs = find_targets(runs)

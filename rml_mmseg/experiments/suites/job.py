@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -15,17 +16,31 @@ from .progress import Progress, last_iteration, training_logs
 from .suite_run import SuiteRun
 
 
+def launched(script: Path | str, processes: int = 1) -> list[str]:
+    """Arguments of Python that run a script, by torchrun in several processes.
+
+    Args:
+        script (Path | str): Python script.
+        processes (int): Number of processes. Defaults to 1.
+    """
+    if processes == 1:
+        return [str(script)]
+    torchrun = ['-m', 'torch.distributed.run', '--standalone']
+    return [*torchrun, f'--nproc_per_node={processes}', str(script)]
+
+
 class Job:
     """A process that trains or tests a run, begun at once.
 
     It leads a process group of its own, so that signals also reach the
-    workers of its data loaders. Its output is appended to `PART.log` in the
-    run's folder.
+    workers of its data loaders; torchrun passes them on by itself. Its
+    output is appended to `PART.log` in the run's folder.
 
     Args:
         run (SuiteRun): The run.
         part (str): 'train', 'test' or 'test_best'.
-        command (Sequence[str]): What to run.
+        script (Path): What to run.
+        arguments (Sequence[str]): Its arguments.
         environment (dict[str, str]): Variables to set.
         keep_open (Sequence[int]): File descriptors to inherit.
     """
@@ -34,7 +49,8 @@ class Job:
         self,
         run: SuiteRun,
         part: str,
-        command: Sequence[str],
+        script: Path,
+        arguments: Sequence[str],
         environment: dict[str, str],
         keep_open: Sequence[int] = (),
     ) -> None:
@@ -45,6 +61,7 @@ class Job:
         self._seconds_before = run.record.get('seconds', 0.0)
         self._iterations_before = run.saved_iteration
         self._logs_before = training_logs(run.folder)
+        command = [*launched(script, run.processes), *arguments]
         with self.log.open('ab') as log:
             self.process = subprocess.Popen(
                 [sys.executable, '-u', *command],
@@ -77,12 +94,17 @@ class Job:
 
     def send(self, number: int) -> None:
         """Send a signal to what is left of the process group."""
+        # A second one, from torchrun, would not let them save.
+        alone = self.run.processes > 1 and number != signal.SIGKILL
         with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, number)
+            (os.kill if alone else os.killpg)(self.process.pid, number)
 
 
 def shown_command(
-    script: Path, arguments: Sequence[str], environment: dict[str, str]
+    script: Path,
+    arguments: Sequence[str],
+    environment: dict[str, str],
+    processes: int = 1,
 ) -> str:
     """A command as one types it in the current folder, of whatever name.
 
@@ -90,9 +112,11 @@ def shown_command(
         script (Path): Python script.
         arguments (Sequence[str]): Its arguments.
         environment (dict[str, str]): Variables to set.
+        processes (int): Number of processes. Defaults to 1.
     """
     variables = [f'{key}={shlex.quote(v)}' for key, v in environment.items()]
-    words = map(_shown, ['python', os.path.relpath(script), *arguments])
+    command = [*launched(os.path.relpath(script), processes), *arguments]
+    words = map(_shown, ['python', *command])
     return ' '.join([*variables, *words])
 
 

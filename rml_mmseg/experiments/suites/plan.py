@@ -68,6 +68,12 @@ def load_suite(path: str | Path) -> dict:
             f'{path}: checkpoints must be a list of {list(TESTS)}, '
             f'got {checkpoints!r}'
         )
+    processes = cfg.get('processes', 1)
+    if type(processes) is not int or processes < 1:
+        raise ValueError(
+            f'{path}: processes must be a whole number, 1 or more, got '
+            f'{processes!r}'
+        )
     baseline = cfg.get('baseline')
     if baseline is not None and baseline not in checked:
         raise ValueError(
@@ -81,6 +87,7 @@ def load_suite(path: str | Path) -> dict:
         options=flatten(cfg.get('options', {})),
         splits=splits,
         checkpoints=tuple(checkpoints),
+        processes=processes,
     )
 
 
@@ -176,6 +183,7 @@ def plan_runs(
                         options=options,
                         folder=out / name / split / f'seed_{seed}',
                         checkpoints=suite['checkpoints'],
+                        processes=suite['processes'],
                     )
                 )
     return runs

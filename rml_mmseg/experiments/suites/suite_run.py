@@ -42,6 +42,8 @@ class SuiteRun:
         target (int, optional): Iterations to train for, if known.
         checkpoints (tuple[str, ...]): What is tested: 'last', 'best' or
             both. Defaults to the last one.
+        processes (int): Processes that train it together, each with the
+            batch of the config. Defaults to 1.
     """
 
     method: str
@@ -53,6 +55,7 @@ class SuiteRun:
     folder: Path
     target: int | None = None
     checkpoints: tuple[str, ...] = ('last',)
+    processes: int = 1
 
     @property
     def name(self) -> str:
@@ -63,9 +66,10 @@ class SuiteRun:
     @property
     def settings(self) -> dict:
         """dict: What the run is made of, as JSON gives it back."""
-        return json.loads(
-            json.dumps(dict(config=self.config, options=self.options))
-        )
+        made: dict[str, Any] = dict(config=self.config, options=self.options)
+        if self.processes > 1:
+            made['processes'] = self.processes
+        return json.loads(json.dumps(made))
 
     @property
     def record(self) -> dict:
@@ -178,7 +182,7 @@ class SuiteRun:
         arguments = [self.config, '--work-dir', str(self.folder)]
         if self.checkpoint is not None:
             arguments += ['--resume', self.checkpoint]
-        return arguments + ['--cfg-options', *self._cfg_options()]
+        return [*arguments, *self._last_arguments()]
 
     def test_arguments(self, name: str = 'last') -> list[str]:
         """Arguments for tools/test.py.
@@ -195,18 +199,23 @@ class SuiteRun:
         return [
             *(self.config, checkpoint or 'CHECKPOINT'),
             *('--work-dir', str(self.folder / TESTS[name][0])),
-            *('--cfg-options', *self._cfg_options()),
+            *self._last_arguments(),
         ]
 
-    def _cfg_options(self) -> list[str]:
-        return cfg_options(fill(self.options, cwd=Path.cwd()))
+    def _last_arguments(self) -> list[str]:
+        launcher = ['--launcher', 'pytorch'] if self.processes > 1 else []
+        options = cfg_options(fill(self.options, cwd=Path.cwd()))
+        return [*launcher, '--cfg-options', *options]
 
 
 def _changes(record: dict, settings: dict) -> list[str]:
     """What the settings of a record were, where they are others now."""
     options = record.get('options', {})
-    before = dict(config=record.get('config')) | options
-    now = dict(config=settings['config']) | settings['options']
+    before, now = (
+        dict(config=of.get('config'), processes=of.get('processes', 1))
+        for of in (record, settings)
+    )
+    before, now = before | options, now | settings['options']
     changes = []
     for key in dict.fromkeys([*before, *now]):
         old, new = (

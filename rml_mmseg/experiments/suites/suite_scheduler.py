@@ -25,6 +25,9 @@ from .progress import (
 from .results import read_class_ious, read_scores
 from .suite_run import CLASS_IOUS, METRIC, TESTS, SuiteRun, iteration_of
 
+# torchrun gives its processes 30 seconds.
+TORCHRUN_GRACE = 35.0
+
 
 class SuiteScheduler:
     """Trains and tests runs, one process a slot.
@@ -157,7 +160,8 @@ class SuiteScheduler:
         """Start a training or test in a slot."""
         script = self.tools / f'{part.split("_")[0]}.py'
         record = run.record
-        command = shown_command(script, arguments, self.slots[slot])
+        environment = self.slots[slot]
+        command = shown_command(script, arguments, environment, run.processes)
         commits = [c for c in record.get('commits', []) if c != self.commit]
         run.save(
             status=record.get('status', 'begun'),
@@ -170,8 +174,9 @@ class SuiteScheduler:
         self._active[slot] = Job(
             run,
             part,
-            command=[str(script), *arguments],
-            environment=self.slots[slot],
+            script=script,
+            arguments=arguments,
+            environment=environment,
             keep_open=self.keep_open,
         )
 
@@ -286,7 +291,9 @@ class SuiteScheduler:
         known = len(self.signals)
         for job in jobs:
             job.send(signal.SIGTERM)
-        deadline = time.monotonic() + self.grace
+        several = any(job.run.processes > 1 for job in jobs)
+        grace = max(self.grace, TORCHRUN_GRACE) if several else self.grace
+        deadline = time.monotonic() + grace
         while time.monotonic() < deadline and len(self.signals) == known:
             if all(job.process.poll() is not None for job in jobs):
                 break
