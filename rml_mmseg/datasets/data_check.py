@@ -16,6 +16,7 @@ from mmengine.dataset import BaseDataset
 from mmseg.datasets.transforms import LoadAnnotations
 from PIL import Image
 
+from .counted import counted
 from .members import member_at
 from .transforms.check_image import (
     check_image_file,
@@ -60,7 +61,7 @@ class SetReport:
 
     def lines(self) -> list[str]:
         """The report, a line each."""
-        lines = [f'{self.name}: {len(self.sizes)} images']
+        lines = [f'{self.name}: {counted(len(self.sizes), "image")}']
         if self.sizes:
             for i, side in enumerate(('height', 'width')):
                 values = sorted(size[i] for size in self.sizes)
@@ -73,7 +74,7 @@ class SetReport:
         for k, name in enumerate(self.classes):
             lines.append(
                 f'  class {k} {name}: {self.pixels[k] / total:.2%} of the '
-                f'pixels, in {self.images[k]} images'
+                f'pixels, in {counted(int(self.images[k]), "image")}'
             )
         if self.classes:
             lines.append(f'  ignored: {self.ignored / total:.2%}')
@@ -223,8 +224,8 @@ def shared_images(reports: Iterable[SetReport]) -> list[str]:
         )
         examples = ', '.join(f'{a} = {b}' for a, b in pairs[:3])
         lines.append(
-            f'{first.name} and {second.name} share {len(both)} images: '
-            f'{examples}'
+            f'{first.name} and {second.name} share '
+            f'{counted(len(both), "image")}: {examples}'
         )
     return lines
 

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from .counted import counted
+
 
 def group_names(names: Iterable[str], pattern: str) -> dict[str, str]:
     """The group that each image belongs to, such as its patient.
@@ -22,14 +24,15 @@ def group_names(names: Iterable[str], pattern: str) -> dict[str, str]:
         search = re.compile(pattern).search
     except re.error as error:
         raise ValueError(
-            f'--group {pattern!r} is no regular expression: {error}'
+            f"--group '{pattern}' is no regular expression: {error}"
         ) from error
     found = {name: search(name) for name in names}
     strange = [name for name, match in found.items() if not match]
     if strange:
         raise ValueError(
-            f'--group {pattern!r} is not found in {len(strange)} names, '
-            f'the first being {strange[0]!r}'
+            f"--group '{pattern}' is not found in "
+            f'{counted(len(strange), "name")}, the first being '
+            f'{strange[0]!r}'
         )
     return {
         name: match[min(match.re.groups, 1)] or ''
@@ -64,15 +67,17 @@ def group_lines(members: Mapping[str, Sequence[str]], most: int = 8) -> str:
     sizes = [len(own) for own in members.values()]
     shown = [f'{key} ({len(own)})' for key, own in members.items()][:most]
     rest = ', ...' if len(members) > most else ''
+    several = f'{min(sizes)} to ' if min(sizes) < max(sizes) else ''
     text = (
-        f'{len(members)} groups of {min(sizes)} to {max(sizes)} images: '
-        f'{", ".join(shown)}{rest}'
+        f'{counted(len(members), "group")} of {several}'
+        f'{counted(max(sizes), "image")}: {", ".join(shown)}{rest}'
     )
     single = sizes.count(1)
     if single:
         text += (
-            f'\nwarning: {single} of {len(members)} are of one image: if they '
-            'belong together, --group is found where their names differ'
+            f'\nwarning: {counted(single, "group has", "groups have")} one '
+            'image alone: if these images belong together, --group is found '
+            'where their names differ'
         )
     return text
 

@@ -53,7 +53,10 @@ class TestImageFolder:
             ),
         )
         assert report['unlabelled'] == dict(images=3)
-        assert '66.67 %' in capsys.readouterr().out
+        printed = capsys.readouterr()
+        assert '66.67 %' in printed.out and 'val: 1 image\n' in printed.out
+        # No progress bar where there is no terminal.
+        assert not printed.err
 
     def test_seed_decides_validation(self, tmp_path, call):
         arguments = self._source(tmp_path, labelled=12)
@@ -303,7 +306,7 @@ class TestImageFolder:
         images = [p.stem for p in (tmp_path / 'out/img_dir').rglob('*.png')]
         assert sorted(images) == sorted(train + val)
         text = capsys.readouterr().out
-        assert '4 groups of 4 to 4 images: 0 (4), 1 (4)' in text
+        assert '4 groups of 4 images: 0 (4), 1 (4)' in text
         assert f'for val: {patient}; 2 unlabelled images' in text
 
     def test_a_test_set_is_apart(self, tmp_path, call, capsys):
@@ -424,7 +427,7 @@ class TestImageFolder:
         assert '0.png is 1 x 2 pixels, but its image 2 x 4' in text
         assert '1.png holds the ids [7], but 2 classes' in text
         assert '2.png cannot be read as an image' in text
-        assert '1 annotations are of no use' in text
+        assert '1 annotation is of no use' in text
         assert not (tmp_path / 'out').exists()
 
         call(image_folder, *arguments, '--skip-bad')

@@ -18,15 +18,16 @@ from typing import Any
 from mmengine.config import Config, DictAction
 from mmengine.dataset import BaseDataset
 from mmengine.registry import init_default_scope
-from mmengine.utils import ProgressBar
 from mmseg.registry import DATASETS
 
+from rml_mmseg.datasets.counted import counted
 from rml_mmseg.datasets.data_check import (
     SetChecker,
     SetReport,
     as_json,
     shared_images,
 )
+from rml_mmseg.datasets.progress_bar import with_bar
 
 # Stock data sets assert that their files are there.
 WRONG_CONFIG = (
@@ -95,12 +96,9 @@ def plain_sets(dataset: Any) -> Iterator[BaseDataset]:
 def check(name: str, dataset: BaseDataset, masks: bool) -> SetReport:
     """Look at all images of a set, with progress on the error output."""
     checker = SetChecker(name, dataset, masks)
-    print(f'{name}: {len(dataset)} images', file=sys.stderr)
-    bar = ProgressBar(len(dataset), file=sys.stderr)
-    for index in range(len(dataset)):
+    print(f'{name}: {counted(len(dataset), "image")}', file=sys.stderr)
+    for index in with_bar(range(len(dataset))):
         checker.look(index)
-        bar.update()
-    print(file=sys.stderr)
     return checker.finish()
 
 
@@ -127,8 +125,9 @@ def main(argv: list[str] | None = None) -> int:
     if not args.allow_shared:
         wrong += len(shared)
     warned = sum(len(report.warnings) for report in reports)
+    things = counted(wrong, 'thing is', 'things are')
     print(
-        f'{wrong} things are wrong' if wrong else 'nothing is wrong',
+        f'{things} wrong' if wrong else 'nothing is wrong',
         f'{warned} to be looked at' if warned else 'no warning',
         sep=', ',
     )

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Optional
@@ -10,6 +9,7 @@ from typing import Optional
 import mmengine
 import numpy as np
 
+from rml_mmseg.datasets.counted import counted
 from rml_mmseg.datasets.image_folder import (
     Annotations,
     CocoFile,
@@ -51,6 +51,7 @@ from rml_mmseg.datasets.name_groups import (
     group_members,
     group_names,
 )
+from rml_mmseg.datasets.progress_bar import with_bar
 
 
 def parse_args() -> argparse.Namespace:
@@ -250,12 +251,12 @@ def check_items(
         num_classes=num_classes,
         value_range=value_range,
     )
-    found = mmengine.track_progress(check, items, file=sys.stderr)
-    print(file=sys.stderr)
+    found = [check(item) for item in with_bar(items)]
     reports = {report.name: report for report in found}
     bad = [report.problem for report in reports.values() if report.problem]
     if bad:
-        print(f'{len(bad)} images or masks are wrong:', *bad, sep='\n  ')
+        things = counted(len(bad), 'image or mask is', 'images or masks are')
+        print(f'{things} wrong:', *bad, sep='\n  ')
         if not skip_bad:
             raise SystemExit(
                 'error: nothing was written (--skip-bad leaves them out)'
@@ -290,19 +291,22 @@ def divide(
         for split, members in held_out.items():
             held = {groups[name] for name in members}
             kept = [name for name in unlabelled if groups[name] not in held]
+            left_out = counted(
+                len(unlabelled) - len(kept),
+                'unlabelled image of these is',
+                'unlabelled images of these are',
+            )
             print(
-                f'for {split}: {", ".join(sorted(held))}; '
-                f'{len(unlabelled) - len(kept)} unlabelled images of these '
-                'are left out'
+                f'for {split}: {", ".join(sorted(held))}; {left_out} left out'
             )
             unlabelled = kept
     rest = set(labelled).difference(*held_out.values())
     splits = dict(labelled=sorted(rest), unlabelled=unlabelled, **held_out)
     twins = shared_images(splits, reports)
     if twins:
+        files = counted(len(twins), 'image held out is', 'images held out are')
         print(
-            f'warning: {len(twins)} images held out are there under another '
-            'name, too:',
+            f'warning: {files} there under another name, too:',
             *twins,
             sep='\n  ',
         )
@@ -374,9 +378,11 @@ def run(args: argparse.Namespace) -> None:
     annotations = open_annotations(args, images, classes)
     names = agreed_names(classes, annotations.classes)
     if annotations.orphans:
+        things = counted(
+            len(annotations.orphans), 'annotation is', 'annotations are'
+        )
         print(
-            f'{len(annotations.orphans)} annotations are of no use, or '
-            'belong to no image:',
+            f'{things} of no use, or of no image:',
             *annotations.orphans,
             sep='\n  ',
         )
@@ -445,8 +451,8 @@ def run(args: argparse.Namespace) -> None:
         link=args.link,
         value_range=args.range,
     )
-    mmengine.track_progress(write, items, file=sys.stderr)
-    print(file=sys.stderr)
+    for item in with_bar(items):
+        write(item)
     (args.out / 'splits').mkdir()
     for name, text in texts.items():
         (args.out / name).write_text(text, 'utf-8')

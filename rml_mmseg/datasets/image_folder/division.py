@@ -5,6 +5,7 @@ from typing import Optional
 
 import numpy as np
 
+from ..counted import counted
 from ..name_groups import classes_of, group_members
 from ..splits import class_cover
 from .item_report import ItemReport
@@ -80,8 +81,8 @@ def choose_held_out(
             chosen += members[least]
     if labelled and len(chosen) == len(labelled):
         raise ValueError(
-            f'--group gives {len(keys)} group(s) of labelled images, and '
-            f'{split} needs {count} of {len(labelled)} images, which '
+            f'--group gives {counted(len(keys), "group")} of labelled images, '
+            f'and {split} needs {count} of {len(labelled)} images, which '
             f'leaves no group for training; set --{split}-fraction or '
             f'--{split}-list, or label images of more groups'
         )
@@ -135,9 +136,10 @@ def check_held_out(
         _check_names(split, labelled, names)
         twice = sorted(name for name in names if name in taken)
         if twice:
+            number = counted(len(twice), 'name is', 'names are')
             raise ValueError(
-                f'--{split}-list: {len(twice)} names are in '
-                f'--{taken[twice[0]]}-list, too, the first being {twice[0]!r}'
+                f'--{split}-list: {number} in --{taken[twice[0]]}-list, too, '
+                f'the first being {twice[0]!r}'
             )
         taken |= dict.fromkeys(names, split)
     if lists and len(taken) == len(labelled):
@@ -154,9 +156,10 @@ def _check_names(
     unknown = sorted(set(names) - set(labelled))
     if unknown:
         raise ValueError(
-            f'--{split}-list: {len(unknown)} names belong to no image with a '
-            f'mask, the first being {unknown[0]!r}; names are like '
-            f'{labelled[0]!r}, without suffix'
+            f'--{split}-list: '
+            f'{counted(len(unknown), "name belongs", "names belong")} to no '
+            f'image with a mask, the first being {unknown[0]!r}; names are '
+            f'like {labelled[0]!r}, without suffix'
         )
 
 

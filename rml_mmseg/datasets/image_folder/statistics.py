@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ..counted import counted
 from .annotations import IGNORED
 from .division import HELD_OUT
 from .item_report import ItemReport
@@ -57,11 +58,11 @@ def statistics_lines(report: Mapping[str, Any]) -> list[str]:
     lines = []
     absent: dict[str, list[str]] = {}
     for split, found in report.items():
-        lines.append(f'{split}: {found["images"]} images')
+        lines.append(f'{split}: {counted(found["images"], "image")}')
         for name, row in found.get('classes', {}).items():
             lines.append(
                 f'  {name:<20}{100 * row["share"]:6.2f} % of the pixels, in '
-                f'{row["images"]} images'
+                f'{counted(row["images"], "image")}'
             )
             if not row['images']:
                 absent.setdefault(split, []).append(name)
