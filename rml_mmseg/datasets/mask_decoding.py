@@ -8,6 +8,22 @@ from typing import Any, NamedTuple, Optional
 import numpy as np
 from PIL import Image
 
+from .counted import counted
+
+IGNORED_NAMES = (
+    'ignore',
+    '_ignore_',
+    '__ignore__',
+    'void',
+    'unlabelled',
+    'unlabeled',
+)
+"""Names, in lower case, whose pixels are not learnt from."""
+# So many unknown colours that differ by so little in each channel are a sign
+# of compression or smoothing, which leave dozens at the edges.
+NEAR = 24
+MANY = 8
+
 
 class ColourTable(NamedTuple):
     """Which colour stands for which class.
@@ -81,8 +97,8 @@ def read_colour_table(path: Path, ignore_index: int = 255) -> ColourTable:
     A CSV file has a header with the columns name, r, g, b and optionally id.
     A JSON file is either ``{"road": [128, 64, 128], ...}`` or a list of
     ``{"name": "road", "color": [128, 64, 128], "id": 0}``. Without ids the
-    rows count up from 0; rows named ``ignore``, ``void`` or ``unlabelled``
-    (or ``unlabeled``) are ignored and not counted.
+    rows count up from 0; rows with one of the ``IGNORED_NAMES`` are ignored
+    and not counted.
 
     Args:
         path (Path): File ending in .csv or .json.
@@ -103,7 +119,6 @@ def read_colour_table(path: Path, ignore_index: int = 255) -> ColourTable:
         raise ValueError(f'{path} is not a colour table: {error}') from error
     if not rows:
         raise ValueError(f'{path} holds no colour')
-    unnumbered = ('ignore', 'void', 'unlabelled', 'unlabeled')
     colours: list[list[int]] = []
     ids: list[int] = []
     names: list[str] = []
@@ -124,7 +139,7 @@ def read_colour_table(path: Path, ignore_index: int = 255) -> ColourTable:
                 f'r, g, b, or "color" in JSON) and an integer id, but is '
                 f'{row}'
             ) from error
-        if class_id is None and name.lower() in unnumbered:
+        if class_id is None and name.lower() in IGNORED_NAMES:
             class_id = ignore_index
         elif class_id is None:
             class_id = upcoming
@@ -158,6 +173,31 @@ def _codes(colours: np.ndarray) -> np.ndarray:
     return (wide[..., 0] << 16) | (wide[..., 1] << 8) | wide[..., 2]
 
 
+def _about_unknown(codes: np.ndarray, table: ColourTable) -> str:
+    """What to do about colours that are not in the table.
+
+    Args:
+        codes (np.ndarray): The colours, the most frequent first, (R,).
+        table (ColourTable): The table.
+    """
+    # The most frequent ones tell, and of noise there may be thousands.
+    codes = codes[:1000]
+    colours = np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=1)
+    distance = np.abs(colours[:, None] - table.colours.astype(np.int64))
+    near = (distance.max(axis=2).min(axis=1) <= NEAR).sum()
+    if near >= MANY:
+        return (
+            'Many are nearly those of the table, a sign of JPEG compression '
+            'or smoothing; masks must be stored without loss'
+        )
+    example = ','.join(str(value) for value in colours[0])
+    each = ' for each' if len(codes) > 1 else ''
+    return (
+        f"Add a line to the table{each}: 'NAME,{example}' for a class, or "
+        f"'ignore,{example}' for pixels that are not learnt from"
+    )
+
+
 def decode_colours(image: np.ndarray, table: ColourTable) -> np.ndarray:
     """Class ids of an RGB-coded mask.
 
@@ -184,10 +224,10 @@ def decode_colours(image: np.ndarray, table: ColourTable) -> np.ndarray:
             'pixels'
             for code, count in zip(found[common], counts[common])
         )
+        number = counted(found.size, 'colour is', 'colours are')
         raise ValueError(
-            f'{found.size} colours are not in the colour table: {examples}. '
-            'Many near-misses are a sign of JPEG compression or smoothing; '
-            'masks must be stored without loss.'
+            f'{number} not in the colour table: {examples}. '
+            f'{_about_unknown(found[np.argsort(-counts)], table)}'
         )
     return table.ids[order][place].astype(np.uint8)
 

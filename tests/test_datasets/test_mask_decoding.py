@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from rml_mmseg.datasets.mask_decoding import (
+    IGNORED_NAMES,
     decode_colours,
     read_colour_table,
     read_mask,
@@ -29,6 +30,13 @@ def test_csv_counts_classes_and_ignores_void(table):
     assert table.ids.tolist() == [0, 1, 255, 2]
     assert table.class_names() == ('road', 'sky', 'car')
     assert table.palette() == [[128, 64, 128], [70, 130, 180], [0, 0, 142]]
+
+
+@pytest.mark.parametrize('name', IGNORED_NAMES)
+def test_names_that_are_ignored(tmp_path, name):
+    path = tmp_path / 'colours.csv'
+    path.write_text(f'name,r,g,b\na,1,1,1\n{name.upper()},2,2,2\nb,3,3,3\n')
+    assert read_colour_table(path).ids.tolist() == [0, 255, 1]
 
 
 def test_json_forms(tmp_path):
@@ -92,8 +100,32 @@ def test_unknown_colours_are_counted(table):
     image[0] = (255, 255, 255)
     image[1, 1] = (1, 0, 0)
     message = r'2 colours .*\(255, 255, 255\) in 2 pixels, \(1, 0, 0\) in 1'
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=message) as no:
         decode_colours(image, table)
+    assert 'a line to the table for each' in str(no.value)
+    assert 'JPEG' not in str(no.value)
+
+
+def test_a_missing_colour_is_to_be_named_or_ignored(tmp_path, table):
+    image = np.full((2, 2, 3), (9, 200, 9), dtype=np.uint8)
+    with pytest.raises(
+        ValueError, match='^1 colour is not in .* in 4 p'
+    ) as no:
+        decode_colours(image, table)
+    assert "to the table: 'NAME,9,200,9' for a class" in str(no.value)
+    path = tmp_path / 'colours.csv'
+    path.write_text(f'{CSV}ignore,9,200,9\n')
+    assert (decode_colours(image, read_colour_table(path)) == 255).all()
+
+
+def test_jpeg_is_told_by_many_colours_near_those_of_the_table(tmp_path, table):
+    image = np.full((16, 16, 3), (128, 64, 128), dtype=np.uint8)
+    image[4:11, 3:9] = (70, 130, 180)
+    path = tmp_path / 'mask.jpg'
+    Image.fromarray(image).save(path)
+    with pytest.raises(ValueError, match='sign of JPEG') as no:
+        read_mask(path, table)
+    assert 'a line' not in str(no.value)
 
 
 def test_grey_palette_and_16_bit_masks_hold_ids(tmp_path):

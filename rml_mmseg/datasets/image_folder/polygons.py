@@ -11,10 +11,10 @@ from PIL import Image, ImageDraw
 
 from rml_mmseg.models.utils.settings import did_you_mean
 
+from ..mask_decoding import IGNORED_NAMES
 from .annotations import IGNORED
 
 BACKGROUND = ('background', '_background_', '__background__')
-IGNORED_NAMES = ('ignore', '__ignore__', '_ignore_', 'void')
 
 
 def polygon_classes(
@@ -32,9 +32,9 @@ def polygon_classes(
             comes first unless ``wanted`` or a label names it.
 
     Returns:
-        tuple: Class names, and ids by label; labels named ``ignore``,
-        ``__ignore__`` or ``void`` have 255. The id of ``'background'`` is
-        that of what no polygon covers.
+        tuple: Class names, and ids by label; labels with one of the
+        ``IGNORED_NAMES`` have 255 unless ``wanted`` has them. The id of
+        ``'background'`` is that of what no polygon covers.
 
     Raises:
         ValueError: If a label is not in ``wanted``, or there are fewer than

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from rml_mmseg.datasets.image_folder import LabelMeFolder
+from rml_mmseg.datasets.mask_decoding import IGNORED_NAMES
 
 
 def write(folder, name, *shapes, size=(4, 6)):
@@ -46,6 +47,20 @@ def test_given_classes_and_ignored_rest(tmp_path):
     found = LabelMeFolder(tmp_path, ['a'], ('roof', 'wall'), False)
     assert found.classes == ('roof', 'wall')
     assert found.read('a')[:2, :3].tolist() == [[1, 1, 255]] * 2
+
+
+@pytest.mark.parametrize('name', IGNORED_NAMES)
+def test_names_that_are_ignored(tmp_path, name):
+    label = name.upper()
+    write(
+        tmp_path, 'a', box('wall', [0, 0], [1, 1]), box(label, [2, 2], [3, 3])
+    )
+    found = LabelMeFolder(tmp_path, ['a'])
+    assert found.classes == ('background', 'wall')
+    assert found.read('a').max(axis=1).tolist() == [1, 1, 255, 255]
+    # Who asks for it as a class has it.
+    found = LabelMeFolder(tmp_path, ['a'], (label, 'wall'), False)
+    assert found.read('a')[2, 2:].tolist() == [0, 0, 255, 255]
 
 
 def test_background_keeps_its_place(tmp_path):
