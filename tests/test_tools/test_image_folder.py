@@ -158,6 +158,38 @@ class TestImageFolder:
         cfg = Config.fromfile(str(out / 'rml.py'))
         assert 'val_dataloader' not in cfg and 'val_cfg' not in cfg
 
+    def test_ids_from_one_and_a_background_of_zero(
+        self, tmp_path, call, capsys
+    ):
+        images, out, *masks = self._source(tmp_path, 4, 1)
+        for path in masks[1].rglob('*.png'):
+            save(path, [[0, 1, 2, 255]] * 2)
+        names = ('--classes', 'road,tram')
+        settings = (*masks, '--val-fraction', 0)
+        with pytest.raises(SystemExit, match='nothing was written'):
+            call(image_folder, images, out, *settings, *names)
+        text = capsys.readouterr().out
+        assert text.count('is 2, the number of --classes. If 0 is none') == 1
+        # Both ways that are offered give each id its name.
+        call(image_folder, images, out, *settings, *names, '--ignore-index', 0)
+        assert ids(out / 'ann_dir/train/city/1.png') == [[255, 0, 1, 255]] * 2
+        assert (out / 'classes.txt').read_text() == 'road\ntram\n'
+        again = tmp_path / 'again'
+        names = ('--classes', 'background,road,tram')
+        call(image_folder, images, again, *settings, *names)
+        mask = ids(again / 'ann_dir/train/city/1.png')
+        assert mask == [[0, 1, 2, 255]] * 2
+        assert 'warning: The' not in capsys.readouterr().out
+
+    def test_names_that_may_be_wrong_by_one(self, tmp_path, call, capsys):
+        arguments = self._source(tmp_path)
+        for path in (tmp_path / 'masks').rglob('*.png'):
+            save(path, [[1, 1, 2, 255]] * 2)
+        call(image_folder, *arguments, '--classes', 'road,tram,sky')
+        text = capsys.readouterr().out
+        assert 'warning: No mask holds 0, which is road' in text
+        assert '--ignore-index 0 moves ids down by one' in text
+
     def test_labelme(self, tmp_path, call):
         images, out, *_ = self._source(tmp_path, 0, 4)
         for index, label in enumerate(('tram', 'road')):

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Optional
@@ -20,7 +21,9 @@ from rml_mmseg.datasets.image_folder import (
     find_images,
     inspect_item,
 )
+from rml_mmseg.datasets.image_folder.annotations import IGNORED
 from rml_mmseg.datasets.image_folder.class_names import (
+    about_ids_from_one,
     agreed_names,
     names_of_ids,
     read_class_names,
@@ -229,12 +232,24 @@ def _mask_ending(args: argparse.Namespace) -> str:
     return str(args.mask_ending)
 
 
+def about_ids(
+    args: argparse.Namespace,
+    reports: Iterable[ItemReport],
+    names: Optional[tuple[str, ...]],
+) -> str:
+    """What to do where the ids of grey masks seem to begin at 1, or ''."""
+    pixels = [r.pixels for r in reports if r.pixels is not None]
+    moved = args.ignore_index != IGNORED or args.colour_table is not None
+    if args.masks is None or moved or names is None or not pixels:
+        return ''
+    return about_ids_from_one(np.sum(pixels, axis=0), names)
+
+
 def check_items(
+    args: argparse.Namespace,
     items: list[FolderItem],
     annotations: Annotations,
-    num_classes: Optional[int],
-    value_range: Optional[list[float]],
-    skip_bad: bool,
+    names: Optional[tuple[str, ...]],
 ) -> tuple[list[FolderItem], dict[str, ItemReport]]:
     """Read everything.
 
@@ -248,8 +263,8 @@ def check_items(
     check = partial(
         inspect_item,
         annotations=annotations,
-        num_classes=num_classes,
-        value_range=value_range,
+        num_classes=names and len(names),
+        value_range=args.range,
     )
     found = [check(item) for item in with_bar(items)]
     reports = {report.name: report for report in found}
@@ -257,10 +272,13 @@ def check_items(
     if bad:
         things = counted(len(bad), 'image or mask is', 'images or masks are')
         print(f'{things} wrong:', *bad, sep='\n  ')
-        if not skip_bad:
-            raise SystemExit(
-                'error: nothing was written (--skip-bad leaves them out)'
-            )
+    hint = about_ids(args, reports.values(), names)
+    if hint:
+        print(f'warning: {hint}')
+    if bad and not args.skip_bad:
+        raise SystemExit(
+            'error: nothing was written (--skip-bad leaves them out)'
+        )
     return [i for i in items if not reports[i.name].problem], reports
 
 
@@ -393,13 +411,15 @@ def run(args: argparse.Namespace) -> None:
             'all are written as PNG'
         )
     items = [FolderItem(n, p, n in annotations) for n, p in images.items()]
-    items, reports = check_items(
-        items, annotations, names and len(names), args.range, args.skip_bad
-    )
+    items, reports = check_items(args, items, annotations, names)
     splits = divide(args, items, reports)
     used = set().union(*splits.values())
     items = [item for item in items if item.name in used]
-    found = [r.pixels for r in reports.values() if r.pixels is not None]
+    found = [
+        report.pixels
+        for report in reports.values()
+        if report.pixels is not None and not report.problem
+    ]
     names = names_of_ids(np.sum(found, axis=0), names)
     report = statistics(splits, reports, names)
     print(*statistics_lines(report), sep='\n')

@@ -6,7 +6,9 @@ from typing import Optional
 
 import numpy as np
 
+from ..mask_decoding import IGNORED_NAMES
 from .annotations import IGNORED
+from .polygons import BACKGROUND
 
 
 def read_class_names(classes: Optional[str]) -> Optional[tuple[str, ...]]:
@@ -86,6 +88,39 @@ def names_of_ids(
             'name,r,g,b / background,0,0,0 / object,255,255,255'
         )
     return given or tuple(f'class_{index}' for index in ids)
+
+
+def about_ids_from_one(pixels: np.ndarray, names: Sequence[str]) -> str:
+    """What to do where the ids of the classes seem to begin at 1.
+
+    Args:
+        pixels (np.ndarray): Pixels of each id in all masks, (256,).
+        names (Sequence[str]): Names that were given for 0, 1, ...
+
+    Returns:
+        str: A sentence; empty if the ids may begin at 0.
+    """
+    count = len(names)
+    largest = max(np.flatnonzero(pixels[:IGNORED]).tolist(), default=0)
+    down = f'--ignore-index 0 moves ids down by one, so that 1 is {names[0]}'
+    if largest == count:
+        text = f'The largest id is {count}, the number of --classes'
+        if not pixels[0]:
+            return f'{text}, and no mask holds 0. {down}'
+        first = f'--classes background,{names[0]}{",..." * (count > 1)}'
+        if count == 1:
+            return f'{text}. If 0 is what surrounds it: {first}'
+        return (
+            f'{text}. If 0 is none of them: {down}, and ignores 0; or learn '
+            f'it as a class of its own, {first}'
+        )
+    unseen = (*BACKGROUND, *IGNORED_NAMES)
+    if largest and not pixels[0] and names[0].lower() not in unseen:
+        return (
+            f'No mask holds 0, which is {names[0]}. If the ids begin at 1, '
+            f'every name is wrong by one: {down}'
+        )
+    return ''
 
 
 def usable_palette(

@@ -20,8 +20,8 @@ class ItemReport:
         name (str): Name of the item.
         problem (str): What is wrong; empty if nothing is.
         size (tuple[int, int]): Height and width, pixels.
-        pixels (np.ndarray, optional): Pixels of each id 0 to 255, (256,).
-            None without a mask.
+        pixels (np.ndarray, optional): Pixels of each id 0 to 255, (256,),
+            also where ids are what is wrong. None without a mask.
         digest (str): Hash of the image's file.
     """
 
@@ -55,8 +55,8 @@ def inspect_item(
         ItemReport: Problem or pixel counts.
     """
 
-    def wrong(problem: str) -> ItemReport:
-        return ItemReport(item.name, problem)
+    def wrong(problem: str, pixels: Optional[np.ndarray] = None) -> ItemReport:
+        return ItemReport(item.name, problem, pixels=pixels)
 
     try:
         image = read_image(item.image, value_range)
@@ -86,7 +86,7 @@ def inspect_item(
             f'its image {size[0]} x {size[1]} (height x width); export it '
             "again at the image's size"
         )
-    pixels = np.bincount(mask.ravel(), minlength=256)
+    pixels = np.bincount(mask.ravel(), minlength=256).astype(np.int64)
     ids = np.flatnonzero(pixels)
     if num_classes is not None:
         excess = ids[(ids >= num_classes) & (ids != IGNORED)]
@@ -94,13 +94,12 @@ def inspect_item(
             return wrong(
                 f'{place} holds the ids {excess.tolist()}, but '
                 f'{num_classes} classes have the ids 0 to {num_classes - 1}, '
-                f'and {IGNORED} is ignored; mend the mask or --classes'
+                f'and {IGNORED} is ignored; mend the mask or --classes',
+                pixels,
             )
     if ids.tolist() == [IGNORED]:
         return wrong(
             f'{place} has ignored pixels alone; take it away, and its image '
             'is an unlabelled one'
         )
-    return ItemReport(
-        item.name, size=size, pixels=pixels.astype(np.int64), digest=digest
-    )
+    return ItemReport(item.name, size=size, pixels=pixels, digest=digest)

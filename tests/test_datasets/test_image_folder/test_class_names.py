@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from rml_mmseg.datasets.image_folder.class_names import (
+    about_ids_from_one,
     agreed_names,
     names_of_ids,
     usable_palette,
@@ -49,3 +50,26 @@ def test_names_are_not_asked_for_where_they_are_given():
     pixels[1] = 1
     assert names_of_ids(pixels, ('a', 'b', 'c')) == ('a', 'b', 'c')
     assert names_of_ids(pixels) == ('class_0', 'class_1')
+
+
+@pytest.mark.parametrize(
+    ('ids', 'names', 'told'),
+    [
+        ((0, 1, 2), ('a', 'b', 'c'), ''),
+        ((1, 2), ('background', 'b', 'c'), ''),
+        ((1, 2), ('Void', 'b', 'c'), ''),
+        ((255,), ('a', 'b'), ''),
+        # Too large by more than one.
+        ((0, 3), ('a', 'b'), ''),
+        ((1, 2), ('a', 'b'), 'no mask holds 0. --ignore-index 0 '),
+        ((0, 2, 255), ('a', 'b'), 'own, --classes background,a,...'),
+        ((0, 2), ('a', 'b'), 'If 0 is none of them: --ignore-index 0 moves'),
+        ((0, 1), ('a',), 'surrounds it: --classes background,a'),
+        ((1, 2), ('a', 'b', 'c'), 'No mask holds 0, which is a. If the ids'),
+    ],
+)
+def test_ids_that_begin_at_one(ids, names, told):
+    pixels = np.zeros(256, int)
+    pixels[list(ids)] = 3
+    text = about_ids_from_one(pixels, names)
+    assert told in text and bool(told) == bool(text)
