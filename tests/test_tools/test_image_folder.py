@@ -371,13 +371,15 @@ class TestImageFolder:
                 assert evaluator.type == f'{kind}IoUMetric'
                 assert cfg[f'{split}_cfg'].type == f'{split.title()}Loop'
 
-    def test_a_test_alone(self, tmp_path, call):
+    def test_a_test_alone(self, tmp_path, call, capsys):
         call(
             image_folder, *self._source(tmp_path, labelled=8),
             '--test-fraction', 0.25, '--val-fraction', 0,
         )  # fmt: skip
         assert len(self._list(tmp_path, 'test')) == 2
         assert self._list(tmp_path, 'val') == []
+        told = 'warning: no image is for validation: a training gives no score'
+        assert told in capsys.readouterr().out
         cfg = Config.fromfile(str(tmp_path / 'out/rml.py'))
         assert cfg.test_cfg.type == 'TestLoop'
         assert cfg.test_evaluator.type == 'LearnersIoUMetric'
@@ -556,6 +558,44 @@ class TestImageFolder:
         ):
             with pytest.raises(SystemExit, match=message):
                 call(image_folder, *arguments, *extra)
+
+    @pytest.mark.parametrize(
+        ('option', 'told'),
+        [
+            ('--masks', 'is not a folder'),
+            ('--labelme', 'is not a folder'),
+            ('--coco', 'No such file'),
+            ('--colour-table', 'No such file'),
+            ('--val-list', 'No such file'),
+            ('--test-list', 'No such file'),
+            ('--classes', 'there is no file'),
+        ],
+    )
+    def test_a_missing_file_is_told_with_its_option(
+        self, tmp_path, call, option, told
+    ):
+        if option == '--coco':
+            pytest.importorskip('pycocotools')
+        images, out, *masks = self._source(tmp_path)
+        missing = tmp_path / 'missing.txt'
+        kinds = ('--masks', '--labelme', '--coco')
+        given = () if option in kinds else masks
+        with pytest.raises(
+            SystemExit, match=f'error: {option}: .*{told}'
+        ) as no:
+            call(image_folder, images, out, *given, option, missing)
+        assert 'missing.txt' in str(no.value) and 'Errno' not in str(no.value)
+
+    def test_positional_folders_are_told(self, tmp_path, call):
+        images, out, *masks = self._source(tmp_path)
+        with pytest.raises(SystemExit, match='error: images: .*not a folder'):
+            call(image_folder, tmp_path / 'missing', out, *masks)
+        out.write_text('')
+        with pytest.raises(SystemExit, match='error: out: .*Not a directory'):
+            call(image_folder, images, out, *masks)
+
+    def test_folders_that_are_empty_or_are_not(self, tmp_path, call):
+        arguments = self._source(tmp_path)
         (tmp_path / 'empty').mkdir()
         with pytest.raises(
             SystemExit, match='no image has a mask of its name'

@@ -2,7 +2,8 @@
 
 import argparse
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Optional
@@ -196,6 +197,27 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
+@contextmanager
+def named(option: str) -> Iterator[None]:
+    """Have errors say which option they are about.
+
+    Args:
+        option (str): As it is typed, or the name of a positional argument.
+
+    Raises:
+        ValueError: In the place of an error that does not begin with it.
+    """
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        text = str(error)
+        if isinstance(error, OSError) and error.strerror:
+            text = f'{error.filename}: {error.strerror}'
+        if text.startswith(option):
+            raise
+        raise ValueError(f'{option}: {text}') from error
+
+
 def open_annotations(
     args: argparse.Namespace,
     images: dict[str, Path],
@@ -209,15 +231,20 @@ def open_annotations(
     """
     settings = dict(classes=classes, background=args.outside == 'background')
     if args.labelme is not None:
-        return LabelMeFolder(args.labelme, images, **settings)
+        with named('--labelme'):
+            return LabelMeFolder(args.labelme, images, **settings)
     if args.coco is not None:
-        return CocoFile(args.coco, images, **settings)
+        with named('--coco'):
+            return CocoFile(args.coco, images, **settings)
     table = None
     if args.colour_table is not None:
-        table = read_colour_table(args.colour_table, args.ignore_index)
-    return MaskFolder(
-        args.masks, images, args.mask_ending, table, args.ignore_index
-    )
+        with named('--colour-table'):
+            table = read_colour_table(args.colour_table, args.ignore_index)
+            table.class_names(args.ignore_index)
+    with named('--masks'):
+        return MaskFolder(
+            args.masks, images, args.mask_ending, table, args.ignore_index
+        )
 
 
 def _mask_ending(args: argparse.Namespace) -> str:
@@ -343,11 +370,7 @@ def hold_out(
         ValueError: If none is left for training, or groups cannot be kept
             apart.
     """
-    lists = {
-        split: read_names(path)
-        for split in HELD_OUT
-        if (path := getattr(args, f'{split}_list')) is not None
-    }
+    lists = read_lists(args)
     check_held_out(labelled, lists)
     for split, members in lists.items():
         if groups:
@@ -370,10 +393,20 @@ def hold_out(
     return {s: chosen[s] for s in HELD_OUT if chosen[s] or s == 'val'}
 
 
-def read_names(path: Path) -> list[str]:
-    """Sorted names in a file, one a line."""
-    names = {line.strip() for line in mmengine.list_from_file(path)}
-    return sorted(names - {''})
+def read_lists(args: argparse.Namespace) -> dict[str, list[str]]:
+    """Sorted names of each list that is given, by what it is for.
+
+    Raises:
+        ValueError: If one cannot be read.
+    """
+    lists = {}
+    for split in HELD_OUT:
+        path = getattr(args, f'{split}_list')
+        if path is not None:
+            with named(f'--{split}-list'):
+                lines = mmengine.list_from_file(path)
+            lists[split] = sorted({line.strip() for line in lines} - {''})
+    return lists
 
 
 def run(args: argparse.Namespace) -> None:
@@ -386,13 +419,17 @@ def run(args: argparse.Namespace) -> None:
         ValueError: If settings and files do not fit together.
         OSError: If something is missing or cannot be written.
     """
-    if args.out.exists() and any(args.out.iterdir()):
-        raise FileExistsError(
-            f'{args.out} is not empty; choose another folder'
-        )
+    with named('out'):
+        if args.out.exists() and any(args.out.iterdir()):
+            raise ValueError(f'{args.out} is not empty; choose another folder')
     apart = [args.out] if args.masks is None else [args.out, args.masks]
-    images = find_images(args.images, _mask_ending(args), apart)
-    classes = read_class_names(args.classes)
+    mask_ending = _mask_ending(args)
+    with named('images'):
+        images = find_images(args.images, mask_ending, apart)
+    with named('--classes'):
+        classes = read_class_names(args.classes)
+    # A wrong name of a list shall come to light before all images are read.
+    read_lists(args)
     annotations = open_annotations(args, images, classes)
     names = agreed_names(classes, annotations.classes)
     if annotations.orphans:

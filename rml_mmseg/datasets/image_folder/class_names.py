@@ -6,6 +6,7 @@ from typing import Optional
 
 import numpy as np
 
+from ..counted import counted
 from ..mask_decoding import IGNORED_NAMES
 from .annotations import IGNORED
 from .polygons import BACKGROUND
@@ -53,7 +54,8 @@ def agreed_names(
         # Polygons added the class of what they do not cover.
         return found
     raise ValueError(
-        f'--classes names {len(given)} classes, but the annotations have '
+        f'--classes names {counted(len(given), "class", "classes")}, but the '
+        'annotations have '
         f'{len(found)}: {found}'
     )
 

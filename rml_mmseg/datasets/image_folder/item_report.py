@@ -6,6 +6,7 @@ from typing import Optional
 
 import numpy as np
 
+from ..counted import counted
 from ..transforms.check_image import lost_bits
 from .annotations import IGNORED, Annotations
 from .folder_item import FolderItem
@@ -93,8 +94,9 @@ def inspect_item(
         if excess.size:
             return wrong(
                 f'{place} holds the ids {excess.tolist()}, but '
-                f'{num_classes} classes have the ids 0 to {num_classes - 1}, '
-                f'and {IGNORED} is ignored; mend the mask or --classes',
+                f'{counted(num_classes, "class has", "classes have")} the ids '
+                f'0 to {num_classes - 1}, and {IGNORED} is ignored; mend the '
+                'mask or --classes',
                 pixels,
             )
     if ids.tolist() == [IGNORED]:

@@ -71,6 +71,12 @@ def statistics_lines(report: Mapping[str, Any]) -> list[str]:
             f'warning: no labelled image for training shows '
             f'{", ".join(absent["labelled"])}: no network will know them'
         )
+    if 'val' in report and not report['val']['images']:
+        lines.append(
+            'warning: no image is for validation: a training gives no score, '
+            'and keeps the last checkpoints, not the best one; '
+            '--val-fraction or --val-list takes some of the labelled images'
+        )
     for split in HELD_OUT:
         if split in absent:
             lines.append(
