@@ -243,6 +243,7 @@ class TestImageFolder:
         assert rml.train_cfg.burn_in_iters == 20
         assert rml.train_cfg.val_interval == 10
         assert rml.default_hooks.checkpoint.interval == 10
+        assert rml.default_hooks.checkpoint.save_best == 'mIoU'
         assert rml.work_dir == './work_dirs/out/rml'
         scales = rml.tta_pipeline[1].transforms[0]
         assert [s.scale for s in scales] == [(3, 2), (4, 2), (5, 2)]
@@ -260,6 +261,7 @@ class TestImageFolder:
         assert plain.model.decode_head.num_classes == 2
         assert plain.train_dataloader.dataset.ann_file == 'splits/labelled.txt'
         assert plain.val_evaluator.type == 'IoUMetric'
+        assert plain.default_hooks.checkpoint.save_best == 'mIoU'
 
     def test_configs_of_the_guide_have_a_folder_of_their_own(
         self, tmp_path, call, monkeypatch
@@ -384,6 +386,7 @@ class TestImageFolder:
         assert cfg.test_cfg.type == 'TestLoop'
         assert cfg.test_evaluator.type == 'LearnersIoUMetric'
         assert cfg.get('val_cfg') is None and 'val_dataloader' not in cfg
+        assert 'save_best' not in cfg.default_hooks.checkpoint
 
     def test_a_test_leaves_the_draw_of_validation_alone(self, tmp_path, call):
         images, out, *masks = self._source(tmp_path, labelled=9)

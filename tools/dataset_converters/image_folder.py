@@ -107,7 +107,7 @@ def parse_args() -> argparse.Namespace:
         'learn from (default: %(default)s)',
     )
     for split, purpose, fraction in (
-        ('val', 'validation, which choose the checkpoint', 0.2),
+        ('val', 'validation, which choose the best checkpoint', 0.2),
         ('test', 'a test, which choose nothing', 0.0),
     ):
         held_out = parser.add_mutually_exclusive_group()

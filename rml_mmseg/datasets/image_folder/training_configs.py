@@ -229,6 +229,7 @@ def _often(plan: TrainingPlan) -> int:
 
 def _run_text(plan: TrainingPlan, mutual: bool) -> str:
     interval = _interval(plan)
+    best = ", save_best='mIoU'" if 'val' in plan.held_out else ''
     text = OPTIMISER.format(
         constructor=CONSTRUCTOR if mutual else '',
         paramwise=PARAMWISE if NETWORKS[plan.networks].pretrained else '',
@@ -241,7 +242,7 @@ def _run_text(plan: TrainingPlan, mutual: bool) -> str:
         f'    val_interval={interval},',
         ')',
         'default_hooks = dict(',
-        f'    checkpoint=dict(interval={interval}),',
+        f'    checkpoint=dict(interval={interval}{best}),',
         f'    logger=dict(interval={_often(plan)}),',
         ')',
     )
