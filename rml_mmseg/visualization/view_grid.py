@@ -28,6 +28,8 @@ def labelled_rows(
 ) -> list[Row]:
     """An image and its label, for every labelled image of a batch.
 
+    Where the label is ignored it shows the image, faded.
+
     Args:
         images (Tensor): (N, 3, H, W), normalised.
         samples (list[SegDataSample]): With ``gt_sem_seg``.
@@ -39,12 +41,13 @@ def labelled_rows(
         picture = to_rgb(image, preprocessor)
         labels = sample.gt_sem_seg.data[0]
         painted = paint_labels(labels, colours)
+        # Opaque, so that colours are those of the legend.
         known = (labels != 255).cpu().numpy()[..., None]
-        mixed = np.where(known, picture // 2 + painted // 2, picture)
+        shown = np.where(known, painted, _faded(picture))
         rows.append(
             [
                 Panel('labelled', picture),
-                Panel('its label', mixed, _ids(labels)),
+                Panel('its label', shown, _ids(labels)),
             ]
         )
     return rows
@@ -127,9 +130,14 @@ def _ids(labels: Tensor) -> frozenset[int]:
     return frozenset(labels[labels != 255].unique().tolist())
 
 
+def _faded(picture: np.ndarray) -> np.ndarray:
+    """The image in greyish colours, neither black nor white."""
+    return picture // 2 + 64
+
+
 def _validity(picture: np.ndarray, valid: Tensor) -> np.ndarray:
-    """The image, dimmed, with the colour of padding where it is none."""
-    shown = picture // 2 + 64
+    """The image, faded, with the colour of padding where it is none."""
+    shown = _faded(picture)
     shown[~valid.cpu().numpy()] = INVALID
     return shown
 

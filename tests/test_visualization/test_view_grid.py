@@ -59,9 +59,9 @@ def test_views_are_those_of_the_batch(batch):
     assert (second['labelled'] == 100).all()
     assert (second['weak'] == 20).all() and (second['strong 1'] == 60).all()
     label = first['its label']
-    assert label[0, 0].tolist() == [100, 100, 100]
-    assert label[1, 0].tolist() == [150, 50, 50]
-    assert label[2, 0].tolist() == [50, 150, 50]
+    assert label[0, 0].tolist() == [114, 114, 114]
+    assert label[1, 0].tolist() == [200, 0, 0]
+    assert label[2, 0].tolist() == [0, 200, 0]
 
 
 def test_mixed_views_show_what_is_pasted(batch):
