@@ -13,6 +13,7 @@ import importlib.util
 import os
 import pickle
 import sys
+import warnings
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, Callable
@@ -139,8 +140,12 @@ def stand_in_for_mmcv_ops() -> None:
     mmseg imports `mmcv.ops` at its top level for heads and losses that few
     configs use, which fails with mmcv-lite and with a source build without
     extensions. Can be removed when mmseg imports the operators where it uses
-    them.
+    them. mmcv's advice to install the full one for an operator is not
+    printed: what needs one says so when it is built.
     """
+    warnings.filterwarnings(
+        'ignore', 'Fail to import ``MultiScaleDeformableAttention``'
+    )
     try:
         importlib.import_module('mmcv.ops')
     except ModuleNotFoundError as error:

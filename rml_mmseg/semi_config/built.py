@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS, MODELS
 
+from rml_mmseg.datasets.counted import counted
 from rml_mmseg.engine.checks.classes import check_classes
 
 from .sizes import size_notes
@@ -68,7 +69,7 @@ def summary(cfg: Mapping[str, Any], built: Built) -> str:
         return f'{built.labelled} labelled images, 1 network, {length}'
     return (
         f'{built.labelled} labelled and {built.unlabelled} unlabelled images, '
-        f'{len(cfg["model"]["segmentors"])} learners, {length}, '
+        f'{counted(len(cfg["model"]["segmentors"]), "learner")}, {length}, '
         f'a stage {_passes(cfg, built.unlabelled):.1f} times over the '
         'unlabelled images'
     )

@@ -45,7 +45,6 @@ from typing import Any, Optional
 
 import mmcv
 import numpy as np
-from mmengine.utils import track_iter_progress
 
 from rml_mmseg.datasets import published_splits, split_readers, splits
 from rml_mmseg.datasets.name_groups import (
@@ -54,6 +53,7 @@ from rml_mmseg.datasets.name_groups import (
     group_members,
     group_names,
 )
+from rml_mmseg.datasets.progress_bar import with_bar
 
 
 def parse_args(argv: Optional[list[str]] = None) -> argparse.Namespace:
@@ -205,7 +205,7 @@ def mask_classes(
     if args.masks is None:
         raise ValueError('--stratify needs --masks, the folder of the masks')
     classes = {}
-    for name in track_iter_progress(names, file=sys.stderr):
+    for name in with_bar(names):
         path = mask_path(name, args)
         # Pillow, because OpenCV turns a palette's indices into colours.
         mask = mmcv.imread(path, flag='unchanged', backend='pillow')
