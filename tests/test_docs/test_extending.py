@@ -1,5 +1,6 @@
 """The classes of docs/extending.md train, are saved, and are checked."""
 
+import math
 import re
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def own():
             '.register_module()', '.register_module(force=True)'
         )
         exec(code, names)
-    assert len(blocks) == 6
+    assert len(blocks) == 7
     return names
 
 
@@ -71,6 +72,26 @@ def test_thresholds_follow_the_teachers(tmp_path):
         shares = state[f'rectifiers.{i}.shares']
         torch.testing.assert_close(shares.sum(), torch.tensor(1.0))
         assert not torch.allclose(shares, torch.full((3,), 1 / 3), atol=1e-3)
+
+
+def test_pixels_weigh_by_how_sure_the_teacher_is(tmp_path):
+    unit = MODELS.build(
+        dict(type='WeighedPrototypes', num_classes=2, channels=1)
+    )
+    top = torch.tensor([0.9, 0.7, 0.5])
+    probs = torch.stack([top, 1 - top])[None, :, None]
+    valid = torch.tensor([[[True, True, True]]])
+    labels, weights = unit(probs, torch.zeros(1, 1, 1, 3), valid)
+    assert labels.shape == weights.shape == (1, 1, 3)
+    # The mean is 0.7, the variance 0.04.
+    expected = torch.tensor([1.0, 1.0, math.exp(-0.5)])
+    torch.testing.assert_close(weights[0, 0], expected, atol=1e-4, rtol=0)
+    runner = train(
+        tmp_path,
+        [dict(type='CutMix')],
+        rectifier=dict(type='WeighedPrototypes'),
+    )
+    assert math.isfinite(scalar(runner, 'students.0.loss_peer1')[-1])
 
 
 def test_thresholds_leave_out_unsure_pixels():

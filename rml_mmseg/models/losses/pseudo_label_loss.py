@@ -1,5 +1,6 @@
 """Cross entropy on hard pseudo labels."""
 
+from collections.abc import Sequence
 from typing import Optional
 
 import torch
@@ -13,6 +14,7 @@ def pseudo_label_loss(
     labels: Tensor,
     valid: Optional[Tensor] = None,
     ignore_index: int = 255,
+    weights: Optional[Tensor] = None,
 ) -> Tensor:
     """Mean cross entropy over valid pixels, one term of Eq. 5.
 
@@ -26,6 +28,8 @@ def pseudo_label_loss(
         labels (Tensor): Class ids (N, H, W).
         valid (Tensor, optional): (N, H, W), bool. Defaults to None: all.
         ignore_index (int): Label without cost. Defaults to 255.
+        weights (Tensor, optional): (N, H, W), factors of the pixels' costs,
+            without a part in what the sum is divided by. Defaults to None.
 
     Returns:
         Tensor: Scalar; 0 with a gradient of 0 where nothing is valid.
@@ -39,6 +43,8 @@ def pseudo_label_loss(
     costs = F.nll_loss(
         log_probs, labels, ignore_index=ignore_index, reduction='none'
     )
+    if weights is not None:
+        costs = costs * weights
     return costs.sum() / total.clamp(min=1)
 
 
@@ -55,6 +61,7 @@ class PseudoLabelLoss(nn.Module):
         logits: Tensor,
         labels: list[Tensor],
         valid: Optional[Tensor] = None,
+        weights: Optional[Sequence[Optional[Tensor]]] = None,
     ) -> list[Tensor]:
         """Cross entropy with each set of labels.
 
@@ -62,9 +69,15 @@ class PseudoLabelLoss(nn.Module):
             logits (Tensor): (N, K, H, W).
             labels (list[Tensor]): Sets of class ids, each (N, H, W).
             valid (Tensor, optional): (N, H, W), bool.
+            weights (list, optional): Of the pixels (N, H, W) for each set,
+                or None.
 
         Returns:
             list[Tensor]: One scalar for each set.
         """
         log_probs = F.log_softmax(logits.float(), dim=1)
-        return [pseudo_label_loss(log_probs, ids, valid) for ids in labels]
+        weights = weights or [None] * len(labels)
+        return [
+            pseudo_label_loss(log_probs, ids, valid, weights=own)
+            for ids, own in zip(labels, weights)
+        ]

@@ -1,7 +1,7 @@
 """What every rectifier is asked for."""
 
 from abc import abstractmethod
-from typing import Optional
+from typing import Optional, Union
 
 from torch import Tensor, nn
 
@@ -31,7 +31,7 @@ class Rectifier(nn.Module):
     @abstractmethod
     def forward(
         self, probs: Tensor, features: Tensor, valid: Optional[Tensor] = None
-    ) -> Tensor:
+    ) -> Union[Tensor, tuple[Tensor, Tensor]]:
         """Labels of the weak views, before they are mixed.
 
         Args:
@@ -43,6 +43,8 @@ class Rectifier(nn.Module):
 
         Returns:
             Tensor: Class ids (N, H, W), int64; nothing is learnt from 255.
+            With a second one, (N, H, W), each pixel's loss has that weight,
+            mixed as the labels are.
         """
         raise NotImplementedError
 

@@ -1,12 +1,12 @@
 """Masks through which unlabelled images are mixed, on the device."""
 
-from typing import Any, Optional
+from typing import Any, Optional, cast
 
 import torch
 from torch import Tensor
 
 from .cutmix import apply_mask, boxes_to_masks
-from .pseudo_labels import Target
+from .pseudo_labels import Target, is_map
 
 MixedView = tuple[Tensor, list[Target], Tensor]
 # What a pipeline can draw, and the dimensions of one mask an image.
@@ -79,7 +79,7 @@ def mixed_view(
         inputs (dict): Batch with ``strong`` (S, N, 3, H, W), ``valid``
             (N, H, W) and what was drawn for masks.
         targets (list[tuple]): Names, labels (N, H, W) or probabilities
-            (N, K, H, W), and weights.
+            (N, K, H, W), and weights, of all pixels or (N, H, W).
         view (int): Number of the strong view, modulo S.
         number (int): Which of an image's masks. Defaults to 0.
 
@@ -99,7 +99,13 @@ def mixed_view(
     if masks is None:
         return image, targets, valid
     mixed = [
-        (name, apply_mask(labels, masks, partner), weight)
+        (
+            name,
+            apply_mask(labels, masks, partner),
+            apply_mask(cast(Tensor, weight), masks, partner)
+            if is_map(weight)
+            else weight,
+        )
         for name, labels, weight in targets
     ]
     return (
@@ -114,10 +120,12 @@ def joined_views(views: list[MixedView]) -> MixedView:
     if len(views) == 1:
         return views[0]
     images, targets, valid = zip(*views)
-    joined = [
-        (same[0][0], torch.cat([labels for _, labels, _ in same]), same[0][2])
-        for same in zip(*targets)
-    ]
+    joined: list[Target] = []
+    for same in zip(*targets):
+        names, labels, weights = zip(*same)
+        maps = is_map(weights[0])
+        weight = torch.cat(weights) if maps else weights[0]
+        joined.append((names[0], torch.cat(labels), weight))
     return torch.cat(images), joined, torch.cat(valid)
 
 

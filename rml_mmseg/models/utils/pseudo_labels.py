@@ -15,7 +15,13 @@ from .segmentor_forward import (
 from .settings import SemiTrainCfg
 
 Weight = Union[float, Tensor]
+"""Of all pixels alike, or (M, H, W), of each."""
 Target = tuple[str, Tensor, Weight]
+
+
+def is_map(weight: Weight) -> bool:
+    """Whether each pixel has a weight of its own."""
+    return isinstance(weight, Tensor) and weight.ndim == 3
 
 
 class Learners(Protocol):
@@ -58,7 +64,11 @@ class PseudoLabeller:
 
         Returns:
             list[list[tuple]]: For every student its targets, each a name
-            (``'self'`` or ``'peer{j}'``), labels (M, H, W) and a weight.
+            (``'self'`` or ``'peer{j}'``), labels (M, H, W) and a weight,
+            which is (M, H, W) where the rectifier weighs pixels.
+
+        Raises:
+            ValueError: If a rectifier gives no maps of the images' size.
         """
         count = len(model.students)
         cfg, weight = self.cfg, self.cfg.weight_at(model.iteration)
@@ -103,18 +113,22 @@ class PseudoLabeller:
             mean = torch.stack([probs for probs, _, _ in own]).mean(0)
             seen = ((mean, logits, features) for _, logits, features in own)
         for i, (probs, logits, features) in enumerate(seen):
-            labels = None
+            labels, trust = None, None
             if model.record is not None and logits is not None:
                 teacher: nn.Module = model.teachers[i]
                 today = resize_logits(teacher, logits, size).softmax(1)
                 model.record.setdefault('predictions', []).append(today)
             if logits is not None and features is not None:
                 rectifier: Any = model.rectifiers[i]
-                labels = rectifier(probs, features, valid)
+                labels, trust = _labels_and_trust(
+                    rectifier, rectifier(probs, features, valid), valid
+                )
                 rectifier.accumulate(
                     features, feature_labels(logits, features, valid)
                 )
-            yield self._finish(model, f'teachers.{i}', probs, labels, valid)
+            name = f'teachers.{i}'
+            made, share = self._finish(model, name, probs, labels, valid)
+            yield made, share if trust is None else share * trust
 
     def _soft_labels(
         self, model: Learners, i: int, inputs: dict[str, Any]
@@ -196,6 +210,21 @@ class PseudoLabeller:
             )
         ]
         return torch.stack(logits).softmax(1)
+
+
+def _labels_and_trust(
+    rectifier: nn.Module, made: Any, valid: Tensor
+) -> tuple[Tensor, Optional[Tensor]]:
+    """Class ids of a rectifier, and weights of pixels where it gives them."""
+    labels, trust = made if isinstance(made, tuple) else (made, None)
+    for what, tensor in (('class ids', labels), ('weights', trust)):
+        if tensor is not None and tensor.shape != valid.shape:
+            raise ValueError(
+                f'model.rectifier: {type(rectifier).__name__} must return '
+                f'{what} of the shape {tuple(valid.shape)}, and returned '
+                f'{tuple(tensor.shape)}'
+            )
+    return labels, trust
 
 
 def sample_logits(

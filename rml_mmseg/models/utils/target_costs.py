@@ -1,8 +1,11 @@
 """What a prediction costs against the labels that a student learns from."""
 
+import inspect
+from typing import Any
+
 from torch import Tensor, nn
 
-from .pseudo_labels import Target
+from .pseudo_labels import Target, is_map
 
 
 def target_costs(
@@ -14,16 +17,29 @@ def target_costs(
         loss (nn.Module): Such as ``PseudoLabelLoss``.
         logits (Tensor): (N, K, H, W).
         targets (list[tuple]): Names, labels (N, H, W) or probabilities
-            (N, K, H, W), and weights.
+            (N, K, H, W), and weights, of all pixels or (N, H, W).
         valid (Tensor): (N, H, W), bool.
 
     Returns:
         list[tuple]: Names, and scalars.
 
     Raises:
-        ValueError: If the loss returns anything but a scalar for each.
+        ValueError: If the loss returns anything but a scalar for each, or
+            does not weigh pixels where that is asked for.
     """
-    costs = loss(logits, [labels for _, labels, _ in targets], valid)
+    names, labels, weights = zip(*targets)
+    of_pixels = [weight if is_map(weight) else None for weight in weights]
+    more: dict[str, Any] = {}
+    if any(weight is not None for weight in of_pixels):
+        if 'weights' not in inspect.signature(loss.forward).parameters:
+            raise ValueError(
+                f'semi_train_cfg.loss: {type(loss).__name__} must take '
+                'weights=[(V, H, W) or None, ...], one for each set of '
+                'labels, as the rectifier weighs pixels; or take '
+                'PseudoLabelLoss'
+            )
+        more['weights'] = of_pixels
+    costs = loss(logits, list(labels), valid, **more)
     several = isinstance(costs, (list, tuple))
     shapes = [tuple(x.shape) for x in costs] if several else type(costs)
     if shapes != [()] * len(targets):
@@ -33,6 +49,6 @@ def target_costs(
             f'returned {shapes}'
         )
     return [
-        (name, weight * cost)
-        for (name, _, weight), cost in zip(targets, costs)
+        (name, cost if is_map(weight) else weight * cost)
+        for name, weight, cost in zip(names, weights, costs)
     ]

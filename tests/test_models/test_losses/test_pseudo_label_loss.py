@@ -216,3 +216,21 @@ def test_computed_in_float32():
     (exact,) = PseudoLabelLoss()(logits.float(), [labels])
     assert found.dtype == torch.float32
     assert torch.equal(found, exact)
+
+
+def test_pixels_with_weights(row):
+    labels = torch.tensor([[[0, 0, 0, 255]]])
+    weights = torch.tensor([[[2.0, 0.0, 0.5, 9.0]]])
+    loss = pseudo_label_loss(row, labels, None, weights=weights)
+    # Twice ln 2 and half of ln 8, over four pixels.
+    assert loss.item() == pytest.approx(3.5 * math.log(2) / 4)
+    valid = torch.tensor([[[True, True, False, False]]])
+    loss = pseudo_label_loss(row, labels, valid, weights=weights)
+    assert loss.item() == pytest.approx(2 * math.log(2) / 2)
+
+
+def test_each_set_has_weights_of_its_own(row):
+    labels = [torch.tensor([[[0, 0, 0, 1]]])] * 2
+    ones = torch.ones(1, 1, 4)
+    plain, double = PseudoLabelLoss()(row, labels, None, [None, 2 * ones])
+    assert double.item() == pytest.approx(2 * plain.item())

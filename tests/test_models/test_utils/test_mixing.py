@@ -184,3 +184,24 @@ def test_hard_labels():
 def test_infinite_numbers_mix_none_of_all_classes():
     labels = torch.arange(255).view(1, 15, 17)
     assert not class_masks(labels, torch.full((1, 256), torch.inf)).any()
+
+
+def test_weights_of_pixels_are_mixed_as_labels_are():
+    labels = torch.arange(8).view(2, 2, 2)
+    weights = labels / 10
+    inputs = dict(
+        strong=torch.zeros(1, 2, 3, 2, 2),
+        valid=torch.ones(2, 2, 2, dtype=torch.bool),
+        mix_masks=torch.tensor([[[True, False], [False, False]]]).repeat(
+            2, 1, 1
+        ),
+    )
+    targets = [('self', labels, weights), ('peer1', labels, 0.5)]
+    view = mixed_view(inputs, targets, 0)
+    (_, mixed, own), (_, _, shared) = view[1]
+    assert mixed[0].tolist() == [[4, 1], [2, 3]]
+    torch.testing.assert_close(own, mixed / 10)
+    assert shared == 0.5
+    _, joined, _ = joined_views([view, view])
+    torch.testing.assert_close(joined[0][2], torch.cat([own, own]))
+    assert joined[1][2] == 0.5

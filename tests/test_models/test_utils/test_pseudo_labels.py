@@ -352,3 +352,41 @@ def test_probability_of_just_the_threshold_is_trusted(name):
         losses.append(model.loss(inputs, samples)['students.0.loss_self'])
     assert losses[0] > 0
     assert torch.equal(*losses)
+
+
+def weighing(change):
+    """A model of which the first rectifier weighs pixels."""
+    model = _model(rectifier=dict(type='PrototypeRectifier'), unsup_weight=2.0)
+    unit = model.rectifiers[0]
+    plain = unit.forward
+
+    def forward(probs, features, valid=None):
+        return change(plain(probs, features, valid), probs.amax(1))
+
+    unit.forward = forward
+    return model
+
+
+def test_a_rectifier_may_weigh_pixels():
+    model, (inputs, _) = weighing(lambda ids, top: (ids, top)), toy_batch()
+    first, second = _targets(model, inputs)
+    top = _probs(model.teachers[0], inputs['weak']).amax(1)
+    torch.testing.assert_close(first['self'][1], 2 * top)
+    torch.testing.assert_close(second['peer0'][1], 2 * top)
+    # Those of the other one have one weight.
+    assert first['peer1'][1] == second['self'][1] == 2.0
+    batch, samples = toy_batch()
+    cost = total(model.loss(batch, samples))
+    assert cost.isfinite() and cost.requires_grad
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (lambda ids, top: (ids, top[:, :1]), 'must return weights of the sha'),
+        (lambda ids, top: ids[:1], 'must return class ids of the shape'),
+    ],
+)
+def test_maps_of_another_size_are_refused(change, message):
+    with pytest.raises(ValueError, match=f'PrototypeRectifier {message}'):
+        _targets(weighing(change), toy_batch()[0])
