@@ -88,6 +88,9 @@ class LearnersIoUMetric(BaseMetric):
             dict: The deployed learner's scores, then ``{name}/mIoU``, all
             behind the prefix, if there is one.
         """
+        if self.others:
+            # Its table would be the only one without a name.
+            print_log('the deployed learner:', logger='current')
         scores = self.deployed.evaluate(size)
         if self.deployed.format_only:
             return scores
