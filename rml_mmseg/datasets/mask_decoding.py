@@ -190,11 +190,12 @@ def _about_unknown(codes: np.ndarray, table: ColourTable) -> str:
             'Many are nearly those of the table, a sign of JPEG compression '
             'or smoothing; masks must be stored without loss'
         )
-    example = ','.join(str(value) for value in colours[0])
-    each = ' for each' if len(codes) > 1 else ''
+    red, green, blue = colours[0].tolist()
+    each = ', and one for each other' if len(codes) > 1 else ''
     return (
-        f"Add a line to the table{each}: 'NAME,{example}' for a class, or "
-        f"'ignore,{example}' for pixels that are not learnt from"
+        f'Add a row to the table with r={red}, g={green}, b={blue}{each}, and '
+        'the name of the class, or the name ignore for pixels that are not '
+        'learnt from'
     )
 
 

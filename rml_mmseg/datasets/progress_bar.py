@@ -20,4 +20,4 @@ def with_bar(items: Sequence[T]) -> Iterable[T]:
     """
     if not sys.stderr.isatty():
         return items
-    return track_iter_progress(items, file=sys.stderr)
+    return track_iter_progress(list(items), file=sys.stderr)

@@ -6,7 +6,7 @@ from .compose import SemiPlan, compose
 from .data import SemiData, data_of_config
 from .deployed_size import deployed_size, input_channels
 from .lists import ImageLists
-from .methods import LONG_RUN, RML, SUPERVISED, TITLES, networks_of
+from .methods import LONG_RUN, RML, SUPERVISED, TITLES, networks_of, recolours
 from .options import fit_options
 from .pipelines import STRONG_VIEWS
 from .stock import load_stock, training_length
@@ -39,6 +39,7 @@ __all__ = [
     'load_stock',
     'networks_of',
     'portable',
+    'recolours',
     'suite_text',
     'summary',
     'training_length',

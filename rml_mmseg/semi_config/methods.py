@@ -85,6 +85,11 @@ def find_method(
     return method
 
 
+def recolours(name: str) -> bool:
+    """Whether a method has strong views that differ in colour."""
+    return name != SUPERVISED and find_method(name).recoloured
+
+
 def networks_of(name: str, learners: Optional[int] = None) -> int:
     """How many networks a method trains."""
     if name == SUPERVISED:

@@ -24,6 +24,7 @@ FIXED = ('AdjustGamma', 'CLAHE', 'RGB2Gray', 'Rerange')
 LEFT_OUT = ('GenerateEdge', 'PhotoMetricDistortion', 'RandomCutOut')
 """About labels, or random colours, which are the strong views' own part."""
 RECOLOURED = [dict(type='PhotometricRandAugment')]
+"""What strong views have beside the weak one, where the data do not say."""
 JITTERED = [
     dict(
         type='RandomApply',
@@ -53,7 +54,6 @@ JITTERED = [
 ]
 STRONG_VIEWS = dict(randaugment=RECOLOURED, jitter=JITTERED)
 """By name: that of RML, and that of ClassMix, UniMatch and UniMatch V2."""
-"""What strong views have beside the weak one, where the data do not say."""
 BOXES = [dict(type='CutMix')]
 
 

@@ -102,7 +102,7 @@ def test_unknown_colours_are_counted(table):
     message = r'2 colours .*\(255, 255, 255\) in 2 pixels, \(1, 0, 0\) in 1'
     with pytest.raises(ValueError, match=message) as no:
         decode_colours(image, table)
-    assert 'a line to the table for each' in str(no.value)
+    assert 'b=255, and one for each other' in str(no.value)
     assert 'JPEG' not in str(no.value)
 
 
@@ -112,7 +112,7 @@ def test_a_missing_colour_is_to_be_named_or_ignored(tmp_path, table):
         ValueError, match='^1 colour is not in .* in 4 p'
     ) as no:
         decode_colours(image, table)
-    assert "to the table: 'NAME,9,200,9' for a class" in str(no.value)
+    assert 'a row to the table with r=9, g=200, b=9, and' in str(no.value)
     path = tmp_path / 'colours.csv'
     path.write_text(f'{CSV}ignore,9,200,9\n')
     assert (decode_colours(image, read_colour_table(path)) == 255).all()

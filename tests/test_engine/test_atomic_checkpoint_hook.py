@@ -303,20 +303,17 @@ def test_a_test_replaces_no_checkpoints(tmp_path):
         runner_with(tmp_path).train()
 
 
-def test_by_epochs_the_last_whole_one_is_what_is_saved(monkeypatch):
+def test_by_epochs_nothing_replaces_the_last_whole_one(tmp_path, monkeypatch):
+    def save(*args):
+        raise AssertionError('weights of a broken epoch were saved')
+
     hook = AtomicCheckpointHook(by_epoch=True)
-    hook.filename_tmpl = 'epoch_{}.pth'
-    saved = []
-
-    def save(runner, step, meta):
-        saved.append((step, meta))
-        hook.last_ckpt = f'work/epoch_{step}.pth'
-
     monkeypatch.setattr(hook, '_save_checkpoint_with_step', save)
     hook.last_ckpt = None
-    runner = SimpleNamespace(epoch=7)
-    meta = dict(epoch=7, iter=15)
+    runner = SimpleNamespace(epoch=7, work_dir=str(tmp_path))
+    assert hook.save_now(runner, 15) is None
+    # That of the run before, which this one was resumed from.
+    (tmp_path / 'last_checkpoint').write_text('work/epoch_6.pth')
+    assert hook.save_now(runner, 15) == 'work/epoch_6.pth'
+    hook.last_ckpt = 'work/epoch_7.pth'
     assert hook.save_now(runner, 15) == 'work/epoch_7.pth'
-    assert saved == [(7, meta)]
-    hook.save_now(runner, 15)
-    assert saved == [(7, meta)]

@@ -205,6 +205,24 @@ def test_single_classes(look):
     assert found['teachers.0/IoU.sky'] == 1.0
 
 
+def test_a_class_that_nobody_names_has_no_iou(look):
+    hook = PseudoLabelMonitorHook(interval=1, classes=['gem'])
+    named(hook, 'sky', 'ground', 'gem')
+    found = look(
+        hook, record({'teachers.0': source([0, 1])}, (0, 2), (1, 1), (0, 1))
+    )
+    assert found['teachers.0/share.gem'] == 0
+    assert 'teachers.0/IoU.gem' not in found
+
+
+def test_a_data_set_that_tells_nothing():
+    loader = SimpleNamespace(dataset=[])
+    loop = SimpleNamespace(dataloader=loader)
+    hook = PseudoLabelMonitorHook()
+    hook.before_train(SimpleNamespace(train_loop=loop))
+    assert hook.names == []
+
+
 def test_classes_that_are_not_of_the_data():
     with pytest.raises(ValueError, match="classes must be a list.*'gem'"):
         PseudoLabelMonitorHook(classes='gem')

@@ -103,7 +103,7 @@ def test():
     if config != 'logs_nothing':
         path.parent.mkdir(parents=True)
         path.write_text(json.dumps(scores))
-        if config.startswith('by_class'):
+        if 'by_class' in config:
             iou = 10.0 * len(config) + seed + best
             head = '2026/01/01 00:00:00 - mmengine - INFO - '
             lines = [

@@ -332,6 +332,14 @@ def test_lists_of_the_data_of_a_stock_config(cityscapes, tmp_path, call):
         ]
 
 
+def test_views_that_no_method_recolours_are_not_chosen(cityscapes, call):
+    with pytest.raises(SystemExit, match='--strong-view.*cutmix_seg does not'):
+        call(
+            make_semi_config, PSPNET, *cityscapes,
+            '--method', 'cutmix_seg', '--strong-view', 'jitter',
+        )  # fmt: skip
+
+
 def test_what_cannot_be_written_anew_stays(cityscapes, tmp_path, call):
     (tmp_path / 'semi.py').write_text('old = 1\n')
     (tmp_path / 'semi_unlabelled.txt').write_text('old\n')

@@ -265,6 +265,31 @@ def test_what_a_pool_cannot_be(
     assert re.search(message, capsys.readouterr().err)
 
 
+@pytest.mark.parametrize(
+    ('own', 'others', 'same'),
+    [
+        ('a', 'img/a.jpg', True),
+        ('img/a.png', 'a', True),
+        ('b/0001', 'c/0001', False),
+        ('a', 'ba', False),
+    ],
+)
+def test_labels_do_not_hide_behind_another_form(
+    tmp_path, capsys, own, others, same
+):
+    (tmp_path / 'n').write_text(f'{own}\n')
+    (tmp_path / 'p').write_text(f'{others}\nz\n')
+    status = make_splits.main(
+        [
+            *('--names', str(tmp_path / 'n'), '--count', '1'),
+            *('--unlabelled-names', str(tmp_path / 'p'), '--seed', '0'),
+            *('--out', str(tmp_path / 'out')),
+        ]
+    )
+    assert status == (2 if same else 0)
+    assert ('names of' in capsys.readouterr().err) == same
+
+
 def test_a_pool_beside_a_published_list(tmp_path, capsys):
     for name, text in (('l', 'a'), ('u', 'b'), ('p', 'a\nb\nc')):
         (tmp_path / name).write_text(f'{text}\n')

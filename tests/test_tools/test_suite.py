@@ -22,6 +22,7 @@ from rml_mmseg.experiments.suites import (
     plan_runs,
     suite_scheduler,
 )
+from rml_mmseg.experiments.suites import job as job_module
 from rml_mmseg.experiments.suites.plan import METHOD_KEYS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -215,6 +216,13 @@ def test_both_checkpoints_are_tested(run_suite, capsys):
         '| chooses | 0 | 40.00 | 41.00 | 3 |'
         in (OUT / 'results.md').read_text()
     )
+
+
+def test_the_ious_of_classes_are_of_the_last_checkpoint(run_suite):
+    run_suite(['chooses_by_class'], options=SAVE_BEST, extra=BOTH)
+    end = record('chooses_by_class')
+    assert end['best_scores']['mIoU'] == end['scores']['mIoU'] + 1
+    assert end['class_ious'] == {'road': 160.0}
 
 
 def test_the_last_checkpoint_is_not_tested_again_as_the_best(run_suite):
@@ -487,7 +495,34 @@ def test_runs_in_two_processes(run_suite, capsys):
         load_suite(write_suite('processes = 0'))
 
 
+def test_processes_of_torchrun_are_killed_with_it(tmp_path):
+    script = tmp_path / 'sleeps.py'
+    script.write_text(
+        'import os, pathlib, time\n'
+        'path = pathlib.Path(__file__).with_name("pid_" + os.environ["RANK"])'
+        '\npath.write_text(str(os.getpid()))\ntime.sleep(60)\n'
+    )
+    run = SimpleNamespace(
+        folder=tmp_path, record={}, saved_iteration=0, processes=2
+    )
+    job = Job(run, 'train', script, [], {'OMP_NUM_THREADS': '1'})
+    paths = [tmp_path / f'pid_{rank}' for rank in (0, 1)]
+    deadline = time.monotonic() + 60
+    while not all(path.exists() and path.read_text() for path in paths):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    pids = [int(path.read_text()) for path in paths]
+    assert not any(map(gone, pids))
+    job.send(signal.SIGKILL)
+    job.process.wait()
+    deadline = time.monotonic() + 10
+    while not all(map(gone, pids)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def test_torchrun_alone_passes_a_signal_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(job_module, 'descendants', lambda pid: [8])
     sent = []
     monkeypatch.setattr(os, 'kill', lambda *args: sent.append(('one', *args)))
     monkeypatch.setattr(
@@ -503,7 +538,8 @@ def test_torchrun_alone_passes_a_signal_on(tmp_path, monkeypatch):
         ('group', 7, signal.SIGTERM),
         ('group', 7, signal.SIGKILL),
         ('one', 7, signal.SIGTERM),
-        ('group', 7, signal.SIGKILL),
+        ('one', 7, signal.SIGKILL),
+        ('one', 8, signal.SIGKILL),
     ]
 
 

@@ -39,6 +39,7 @@ Examples::
 """
 
 import argparse
+import re
 import sys
 from pathlib import Path
 from typing import Any, Optional
@@ -325,6 +326,20 @@ def convert(args: argparse.Namespace) -> tuple[dict[str, list[str]], dict]:
     return lists, {'source': args.source or listed, 'rule': 'as listed'}
 
 
+def same_images(some: list[str], others: list[str]) -> bool:
+    """Whether names differ by folders above or suffixes alone."""
+    bare = [
+        [re.sub(r'[.](png|jpe?g|tiff?|bmp|webp)$', '', n, flags=re.I)]
+        for n in (*some, *others)
+    ]
+    for names in bare:
+        parts = names[0].split('/')
+        names += ['/'.join(parts[i:]) for i in range(1, len(parts))]
+    few, many = bare[: len(some)], bare[len(some) :]
+    whole, ends = {names[0] for names in many}, {n for b in many for n in b}
+    return any(b[0] in ends or whole.intersection(b) for b in few)
+
+
 def take_pool(
     args: argparse.Namespace, lists: dict[str, list[str]], provenance: dict
 ) -> None:
@@ -354,6 +369,13 @@ def take_pool(
             'labelled or held out; give a list of more images'
         )
     among = sum(name in known for name in labelled)
+    if not among and same_images(labelled, pool):
+        raise ValueError(
+            f'--unlabelled-names: names of {path} have another form than '
+            f'{labelled[0]!r}, such as {pool[0]!r}, so that labelled images '
+            'would count as unlabelled: give both in one form, or take '
+            'folder and suffix off by --img-prefix and --img-suffix'
+        )
     print(f'{among} of {len(labelled)} labelled images are in {path}')
     left_out = set(lists.get('unlabelled', ())) - known - {*labelled}
     if left_out:

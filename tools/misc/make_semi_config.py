@@ -64,6 +64,7 @@ from rml_mmseg.semi_config import (
     load_stock,
     networks_of,
     portable,
+    recolours,
     suite_text,
     summary,
     training_length,
@@ -183,6 +184,11 @@ def check_runs(args: argparse.Namespace) -> None:
     Raises:
         ValueError: Naming the setting and what would be right.
     """
+    if args.strong_view and not any(map(recolours, args.method)):
+        raise ValueError(
+            f'--strong-view is for methods that recolour views, and '
+            f'{", ".join(args.method)} does not: leave it out'
+        )
     for name in ('seeds', 'splits'):
         if args.suite is None and getattr(args, name):
             raise ValueError(

@@ -117,7 +117,11 @@ def about_ids_from_one(pixels: np.ndarray, names: Sequence[str]) -> str:
             f'it as a class of its own, {first}'
         )
     unseen = (*BACKGROUND, *IGNORED_NAMES)
-    if largest and not pixels[0] and names[0].lower() not in unseen:
+    if (
+        0 < largest < count
+        and not pixels[0]
+        and names[0].lower() not in unseen
+    ):
         return (
             f'No mask holds 0, which is {names[0]}. If the ids begin at 1, '
             f'every name is wrong by one: {down}'

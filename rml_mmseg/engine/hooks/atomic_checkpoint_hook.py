@@ -186,24 +186,25 @@ class AtomicCheckpointHook(CheckpointHook):
             for place in {str(self.out_dir), str(runner.work_dir)}:
                 remove_unfinished(place)
 
-    def save_now(self, runner: Runner, iteration: int) -> str:
+    def save_now(self, runner: Runner, iteration: int) -> Optional[str]:
         """Save a checkpoint beyond the interval, unless it is there.
 
-        By epochs it is that of the last whole one: within an epoch nothing
-        can be resumed, and mmengine begins the broken one again.
+        By epochs nothing is saved: mmengine begins the broken one again,
+        which then must have the weights of its start.
 
         Args:
             runner (Runner): The runner.
             iteration (int): Number of iterations that are done.
 
         Returns:
-            str: Its path.
+            str | None: Path of the newest one, None where there is none.
         """
-        step = runner.epoch if self.by_epoch else iteration
-        name = self.filename_tmpl.format(step)
+        if self.by_epoch:
+            return self.last_ckpt or find_latest_checkpoint(runner.work_dir)
+        name = self.filename_tmpl.format(iteration)
         if self.last_ckpt is None or osp.basename(self.last_ckpt) != name:
             meta = dict(epoch=runner.epoch, iter=iteration)
-            self._save_checkpoint_with_step(runner, step, meta)
+            self._save_checkpoint_with_step(runner, iteration, meta)
         return str(self.last_ckpt)
 
     def _save_checkpoint_with_step(

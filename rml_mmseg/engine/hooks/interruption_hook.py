@@ -163,10 +163,12 @@ class InterruptionHook(Hook):
         ]
         # One process writes, and torchrun ends it when another has left.
         barrier()
-        what = f'saved {saved[0]!r}' if saved else 'saved no checkpoint'
+        newest = next((path for path in saved if path), None)
+        goes_on = 'goes on from there' if newest else 'begins anew'
         runner.logger.warning(
-            f'{signal.Signals(number).name} at iteration {iteration}: {what}; '
-            f'exit with code {self.exit_code}. --resume goes on from there'
+            f'{signal.Signals(number).name} at iteration {iteration}: the '
+            f'newest checkpoint is {newest!r}; exit with code '
+            f'{self.exit_code}. --resume {goes_on}'
         )
         self.after_train(runner)
         raise SystemExit(self.exit_code)

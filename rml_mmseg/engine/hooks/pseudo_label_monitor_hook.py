@@ -85,7 +85,8 @@ class PseudoLabelMonitorHook(RecordingHook):
 
     def before_train(self, runner: Runner) -> None:
         """Take the names of the classes from the training set."""
-        metainfo = runner.train_loop.dataloader.dataset.metainfo
+        dataset = runner.train_loop.dataloader.dataset
+        metainfo = getattr(dataset, 'metainfo', None) or {}
         self.names = list(metainfo.get('classes') or ())
         for name in self.classes:
             check_choice(f'{type(self).__name__}.classes', name, self.names)
@@ -181,11 +182,15 @@ class PseudoLabelMonitorHook(RecordingHook):
             **self._of_classes('share', shares),
         )
 
-    def _of_classes(self, key: str, values: Tensor) -> dict[str, Tensor]:
+    def _of_classes(
+        self, key: str, values: Tensor, known: Optional[Tensor] = None
+    ) -> dict[str, Tensor]:
         """What single classes have of a value of each class."""
+        places = {name: self.names.index(name) for name in self.classes}
         return {
-            f'{key}.{name}': values[self.names.index(name)]
-            for name in self.classes
+            f'{key}.{name}': values[i]
+            for name, i in places.items()
+            if known is None or known[i]
         }
 
     def _name_starved(
@@ -224,7 +229,7 @@ class PseudoLabelMonitorHook(RecordingHook):
         return {
             f'accuracy{suffix}': hits.sum() / total.sum(),
             f'mIoU{suffix}': (hits[present] / union[present]).mean(),
-            **self._of_classes(f'IoU{suffix}', hits / union.clamp(min=1)),
+            **self._of_classes(f'IoU{suffix}', hits / union, present),
         }
 
     def _look_at_prototypes(

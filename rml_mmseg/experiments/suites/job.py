@@ -33,8 +33,9 @@ class Job:
     """A process that trains or tests a run, begun at once.
 
     It leads a process group of its own, so that signals also reach the
-    workers of its data loaders; torchrun passes them on by itself. Its
-    output is appended to `PART.log` in the run's folder.
+    workers of its data loaders. torchrun gives each of its processes such a
+    group and passes signals on to them, but for SIGKILL. The output is
+    appended to `PART.log` in the run's folder.
 
     Args:
         run (SuiteRun): The run.
@@ -94,10 +95,39 @@ class Job:
 
     def send(self, number: int) -> None:
         """Send a signal to what is left of the process group."""
-        # A second one, from torchrun, would not let them save.
-        alone = self.run.processes > 1 and number != signal.SIGKILL
-        with suppress(ProcessLookupError):
-            (os.kill if alone else os.killpg)(self.process.pid, number)
+        leader, several = self.process.pid, self.run.processes > 1
+        if not several:
+            with suppress(ProcessLookupError):
+                os.killpg(leader, number)
+            return
+        # A second SIGTERM, beside torchrun's, would not let them save.
+        killed = descendants(leader) if number == signal.SIGKILL else []
+        for pid in (leader, *killed):
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+
+def descendants(pid: int) -> list[int]:
+    """Processes that a process and its own ones have begun.
+
+    Args:
+        pid (int): Its number.
+
+    Returns:
+        list[int]: Their numbers; none where the system has no ``/proc``.
+    """
+    children: dict[int, list[int]] = {}
+    for path in Path('/proc').glob('[0-9]*/stat'):
+        with suppress(OSError):
+            # The name of a program may hold blanks and brackets.
+            parent = int(path.read_text().rpartition(')')[2].split()[1])
+            children.setdefault(parent, []).append(int(path.parent.name))
+    found, waiting = [], [pid]
+    while waiting:
+        own = children.get(waiting.pop(), [])
+        found += own
+        waiting += own
+    return found
 
 
 def shown_command(

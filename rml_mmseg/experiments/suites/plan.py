@@ -68,6 +68,13 @@ def load_suite(path: str | Path) -> dict:
             f'{path}: checkpoints must be a list of {list(TESTS)}, '
             f'got {checkpoints!r}'
         )
+    titles = [method['title'] for method in checked.values()]
+    twice = sorted({title for title in titles if titles.count(title) > 1})
+    if twice:
+        raise ValueError(
+            f'{path}: several methods have the title {twice[0]!r}: give each '
+            'its own'
+        )
     processes = cfg.get('processes', 1)
     if type(processes) is not int or processes < 1:
         raise ValueError(

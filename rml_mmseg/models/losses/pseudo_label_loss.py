@@ -44,7 +44,8 @@ def pseudo_label_loss(
         log_probs, labels, ignore_index=ignore_index, reduction='none'
     )
     if weights is not None:
-        costs = costs * weights
+        # A pixel without cost may have any weight, also none.
+        costs = costs * weights.masked_fill(labels == ignore_index, 0)
     return costs.sum() / total.clamp(min=1)
 
 

@@ -139,7 +139,9 @@ def kept_statistics(network: nn.Module, kept: bool = True) -> Iterator[None]:
     momenta = [norm.momentum for norm in norms]
     # A mean of all batches weighs each by how many there were.
     counts = [
-        norm.num_batches_tracked.clone() if norm.momentum is None else None
+        norm.num_batches_tracked.clone()
+        if norm.momentum is None and norm.num_batches_tracked is not None
+        else None
         for norm in norms
     ]
     for norm in norms:

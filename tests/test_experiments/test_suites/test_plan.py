@@ -147,6 +147,11 @@ def test_options_change_the_target(load):
             "methods = dict(x=dict(config='a.py'))\nbaseline = 'y'",
             r"baseline must be one of the methods, \['x'\], got 'y'",
         ),
+        (
+            "methods = dict(x=dict(config='a.py', title='A'), "
+            "y=dict(config='b.py', title='A'))",
+            "several methods have the title 'A'",
+        ),
         ("methods = {'x/y': dict(config='a.py')}", "'x/y' names a folder"),
         ("methods = {'seed_1': dict(config='a.py')}", 'not begin with'),
         ("methods = dict(x=dict(config={'..': 'a.py'}))", 'names a folder'),

@@ -229,6 +229,17 @@ def test_pixels_with_weights(row):
     assert loss.item() == pytest.approx(2 * math.log(2) / 2)
 
 
+def test_pixels_without_cost_may_have_any_weight(row):
+    row.requires_grad_()
+    labels = torch.tensor([[[0, 0, 0, 255]]])
+    valid = torch.tensor([[[True, False, False, True]]])
+    weights = torch.tensor([[[1.0, torch.nan, torch.inf, torch.nan]]])
+    loss = pseudo_label_loss(row, labels, valid, weights=weights)
+    assert loss.item() == pytest.approx(math.log(2) / 2)
+    loss.backward()
+    assert row.grad.isfinite().all()
+
+
 def test_each_set_has_weights_of_its_own(row):
     labels = [torch.tensor([[[0, 0, 0, 1]]])] * 2
     ones = torch.ones(1, 1, 4)

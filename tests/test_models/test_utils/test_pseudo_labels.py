@@ -380,6 +380,18 @@ def test_a_rectifier_may_weigh_pixels():
     assert cost.isfinite() and cost.requires_grad
 
 
+def test_weights_of_pixels_are_on_top_of_the_share_of_sure_ones():
+    inputs, _ = toy_batch()
+    targets = []
+    for change in (lambda ids, top: ids, lambda ids, top: (ids, top)):
+        model = weighing(change)
+        model.semi_train_cfg.confidence_share = 0.4
+        targets.append(_targets(model, inputs)[0]['self'][1])
+    top = _probs(model.teachers[0], inputs['weak']).amax(1)
+    assert 0 < float(targets[0]) < 2
+    torch.testing.assert_close(targets[1], targets[0] * top)
+
+
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
