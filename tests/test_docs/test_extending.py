@@ -83,8 +83,8 @@ def test_pixels_weigh_by_how_sure_the_teacher_is(tmp_path):
     valid = torch.tensor([[[True, True, True]]])
     labels, weights = unit(probs, torch.zeros(1, 1, 1, 3), valid)
     assert labels.shape == weights.shape == (1, 1, 3)
-    # The mean is 0.7, the variance 0.04.
-    expected = torch.tensor([1.0, 1.0, math.exp(-0.5)])
+    # The mean is 0.7, the variance 0.08 / 3.
+    expected = torch.tensor([1.0, 1.0, math.exp(-0.75)])
     torch.testing.assert_close(weights[0, 0], expected, atol=1e-4, rtol=0)
     runner = train(
         tmp_path,

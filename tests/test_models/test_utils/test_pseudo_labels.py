@@ -354,9 +354,10 @@ def test_probability_of_just_the_threshold_is_trusted(name):
     assert torch.equal(*losses)
 
 
-def weighing(change):
+def weighing(change, **cfg):
     """A model of which the first rectifier weighs pixels."""
-    model = _model(rectifier=dict(type='PrototypeRectifier'), unsup_weight=2.0)
+    kind = dict(type='PrototypeRectifier')
+    model = _model(rectifier=kind, unsup_weight=2.0, **cfg)
     unit = model.rectifiers[0]
     plain = unit.forward
 
@@ -382,10 +383,13 @@ def test_a_rectifier_may_weigh_pixels():
 
 def test_weights_of_pixels_are_on_top_of_the_share_of_sure_ones():
     inputs, _ = toy_batch()
+    torch.manual_seed(0)
+    teacher = weighing(lambda ids, top: ids).teachers[0]
+    median = float(_probs(teacher, inputs['weak']).amax(1).median())
     targets = []
     for change in (lambda ids, top: ids, lambda ids, top: (ids, top)):
-        model = weighing(change)
-        model.semi_train_cfg.confidence_share = 0.4
+        torch.manual_seed(0)
+        model = weighing(change, confidence_share=median)
         targets.append(_targets(model, inputs)[0]['self'][1])
     top = _probs(model.teachers[0], inputs['weak']).amax(1)
     assert 0 < float(targets[0]) < 2
