@@ -65,9 +65,10 @@ def compose(
     config, notes = make_frame(stocks, data, plan.iters, score)
     classes = data.num_classes or classes_of(first.model)
     long = plan.iters >= LONG_RUN
-    rectifier = dict(
-        type='PrototypeRectifier', momentum=0.9999 if long else 0.95
-    )
+    rectifier = dict(type='PrototypeRectifier', momentum=0.9999)
+    if not long:
+        # What was the best with few labels: docs/results.md.
+        rectifier.update(momentum=0.95, alignment=4.0)
     config['model'] = dict(
         type='MutualSemiSegmentor',
         data_preprocessor=dict(

@@ -100,11 +100,12 @@ def networks_of(name: str, learners: Optional[int] = None) -> int:
 def _rml(learners: int, iters: int) -> Method:
     """RML, and of one learner a mean teacher under CutMix."""
     # The paper's stages are long and follow the teachers. In short ones, with
-    # few labels, those of the stage are the safe ones: docs/results.md.
+    # few labels, those of the stage are the safe ones, and with the mean of
+    # both teachers and the share of each class kept the best: docs/results.md.
     staged = learners > 1 and iters < LONG_RUN
     return Method(
         learners=learners,
-        semi_train_cfg=dict(p0='stage') if staged else {},
+        semi_train_cfg=(dict(p0='stage', ensemble_p0=True) if staged else {}),
         num_strong=learners,
         recoloured=True,
         mixing=BOXES,

@@ -46,7 +46,10 @@ def test_teachers_and_prototypes_of_a_short_run_follow_faster(
 ):
     stock, semi = toy_stock()
     config, _ = compose([stock], semi, SemiPlan(2, iters, 1, 0))
-    assert config['model']['rectifier']['momentum'] == prototypes
+    rectifier = config['model']['rectifier']
+    assert rectifier['momentum'] == prototypes
+    # In long ones as in the paper.
+    assert rectifier.get('alignment') == (4.0 if iters < LONG_RUN else None)
     (hook,) = config['custom_hooks']
     assert hook['type'] == 'MutualEMAHook'
     assert hook['momentum'] == teachers

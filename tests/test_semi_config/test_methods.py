@@ -65,7 +65,7 @@ def test_a_rival_is_what_its_config_says(name):
 @pytest.mark.parametrize(
     ('learners', 'iters', 'settings'),
     [
-        (2, LONG_RUN - 1, dict(p0='stage')),
+        (2, LONG_RUN - 1, dict(p0='stage', ensemble_p0=True)),
         (2, LONG_RUN, {}),
         # Without a rectifier labels of a stage would never improve.
         (1, LONG_RUN - 1, {}),

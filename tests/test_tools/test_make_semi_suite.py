@@ -198,7 +198,8 @@ def test_methods_differ_in_what_they_are_alone(make, mine, capsys):
         recoloured = own.unlabelled_dataset.pipeline[-3].strong
         assert views.get('strong') == (None if plain else recoloured)
         assert (cfg.model.rectifier is not None) == (name == RML)
-    assert cfgs[RML].model.semi_train_cfg == dict(p0='stage')
+    assert cfgs[RML].model.semi_train_cfg == dict(p0='stage', ensemble_p0=True)
+    assert cfgs[RML].model.rectifier.alignment == 4.0
     assert cfgs[RML].train_cfg.burn_in_iters == 50
     assert recoloured[0].magnitude_level == 5
     assert cfgs['cps'].model.semi_train_cfg.peer_source == 'student'
