@@ -152,7 +152,9 @@ def plot_gains(
         for row in others
     }
     found = {key: values for key, values in found.items() if values}
-    splits = list(dict.fromkeys(split for split, _ in found))
+    # In the order of the suite, whichever method has which.
+    compared = {split for split, _ in found}
+    splits = [split for split in bases if split in compared]
     if not splits:
         return None
     titles = list(dict.fromkeys(title for _, title in found))

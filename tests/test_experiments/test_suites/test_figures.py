@@ -101,6 +101,13 @@ def test_gains_have_one_scale_with_labels_inside():
             assert frame.x0 < box.x0 and box.x1 < frame.x1
 
 
+def test_panels_are_in_the_order_of_the_suite():
+    rows = [row('base', split, 40.0) for split in ('1-30', '1-8', '1-4')]
+    rows += [row('a', '1-4', 41.0), row('b', '1-30', 41.0)]
+    figure = plot_gains(rows, 'base')
+    assert [axes.get_title() for axes in figure.axes] == ['1/30', '1/4']
+
+
 def test_long_names_are_wrapped():
     name = 'robust mutual learning in two stages with labels online'
     rows = [row(name, '1-8', 40.0), row('base', '1-8', 39.0)]
