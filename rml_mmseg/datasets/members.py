@@ -33,6 +33,12 @@ def members(dataset: Any) -> list[BaseDataset]:
     return [dataset]
 
 
+def class_names(dataset: Any) -> list[str]:
+    """Names of a data set's classes, none where it tells none."""
+    meta = getattr(dataset, 'metainfo', None) or {}
+    return list(meta.get('classes') or ())
+
+
 def image_files(dataset: Any) -> list[str]:
     """Paths of the images of a data set or a joined one, in order."""
     infos = map(dataset.get_data_info, range(len(dataset)))

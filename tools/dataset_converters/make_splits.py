@@ -55,6 +55,7 @@ from rml_mmseg.datasets.name_groups import (
     group_names,
 )
 from rml_mmseg.datasets.progress_bar import with_bar
+from rml_mmseg.datasets.unlabelled_seg_dataset import IMAGE_SUFFIXES
 
 
 def parse_args(argv: Optional[list[str]] = None) -> argparse.Namespace:
@@ -328,10 +329,10 @@ def convert(args: argparse.Namespace) -> tuple[dict[str, list[str]], dict]:
 
 def same_images(some: list[str], others: list[str]) -> bool:
     """Whether names differ by folders above or suffixes alone."""
-    bare = [
-        [re.sub(r'[.](png|jpe?g|tiff?|bmp|webp)$', '', n, flags=re.I)]
-        for n in (*some, *others)
-    ]
+    suffix = re.compile(
+        f'({"|".join(IMAGE_SUFFIXES)})$'.replace('.', '[.]'), re.I
+    )
+    bare = [[suffix.sub('', name)] for name in (*some, *others)]
     for names in bare:
         parts = names[0].split('/')
         names += ['/'.join(parts[i:]) for i in range(1, len(parts))]

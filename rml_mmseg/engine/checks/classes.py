@@ -6,6 +6,8 @@ from typing import Any
 from mmengine.logging import print_log
 from torch import nn
 
+from rml_mmseg.datasets.members import class_names
+
 
 def check_classes(
     model: nn.Module, training: Any, val_loop: Any = None
@@ -22,7 +24,7 @@ def check_classes(
     Raises:
         ValueError: If their numbers differ, or their order.
     """
-    classes = _classes_of(training)
+    classes = class_names(training)
     number = getattr(model, 'num_classes', None)
     if classes and isinstance(number, int) and len(classes) != number:
         part = 'model.segmentors' if hasattr(model, 'students') else 'model'
@@ -31,7 +33,8 @@ def check_classes(
             f'training set has {len(classes)} classes: {tuple(classes)}; set '
             f'num_classes={len(classes)}, or metainfo.classes of the dataset'
         )
-    others = _classes_of(getattr(val_loop, 'dataloader', None), 'dataset')
+    loader = getattr(val_loop, 'dataloader', None)
+    others = class_names(getattr(loader, 'dataset', None))
     if not classes or not others or others == classes:
         return
     message = (
@@ -48,10 +51,3 @@ def check_classes(
         raise ValueError(message)
     # The same classes may have names of another language.
     print_log(message, logger='current', level=logging.WARNING)
-
-
-def _classes_of(owner: Any, *attributes: str) -> list[str]:
-    """Names of a data set's classes, none where it says none."""
-    for name in attributes:
-        owner = getattr(owner, name, None)
-    return list((getattr(owner, 'metainfo', None) or {}).get('classes') or ())

@@ -11,7 +11,7 @@ from mmengine.logging import print_log
 from mmengine.runner import ValLoop
 from mmengine.runner.amp import autocast
 
-from rml_mmseg.datasets.members import image_files
+from rml_mmseg.datasets.members import class_names, image_files
 from rml_mmseg.datasets.seeding import seeded
 from rml_mmseg.datasets.transforms.check_image import (
     image_loader,
@@ -80,8 +80,7 @@ def try_validation(loop: Any, training: Any) -> None:
 
 def _check_masks(dataset: Any, setting: str, ignored: set[int]) -> None:
     """Look for ids that are no class, which a metric leaves out in silence."""
-    meta = getattr(dataset, 'metainfo', None) or {}
-    classes = len(meta.get('classes') or ()) or 255
+    classes = len(class_names(dataset)) or 255
     step = max(len(dataset) // PROBED, 1)
     seen: set[int] = set()
     for i in range(0, len(dataset), step):

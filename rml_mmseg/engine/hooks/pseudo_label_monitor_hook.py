@@ -9,9 +9,10 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch import Tensor
 
+from rml_mmseg.datasets.members import class_names
 from rml_mmseg.models import PrototypeRectifier
 from rml_mmseg.models.utils.coupling import agreement, total_variation
-from rml_mmseg.models.utils.settings import check_choice
+from rml_mmseg.models.utils.settings import check_choice, list_of_names
 
 from .recording_hook import RecordingHook
 
@@ -70,13 +71,8 @@ class PseudoLabelMonitorHook(RecordingHook):
     ) -> None:
         super().__init__(interval)
         self._check_positive('window', window)
-        if isinstance(classes, str):
-            raise ValueError(
-                f'{type(self).__name__}.classes must be a list of names, got '
-                f'{classes!r}'
-            )
         self.window = window
-        self.classes = list(classes)
+        self.classes = list_of_names(f'{type(self).__name__}.classes', classes)
         self.names: list[str] = []
         self._starved: dict[str, list[int]] = {}
         self._windows: dict[str, list[Tensor]] = {}
@@ -85,9 +81,7 @@ class PseudoLabelMonitorHook(RecordingHook):
 
     def before_train(self, runner: Runner) -> None:
         """Take the names of the classes from the training set."""
-        dataset = runner.train_loop.dataloader.dataset
-        metainfo = getattr(dataset, 'metainfo', None) or {}
-        self.names = list(metainfo.get('classes') or ())
+        self.names = class_names(runner.train_loop.dataloader.dataset)
         for name in self.classes:
             check_choice(f'{type(self).__name__}.classes', name, self.names)
 

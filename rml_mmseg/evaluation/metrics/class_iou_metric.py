@@ -8,7 +8,7 @@ import torch
 from mmseg.evaluation import IoUMetric
 from mmseg.registry import METRICS
 
-from rml_mmseg.models.utils.settings import check_choice
+from rml_mmseg.models.utils.settings import check_choice, list_of_names
 
 
 @METRICS.register_module()
@@ -28,12 +28,9 @@ class ClassIoUMetric(IoUMetric):
     """
 
     def __init__(self, classes: Sequence[str] = (), **kwargs: Any) -> None:
-        if isinstance(classes, str):
-            raise ValueError(
-                f'evaluator.classes must be a list of names, got {classes!r}'
-            )
+        names = list_of_names('evaluator.classes', classes)
         super().__init__(**kwargs)
-        self.classes = list(classes)
+        self.classes = names
 
     @property
     def dataset_meta(self) -> Optional[dict]:

@@ -54,6 +54,17 @@ def check_choice(setting: str, value: Any, known: list[str]) -> None:
         )
 
 
+def list_of_names(setting: str, value: Any) -> list[str]:
+    """Several names as a list; a single one would be taken for its letters.
+
+    Raises:
+        ValueError: Naming the setting and the value.
+    """
+    if isinstance(value, str):
+        raise ValueError(f'{setting} must be a list of names, got {value!r}')
+    return list(value)
+
+
 def learner_names(count: int) -> list[str]:
     """Names of all that can predict with ``count`` learners."""
     return [
