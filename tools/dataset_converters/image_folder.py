@@ -313,6 +313,7 @@ def divide(
     args: argparse.Namespace,
     items: list[FolderItem],
     reports: dict[str, ItemReport],
+    lists: dict[str, list[str]],
 ) -> dict[str, list[str]]:
     """Names of the images for each purpose.
 
@@ -329,7 +330,7 @@ def divide(
     groups = None
     if args.group is not None:
         groups = group_names([item.name for item in items], args.group)
-    held_out = hold_out(args, labelled, reports, groups)
+    held_out = hold_out(args, labelled, reports, groups, lists)
     unlabelled = [item.name for item in items if not item.annotated]
     if groups:
         print(group_lines(group_members(groups, groups)))
@@ -363,6 +364,7 @@ def hold_out(
     labelled: list[str],
     reports: dict[str, ItemReport],
     groups: Optional[dict[str, str]],
+    lists: dict[str, list[str]],
 ) -> dict[str, list[str]]:
     """Labelled images for validation, and for a test where one is wanted.
 
@@ -370,7 +372,6 @@ def hold_out(
         ValueError: If none is left for training, or groups cannot be kept
             apart.
     """
-    lists = read_lists(args)
     check_held_out(labelled, lists)
     for split, members in lists.items():
         if groups:
@@ -429,7 +430,7 @@ def run(args: argparse.Namespace) -> None:
     with named('--classes'):
         classes = read_class_names(args.classes)
     # A wrong name of a list shall come to light before all images are read.
-    read_lists(args)
+    lists = read_lists(args)
     annotations = open_annotations(args, images, classes)
     names = agreed_names(classes, annotations.classes)
     if annotations.orphans:
@@ -449,7 +450,7 @@ def run(args: argparse.Namespace) -> None:
         )
     items = [FolderItem(n, p, n in annotations) for n, p in images.items()]
     items, reports = check_items(args, items, annotations, names)
-    splits = divide(args, items, reports)
+    splits = divide(args, items, reports, lists)
     used = set().union(*splits.values())
     items = [item for item in items if item.name in used]
     found = [
