@@ -3,10 +3,11 @@
 from typing import Any
 
 import torch
+from mmengine.optim import OptimWrapper
 from torch import nn
 
 
-def collect(model: nn.Module) -> dict[str, Any]:
+def collect(model: nn.Module, wrapper: OptimWrapper) -> dict[str, Any]:
     """Accumulated gradients, and features for the prototypes.
 
     A checkpoint in the middle of an accumulated step needs them, or a
@@ -14,10 +15,12 @@ def collect(model: nn.Module) -> dict[str, Any]:
 
     Args:
         model (MutualSemiSegmentor): Unwrapped model.
+        wrapper (OptimWrapper): Of its optimisers.
 
     Returns:
-        dict: ``gradients`` by name of the parameter, and ``pending`` by
-        index of the rectifier, all on the CPU.
+        dict: ``gradients`` by name of the parameter, ``pending`` by index of
+        the rectifier, all on the CPU, and ``finite``, whether the losses are,
+        as far as the wrapper looks.
     """
     rectifiers: Any = model.rectifiers
     return dict(
@@ -31,14 +34,18 @@ def collect(model: nn.Module) -> dict[str, Any]:
             for i, rectifier in enumerate(rectifiers)
             if rectifier.pending is not None
         },
+        finite=bool(getattr(wrapper, 'finite', True)),
     )
 
 
-def restore(model: nn.Module, state: dict[str, Any]) -> None:
+def restore(
+    model: nn.Module, wrapper: OptimWrapper, state: dict[str, Any]
+) -> None:
     """Put back what ``collect`` gave.
 
     Args:
         model (MutualSemiSegmentor): Unwrapped model.
+        wrapper (OptimWrapper): Of its optimisers.
         state (dict): As of ``collect``.
     """
     parameters = dict(model.named_parameters())
@@ -49,3 +56,6 @@ def restore(model: nn.Module, state: dict[str, Any]) -> None:
     device = next(model.parameters()).device
     for i, pending in state['pending'].items():
         rectifiers[i].pending = torch.clone(pending).to(device)
+    if hasattr(wrapper, 'finite'):
+        # Checkpoints of before do not say.
+        wrapper.finite = torch.tensor(state.get('finite', True))

@@ -31,11 +31,11 @@ class MarkValid(LoadAnnotations):
     """Number the pixels of an unlabelled image, before geometry.
 
     The numbers travel as ``gt_seg_map``, the one map that every stock
-    geometric transform moves along with the image and fills with 255 where
-    there is no image. So they tell afterwards which pixels are valid, and
-    where in the image each came from, whatever the geometry was. A mask
-    for monitoring, where the dataset has one, stays behind and is looked
-    up by these places.
+    geometric transform moves along with the image and fills with a label,
+    255 or another, where there is no image. So they tell afterwards which
+    pixels are valid, and where in the image each came from, whatever the
+    geometry was. A mask for monitoring, where the dataset has one, stays
+    behind and is looked up by these places.
 
     Required Keys:
 

@@ -120,7 +120,8 @@ class PackSemiSegInputs(BaseTransform):
                 'after LoadImageFromFile, in the unlabelled pipeline'
             )
         numbers = results['gt_seg_map']
-        valid = numbers != PADDING
+        # Padding is any label below, whatever a transform fills with.
+        valid = numbers >= FIRST
         inputs = dict(
             weak=image_tensor(results['weak']),
             strong=[image_tensor(view) for view in results['strong']],

@@ -125,7 +125,7 @@ class MutualEMAHook(Hook):
         )
         # A run that only starts from a checkpoint is at iteration 0.
         if self._unfinished is not None and runner.iter:
-            restore(model, self._unfinished)
+            restore(model, runner.optim_wrapper, self._unfinished)
         self._unfinished = None
 
     def before_train_iter(
@@ -229,7 +229,8 @@ class MutualEMAHook(Hook):
         if not isinstance(wrapper, OptimWrapper) or wrapper.should_update():
             return
         if get_world_size() == 1:
-            checkpoint['unfinished_step'] = collect(unwrap(runner.model))
+            model = unwrap(runner.model)
+            checkpoint['unfinished_step'] = collect(model, wrapper)
             return
         count = self._accumulated(wrapper)
         print_log(

@@ -80,7 +80,7 @@ class MutualOptimWrapper(OptimWrapperDict):
         self.last_skipped: list[str] = []
         self._skips_in_a_row = 0
         # Of the losses since the last step; a tensor, so as not to wait.
-        self._finite = torch.tensor(True)
+        self.finite = torch.tensor(True)
         wrappers = list(optim_wrappers.values())
         self.leader = wrappers[0]
         for setting, values in (
@@ -231,8 +231,8 @@ class MutualOptimWrapper(OptimWrapperDict):
             tuple[bool, list[str]]: Whether the losses since the last step
             are, in all processes, and students whose gradients are not.
         """
-        losses = self._finite.int()
-        self._finite = torch.tensor(True)
+        losses = self.finite.int()
+        self.finite = torch.tensor(True)
         all_reduce(losses, op='min')
         flags = [each.to(losses.device) for each in finite.values()]
         values = torch.stack([losses, *flags]).tolist()
@@ -291,7 +291,7 @@ class MutualOptimWrapper(OptimWrapperDict):
             step_kwargs (dict, optional): Arguments of ``step``.
             zero_kwargs (dict, optional): Arguments of ``zero_grad``.
         """
-        self._finite = loss.detach().isfinite() & self._finite.to(loss.device)
+        self.finite = loss.detach().isfinite() & self.finite.to(loss.device)
         self.backward(self.scale_loss(loss))
         if self.should_update():
             self.step(**(step_kwargs or {}))

@@ -19,6 +19,11 @@ GEOMETRY = {
     'crop': [dict(type='RandomCrop', crop_size=(7, 5))],
     'flip': [dict(type='RandomFlip', prob=1.0, direction='horizontal')],
     'pad': [PAD],
+    'pad with class 0': [
+        dict(type='RandomCrop', crop_size=(12, 8)),
+        dict(type='Pad', size=(16, 16), pad_val=dict(img=0, seg=0)),
+        dict(type='RandomRotate', prob=1, degree=(90, 90), seg_pad_val=0),
+    ],
     'rotate': [PAD, dict(type='RandomRotate', prob=1, degree=(90, 90))],
     'shear': [
         dict(type='RandomCrop', crop_size=(12, 8)),
@@ -109,7 +114,9 @@ def test_monitoring_mask_follows_too_and_is_no_padding(name, seed, mask_path):
     assert (mask[valid] == 255).any()
 
 
-@pytest.mark.parametrize('name', ['pad', 'rotate', 'shear'])
+@pytest.mark.parametrize(
+    'name', ['pad', 'pad with class 0', 'rotate', 'shear']
+)
 def test_padding_exists_in_these_cases(name):
     valid = _packed(GEOMETRY[name])['inputs']['valid']
     assert valid.sum() < valid.numel()
