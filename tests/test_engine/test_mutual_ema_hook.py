@@ -268,6 +268,18 @@ def test_loaded_teachers_are_not_thrown_away_by_a_warm_up(tmp_path):
     _close(resumed.teachers[2], whole.teachers[4], exact=True)
 
 
+def test_a_learner_that_is_new_warms_up(tmp_path, capfd):
+    source = toy_runner(tmp_path, model=toy_model_cfg(learners=1)).model
+    path = tmp_path / 'one.pth'
+    torch.save(dict(state_dict=source.state_dict()), path)
+    recorder = _run(
+        tmp_path, warm_up=True, load_from=str(path), log_level='WARNING'
+    )
+    _close(recorder.students[0][:1], _states(source.students), exact=True)
+    _close(recorder.teachers[1], recorder.students[1])
+    assert 'left as initialised: all of students.1' in capfd.readouterr().out
+
+
 def test_teachers_of_a_plain_checkpoint_warm_up(tmp_path):
     path = tmp_path / 'plain.pth'
     source = toy_runner(tmp_path).model.students[0]

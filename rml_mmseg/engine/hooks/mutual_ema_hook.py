@@ -50,8 +50,8 @@ class MutualEMAHook(Hook):
             Defaults to 0.999 (ProDA's; the paper gives none).
         warm_up (bool): Whether step i, from 0, uses at most
             ``1 - 1 / (i + 1)``, so that an early teacher is the mean of
-            its student. A run that ``load_from`` gave teachers of their
-            own has none. Defaults to True.
+            its student. A run that ``load_from`` gave all of its
+            teachers has none. Defaults to True.
         buffers (str): ``'copy'`` or ``'average'`` for running statistics.
             Defaults to ``'copy'``.
 

@@ -20,7 +20,7 @@ from ..utils.learners import (
 from ..utils.mixing import hard_labels, joined_views, mixed_view
 from ..utils.monitored import monitored
 from ..utils.network_state import State, network_state
-from ..utils.plain_checkpoint import fan_out
+from ..utils.plain_checkpoint import fan_out, is_filled
 from ..utils.pseudo_labels import PseudoLabeller, Target
 from ..utils.recomputed_buffers import RecomputedBuffers
 from ..utils.segmentor_forward import (
@@ -168,7 +168,7 @@ class MutualSemiSegmentor(LearnersSegmentor):
     ) -> None:
         mark = f'{prefix}teachers.'
         # Those made of a plain checkpoint are no more than its student.
-        self.teachers_trained = any(key.startswith(mark) for key in state_dict)
+        self.teachers_trained = is_filled(state_dict, mark, self.teachers)
         fan_out(state_dict, prefix, list(self.students))
         self.teachers_loaded = any(key.startswith(mark) for key in state_dict)
         super()._load_from_state_dict(state_dict, prefix, *args)

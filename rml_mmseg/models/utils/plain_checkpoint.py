@@ -56,17 +56,35 @@ def _misfit(reasons: Sequence[str]) -> str:
     )
 
 
+def is_filled(
+    state_dict: Mapping[str, Any], prefix: str, networks: nn.ModuleList
+) -> bool:
+    """Whether a state has all tensors of all networks of a group.
+
+    Args:
+        state_dict (dict): State that is being loaded.
+        prefix (str): Of the group's keys, such as ``'teachers.'``.
+        networks (nn.ModuleList): The group.
+    """
+    return not any(
+        any(mismatches(_below(state_dict, f'{prefix}{i}.'), network))
+        for i, network in enumerate(networks)
+    )
+
+
 def _check_learners(
     state_dict: Mapping[str, Tensor],
     prefix: str,
     students: Sequence[nn.Module],
 ) -> None:
     """Refuse learners of other networks, of which nearly nothing is taken."""
-    fitting, reasons = 0, []
+    fitting, reasons, absent = 0, [], []
     for i, student in enumerate(students):
         state = _below(state_dict, f'{prefix}students.{i}.')
         if not state:
             # Teachers alone, say.
+            if not _below(state_dict, f'{prefix}teachers.{i}.'):
+                absent.append(f'all of students.{i} and teachers.{i}')
             continue
         backbone, _ = mismatches(state, student)
         if not backbone:
@@ -75,7 +93,7 @@ def _check_learners(
             reasons.append(_lacking(f'students.{i}', backbone))
     if reasons and not fitting:
         raise ValueError(_misfit(reasons))
-    for reason in reasons:
+    for reason in (*reasons, *absent):
         print_log(
             'not in the checkpoint, or in another shape, and left as '
             f'initialised: {reason}',
