@@ -7,6 +7,7 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.optim import PolyLR
 from mmengine.runner import Runner
+from torch.utils.data import BatchSampler
 
 from rml_mmseg.datasets.seeding import derive_seed
 from rml_mmseg.datasets.soft_labels import STEP, decode, encode
@@ -577,6 +578,18 @@ def test_restarting_students_needs_labels_of_the_stage(tmp_path):
         ),
     )
     with pytest.raises(ValueError, match="restart_students.*p0='stage'"):
+        runner.train()
+
+
+def test_labels_of_the_stage_need_a_sampler_that_knows_them(tmp_path):
+    kind = dict(batch_sampler=dict(type=BatchSampler, drop_last=False))
+    runner = toy_runner(
+        tmp_path, model=toy_model_cfg(semi_train_cfg=dict(p0='stage'))
+    )
+    runner._train_dataloader.update(kind)
+    with pytest.raises(
+        ValueError, match=r'p0.*take train_dataloader\.batch_s'
+    ):
         runner.train()
 
 

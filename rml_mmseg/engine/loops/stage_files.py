@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from mmengine.dist import barrier, is_main_process
 from mmengine.logging import print_log
+from torch.utils.data import DataLoader
 
-from rml_mmseg.datasets import SemiSegDataset
 from rml_mmseg.datasets.soft_labels import SoftLabelStore, fingerprint
 from rml_mmseg.datasets.whole_file import remove_unfinished, write_whole
 
@@ -29,13 +29,26 @@ class StageFiles:
     Args:
         root (str): The folder ``stages``; shared by all ranks.
         model (MutualSemiSegmentor): Unwrapped model.
-        dataset (SemiSegDataset): The training set.
+        loader (DataLoader): Of the training set, a ``SemiSegDataset``.
+
+    Raises:
+        ValueError: If its sampler cannot hand on where soft labels are.
     """
 
-    def __init__(self, root: str, model: Any, dataset: SemiSegDataset) -> None:
+    def __init__(self, root: str, model: Any, loader: DataLoader) -> None:
+        if not hasattr(loader.sampler, 'soft_labels'):
+            # A batch sampler hides the one that it is made of.
+            raise ValueError(
+                "model.semi_train_cfg.p0='stage' needs a SemiSegSampler, "
+                'which tells where the labels of the stage are, got '
+                f'{type(loader.sampler).__name__} and '
+                f'{type(loader.batch_sampler).__name__}: set train_dataloader'
+                ".sampler=dict(type='SemiSegSampler') and batch_size, and "
+                'take train_dataloader.batch_sampler out'
+            )
         self.root = root
         self.model = model
-        self.dataset = dataset
+        self.dataset: Any = loader.dataset
 
     def folder(self, stage: int) -> str:
         """Folder of a stage's soft labels; stages count from 0."""

@@ -135,7 +135,7 @@ class StagedTrainLoop(IterBasedTrainLoop):
             return StageFiles(
                 osp.join(self.runner.work_dir, 'stages'),
                 model,
-                self.dataloader.dataset,
+                self.dataloader,
             )
         if self.restart_students:
             raise ValueError(
