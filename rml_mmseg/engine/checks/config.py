@@ -22,6 +22,7 @@ from rml_mmseg.models.utils.settings import (
 from rml_mmseg.semi_config.stock import type_name
 
 from .data_config import check_data_config
+from .registered import class_of
 
 KNOWN = [
     *inspect.signature(Runner.__init__).parameters,
@@ -172,7 +173,7 @@ def _check_hooks(cfg: Mapping[str, Any]) -> None:
     ]
     # The hook's own module needs this one.
     moving = HOOKS.get('MutualEMAHook')
-    kinds = [_class_of(hook) for hook in hooks]
+    kinds = [class_of(hook, HOOKS) for hook in hooks]
     found = [k for k in kinds if inspect.isclass(k) and issubclass(k, moving)]
     if not found:
         names = [type_name(hook) for hook in cfg.get('custom_hooks') or []]
@@ -186,14 +187,6 @@ def _check_hooks(cfg: Mapping[str, Any]) -> None:
             f'custom_hooks and default_hooks have {names}, so that the '
             'teachers would move more than once in a step: keep one'
         )
-
-
-def _class_of(hook: Any) -> Any:
-    """Class of a hook or of its config, None where it is not registered."""
-    if not isinstance(hook, Mapping):
-        return type(hook)
-    kind = hook.get('type')
-    return HOOKS.get(kind) if isinstance(kind, str) else kind
 
 
 def check_checkpoint_hooks(hooks: Iterable[Any]) -> None:

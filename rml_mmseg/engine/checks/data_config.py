@@ -6,16 +6,23 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from mmengine.dataset import DefaultSampler, InfiniteSampler
+from mmengine.model import BaseDataPreprocessor
 from mmseg.datasets import BaseSegDataset
-from mmseg.registry import DATASETS
+from mmseg.models.data_preprocessor import SegDataPreProcessor
+from mmseg.registry import DATA_SAMPLERS, DATASETS, MODELS
 
 from rml_mmseg.datasets import SemiSegDataset, UnlabelledSegDataset
 from rml_mmseg.datasets.data_root import dataset_nodes
 from rml_mmseg.models.utils.settings import did_you_mean, is_number
 from rml_mmseg.semi_config.stock import type_name
 
-STOCK_SAMPLERS = ('', 'InfiniteSampler', 'DefaultSampler')
-STOCK_PREPROCESSORS = ('', 'BaseDataPreprocessor', 'SegDataPreProcessor')
+from .registered import class_of
+from .unknown_settings import settings_of
+
+# Their children may draw, or read batches, in a way of their own.
+STOCK_DRAWS = (InfiniteSampler.__iter__, DefaultSampler.__iter__)
+STOCK_FORWARDS = (BaseDataPreprocessor.forward, SegDataPreProcessor.forward)
 # Folders as mmseg 0.x named them, and as data sets do since.
 OLD_FOLDERS = {'img_dir': 'img_path', 'ann_dir': 'seg_map_path'}
 
@@ -39,15 +46,19 @@ def check_data_config(cfg: Mapping[str, Any]) -> None:
     if not isinstance(loader, Mapping):
         return
     dataset: Any = loader.get('dataset')
-    if type_name(dataset) != SemiSegDataset.__name__:
+    kind = class_of(dataset, DATASETS)
+    pairs = inspect.isclass(kind) and issubclass(kind, SemiSegDataset)
+    if not (pairs and isinstance(dataset, Mapping)):
         return
-    _check_sets(dataset)
+    _check_sets(dataset, kind)
     _check_count(dataset, 'train_dataloader.dataset', 'k', 1)
     _check_sampler(loader)
-    kind = type_name(cfg['model'].get('data_preprocessor'))
-    if kind in STOCK_PREPROCESSORS:
+    preprocessor = cfg['model'].get('data_preprocessor')
+    name = type_name(preprocessor)
+    forward = getattr(class_of(preprocessor, MODELS), 'forward', None)
+    if not name or forward in STOCK_FORWARDS:
         raise ValueError(
-            f'model.data_preprocessor is {kind or "not set"}, which knows no '
+            f'model.data_preprocessor is {name or "not set"}, which knows no '
             'unlabelled images: set data_preprocessor=dict(type='
             "'SemiSegDataPreProcessor', ...), which takes the settings of "
             'SegDataPreProcessor'
@@ -72,8 +83,7 @@ def _check_prefix(place: str, dataset: Mapping[str, Any]) -> None:
             f'{place}.data_prefix must be a dict, got {prefix!r}: set '
             f'data_prefix=dict(img_path={prefix!r})'
         )
-    kind = dataset.get('type')
-    kind = DATASETS.get(kind) if isinstance(kind, str) else kind
+    kind = class_of(dataset, DATASETS)
     stock = (
         BaseSegDataset.load_data_list,
         UnlabelledSegDataset.load_data_list,
@@ -88,9 +98,9 @@ def _check_prefix(place: str, dataset: Mapping[str, Any]) -> None:
             )
 
 
-def _check_sets(dataset: Mapping[str, Any]) -> None:
+def _check_sets(dataset: Mapping[str, Any], kind: type) -> None:
     """Refuse misspelt names, before their data is called missing."""
-    known = [*inspect.signature(SemiSegDataset).parameters]
+    known = settings_of(kind)
     for key in dataset:
         if key not in ('type', *known):
             raise ValueError(
@@ -101,10 +111,12 @@ def _check_sets(dataset: Mapping[str, Any]) -> None:
 
 def _check_sampler(loader: Mapping[str, Any]) -> None:
     """Refuse a sampler that draws numbers in the place of pairs."""
-    kind = type_name(loader.get('sampler'))
-    if kind in STOCK_SAMPLERS:
+    sampler = loader.get('sampler')
+    name = type_name(sampler)
+    draws = getattr(class_of(sampler, DATA_SAMPLERS), '__iter__', None)
+    if not name or draws in STOCK_DRAWS:
         raise ValueError(
-            f'train_dataloader.sampler is {kind or "not set"}, so that each '
+            f'train_dataloader.sampler is {name or "not set"}, so that each '
             'unlabelled image would always have the same labelled one: '
             "set sampler=dict(type='SemiSegSampler')"
         )

@@ -40,14 +40,14 @@ def _explain(error: TypeError) -> str | None:
     if owner and owner[1] not in {base.__name__ for base in built.__mro__}:
         # Of something that the class builds by itself, such as a DataLoader.
         return None
-    known = _settings_of(built)
+    known = settings_of(built)
     return (
         f'{built.__name__} has no setting {match[1]!r}'
         f'{did_you_mean(match[1], known) or "."} Known: {known}'
     )
 
 
-def _settings_of(built: type) -> list[str]:
+def settings_of(built: type) -> list[str]:
     """What a class can be built with, by it or what it hands kwargs to."""
     known: dict[str, None] = {}
     for base in built.__mro__:

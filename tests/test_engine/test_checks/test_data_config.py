@@ -2,9 +2,12 @@
 
 import pytest
 from mmengine.config import Config
+from mmengine.dataset import InfiniteSampler
 from mmseg.datasets import BaseSegDataset
+from mmseg.models import SegDataPreProcessor
 from mmseg.registry import DATASETS
 
+from rml_mmseg.datasets import SemiSegDataset
 from rml_mmseg.engine.checks.data_config import check_data_config
 
 FOLDERS = dict(img_path='img', seg_map_path='ann')
@@ -44,6 +47,55 @@ def test_a_misspelt_set():
     dataset = dict(type='SemiSegDataset', labeled=dict(ann_file='gone.txt'))
     with pytest.raises(ValueError, match="'labeled'; did you mean 'labelled'"):
         check_data_config(config(dataset=dataset))
+
+
+def test_a_child_of_the_pairs_is_checked_by_its_own_settings():
+    class OwnPairs(SemiSegDataset):
+        def __init__(self, days=1, **kwargs):
+            super().__init__(**kwargs)
+
+    own = dict(
+        type=OwnPairs,
+        days=2,
+        labelled=dict(type='BaseSegDataset'),
+        unlabelled=dict(type='UnlabelledSegDataset'),
+    )
+    check_data_config(config(dataset=own))
+    with pytest.raises(ValueError, match="'labeled'; did you mean 'labelled'"):
+        check_data_config(config(dataset=dict(own, labeled={})))
+    with pytest.raises(ValueError, match='dataset.k must be a whole number'):
+        check_data_config(config(dataset=dict(own, k=0)))
+
+
+def test_a_child_of_a_stock_sampler_may_draw_otherwise():
+    class Named(InfiniteSampler):
+        pass
+
+    class Pairs(InfiniteSampler):
+        def __iter__(self):
+            """Draws pairs."""
+
+    cfg = config()
+    cfg.train_dataloader.sampler = dict(type=Pairs)
+    check_data_config(cfg)
+    cfg.train_dataloader.sampler = dict(type=Named)
+    with pytest.raises(ValueError, match=r'sampler is Named.*SemiSegSampler'):
+        check_data_config(cfg)
+
+
+def test_a_child_of_a_stock_preprocessor_may_know_more():
+    class Named(SegDataPreProcessor):
+        pass
+
+    class Both(SegDataPreProcessor):
+        def forward(self, data, training=False):
+            """Reads both."""
+
+    check_data_config(config(model=dict(data_preprocessor=dict(type=Both))))
+    with pytest.raises(ValueError, match='data_preprocessor is Named.*Semi'):
+        check_data_config(
+            config(model=dict(data_preprocessor=dict(type=Named)))
+        )
 
 
 @pytest.mark.parametrize('kind', [None, 'SegDataPreProcessor'])
