@@ -619,6 +619,15 @@ def test_progress_is_told(run_suite, capsys, monkeypatch):
     assert lines[0].startswith('0/2 finished, 0 failed, ETA 0:00:0')
 
 
+def test_tests_are_part_of_the_time_that_is_left(run_suite):
+    run_suite(['plain'])
+    (run,) = plan_runs(load_suite(Path('grid.py')), OUT)
+    spent = record('plain')
+    assert spent['test_seconds'] > 0
+    expected = spent['seconds'] + spent['test_seconds']
+    assert run.progress.seconds == pytest.approx(expected)
+
+
 def test_folder_in_use_is_refused(run_suite, capsys):
     with suite.lock(OUT):
         assert run_suite(['plain']) == 2

@@ -10,8 +10,13 @@ from typing import Any
 
 from mmengine.config import Config
 
+from rml_mmseg.models.optional_weights import PREFIX
+
 from .options import fill
 
+#: The digest of a config. Runs of before, with another digest of it, have it
+#: under another name, and are compared by their settings and lists alone.
+CONFIG = 'settings'
 #: Where data and results lie is not what is trained.
 PLACES = ('data_root', 'work_dir')
 
@@ -29,18 +34,19 @@ def take_digests(cfg: Config, options: dict[str, Any]) -> dict[str, str]:
     """Digests of the config that is trained and of its lists of images.
 
     They are the same in a clone or beside data that was moved: of absolute
-    paths only what is below the current folder counts, or else the name.
+    paths only what is below the current folder counts, or else the name, and
+    of weights that a run can do without the name.
 
     Args:
         cfg (Config): Config, as its file and bases say.
         options (dict): Settings of it to override, with dots in the keys.
 
     Returns:
-        dict[str, str]: Under 'config' that of the config, and those of the
+        dict[str, str]: Under ``CONFIG`` that of the config, and those of the
         contents of lists that are there, by setting.
     """
     merged = merge_options(cfg, options)
-    digests = {'config': _digest(repr(_portable(merged.to_dict())).encode())}
+    digests = {CONFIG: _digest(repr(_portable(merged.to_dict())).encode())}
     for key, path in split_lists(merged).items():
         if path.is_file():
             digests[key] = _digest(path.read_bytes())
@@ -98,6 +104,8 @@ def _portable(value: Any) -> Any:
         return [(key, _portable(kept[key])) for key in sorted(kept)]
     if isinstance(value, (list, tuple)):
         return [_portable(item) for item in value]
+    if isinstance(value, str) and value.startswith(PREFIX):
+        return Path(value).name
     if isinstance(value, str) and Path(value).is_absolute():
         path = Path(value)
         below = path.is_relative_to(Path.cwd())

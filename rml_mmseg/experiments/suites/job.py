@@ -59,7 +59,8 @@ class Job:
         self.part = part
         self.log = run.folder / f'{part}.log'
         self._began = time.monotonic()
-        self._seconds_before = run.record.get('seconds', 0.0)
+        self._timed = 'seconds' if part == 'train' else 'test_seconds'
+        self._seconds_before = run.record.get(self._timed, 0.0)
         self._iterations_before = run.saved_iteration
         self._logs_before = training_logs(run.folder)
         command = [*launched(script, run.processes), *arguments]
@@ -75,10 +76,9 @@ class Job:
             )
 
     def save_time(self) -> None:
-        """Note in the run how long it has trained by now."""
-        if self.part == 'train':
-            spent = time.monotonic() - self._began
-            self.run.save(seconds=self._seconds_before + spent)
+        """Note in the run how long it has trained, or was tested, by now."""
+        spent = time.monotonic() - self._began
+        self.run.save(**{self._timed: self._seconds_before + spent})
 
     @property
     def progress(self) -> Progress:

@@ -17,7 +17,7 @@ class Progress(NamedTuple):
         target (int, optional): Iterations to train for, if known.
         done (int): Iterations done.
         measured (int): Iterations whose time is known.
-        seconds (float): Time that these took.
+        seconds (float): Time that these took, and the tests after them.
     """
 
     method: str
@@ -57,10 +57,10 @@ def last_iteration(logs: Iterable[Path]) -> int:
 
 
 def remaining_seconds(progress: Sequence[Progress], jobs: int) -> float | None:
-    """Time until all runs have trained.
+    """Time until all runs have trained and, where some have, been tested.
 
-    Iterations take as long as those of the run did, or of its method, or of
-    all, whichever is known first.
+    Iterations, with their share of the tests, take as long as those of the
+    run did, or of its method, or of all, whichever is known first.
 
     Args:
         progress (Sequence[Progress]): All runs, finished ones too.

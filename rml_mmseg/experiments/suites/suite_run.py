@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .digests import CONFIG
 from .options import cfg_options, fill
 from .progress import Progress
 
@@ -134,7 +135,8 @@ class SuiteRun:
             return Progress(self.method, self.target, self.saved_iteration)
         # Nothing is left to train, whatever the target was taken to be.
         done = record['iterations']
-        return Progress(self.method, done, done, done, record['seconds'])
+        seconds = record['seconds'] + record.get('test_seconds', 0.0)
+        return Progress(self.method, done, done, done, seconds)
 
     def check_settings(self, digests: Mapping[str, str] | None = None) -> None:
         """Make sure that what is on disk belongs to this run.
@@ -160,7 +162,7 @@ class SuiteRun:
         # A list that is not there any more cannot have been changed.
         files = [
             f'config {self.config}, or a base of it,'
-            if key == 'config'
+            if key == CONFIG
             else f'list of {key}'
             for key, digest in (digests or {}).items()
             if noted.get(key, digest) != digest

@@ -4,6 +4,7 @@ import pytest
 from mmengine.config import Config
 
 from rml_mmseg.experiments.suites.digests import (
+    CONFIG,
     read_config,
     split_lists,
     take_digests,
@@ -12,6 +13,7 @@ from rml_mmseg.experiments.suites.digests import (
 TEXT = """
 where = '{{fileDirname}}/lists'
 data_root = '{{$SOME_ROOT:data}}'
+weights = 'optional:{{$SOME_WEIGHTS:../weights}}/resnet.pth'
 train_dataloader = dict(
     dataset=dict(data_root=data_root, ann_file=f'{where}/a.txt', n=1))
 """
@@ -35,9 +37,10 @@ def digests(tmp_path, monkeypatch):
 
 def test_moved_clones_and_data_are_the_same(digests, monkeypatch):
     first = digests()
-    assert set(first) == {'config', KEY}
+    assert set(first) == {CONFIG, KEY}
     assert {len(digest) for digest in first.values()} == {16}
     monkeypatch.setenv('SOME_ROOT', '/elsewhere/camvid')
+    monkeypatch.setenv('SOME_WEIGHTS', '/elsewhere/weights')
     assert digests('moved') == first
     assert digests(work_dir='x') == first
 
@@ -45,19 +48,20 @@ def test_moved_clones_and_data_are_the_same(digests, monkeypatch):
 def test_contents_that_differ(digests):
     first = digests()
     listed = digests(names='y')
-    assert listed['config'] == first['config']
+    assert listed[CONFIG] == first[CONFIG]
     assert listed[KEY] != first[KEY]
     for other in (
         digests(text=TEXT.replace('n=1', 'n=2')),
+        digests(text=TEXT.replace('resnet', 'vit')),
         digests(**{'train_dataloader.dataset.n': 3}),
         digests(text=TEXT + 'more = 1'),
     ):
-        assert other['config'] != first['config']
+        assert other[CONFIG] != first[CONFIG]
         assert other[KEY] == first[KEY]
 
 
 def test_lists_that_are_not_there_have_no_digest(digests):
-    assert set(digests(**{KEY: '{cwd}/none.txt'})) == {'config'}
+    assert set(digests(**{KEY: '{cwd}/none.txt'})) == {CONFIG}
 
 
 def test_lists_of_all_data_sets():
