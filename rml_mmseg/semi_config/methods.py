@@ -5,7 +5,10 @@ from typing import Any, NamedTuple, Optional
 
 from mmengine.config import Config
 
-from rml_mmseg.datasets.image_folder.training_configs import configs_folder
+from rml_mmseg.datasets.image_folder.training_configs import (
+    LONG_RUN,
+    configs_folder,
+)
 
 from .pipelines import BOXES
 from .stock import type_name
@@ -32,8 +35,6 @@ TITLES = {
 WEIGHTS = dict(unimatch=0.5)
 """``unsup_weight`` where a method's own is not 1: two strong views and the
 perturbed features, which would weigh twice as much as the labels."""
-LONG_RUN = 20000
-"""Iterations from which a stage is one of the paper's length."""
 
 
 class Method(NamedTuple):

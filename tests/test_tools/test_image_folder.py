@@ -388,6 +388,27 @@ class TestImageFolder:
         assert cfg.get('val_cfg') is None and 'val_dataloader' not in cfg
         assert 'save_best' not in cfg.default_hooks.checkpoint
 
+    @pytest.mark.parametrize(
+        ('networks', 'iters', 'p0', 'alignment'),
+        [
+            ('small', 19_999, 'stage', 4.0),
+            ('small', 20_000, None, None),
+            ('tiny', 20, None, 2.0),
+        ],
+    )
+    def test_labels_of_a_short_run_are_aligned_ones_of_the_stage(
+        self, tmp_path, call, networks, iters, p0, alignment
+    ):
+        call(
+            image_folder, *self._source(tmp_path, labelled=4),
+            '--networks', networks, '--iters', iters,
+        )  # fmt: skip
+        model = Config.fromfile(str(tmp_path / 'out/rml.py')).model
+        assert model.semi_train_cfg.get('p0') == p0
+        assert model.semi_train_cfg.get('ensemble_p0') == (p0 and True)
+        assert model.rectifier.get('alignment') == alignment
+        assert model.rectifier.get('temperature', 1.0) == 1.0
+
     def test_a_test_leaves_the_draw_of_validation_alone(self, tmp_path, call):
         images, out, *masks = self._source(tmp_path, labelled=9)
         call(image_folder, images, out, *masks)

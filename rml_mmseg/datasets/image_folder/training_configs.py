@@ -19,9 +19,12 @@ from .config_texts import (
     SCORED,
     SCORED_SET,
     SEMI,
+    STAGE_LABELS,
 )
 
 STRIDE = 16
+LONG_RUN = 20000
+"""Iterations from which a stage is one of the paper's length."""
 TTA_FACTORS = (0.75, 1.0, 1.25)
 
 
@@ -185,6 +188,7 @@ def config_texts(out: Path, plan: TrainingPlan) -> dict[str, str]:
             'model = dict(',
             f'    data_preprocessor=dict(size={plan.crop_size}),',
             f'    segmentors=[{", ".join(networks.names)}],',
+            *([STAGE_LABELS] if _stage_labels(plan) else []),
             ')',
         )
         + SEMI
@@ -220,6 +224,15 @@ def _scored(plan: TrainingPlan) -> tuple[str, ...]:
 
 def _interval(plan: TrainingPlan) -> int:
     return max(1, plan.iters // 4)
+
+
+def _stage_labels(plan: TrainingPlan) -> bool:
+    """Whether pseudo labels are aligned ones of the stage's start.
+
+    In long runs they are the paper's, and those of networks from random
+    weights are as their base has them.
+    """
+    return plan.iters < LONG_RUN and NETWORKS[plan.networks].pretrained
 
 
 def _often(plan: TrainingPlan) -> int:

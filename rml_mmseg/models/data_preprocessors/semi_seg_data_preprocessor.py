@@ -12,6 +12,7 @@ from mmseg.structures import SegDataSample
 from mmseg.utils import stack_batch
 from torch import Tensor
 
+from ..utils.preprocessing import swaps_channels
 from .batch_check import check_batch, check_channels, check_sizes
 from .one_copy import OneCopy
 
@@ -108,7 +109,7 @@ class SemiSegDataPreProcessor(BaseDataPreprocessor):
                 dict(inputs=inputs, data_samples=data_samples), training=True
             )
         images = torch.stack(list(inputs))
-        if base.channel_conversion and images.shape[1] == 3:
+        if swaps_channels(base) and images.shape[1] == 3:
             images = images.flip(1)
         images = images.float()
         if base._enable_normalize:
