@@ -342,7 +342,7 @@ def test_images_that_are_stacked_and_more_keys():
 
 
 def test_four_channels_keep_their_order():
-    settings = dict(mean=[1.0] * 4, std=[2.0] * 4, bgr_to_rgb=True)
+    settings = dict(mean=[1.0], std=[2.0], bgr_to_rgb=True)
     item = dict(labelled=_labelled(0), unlabelled=[_unlabelled(0)])
     for images in (item['labelled'], item['unlabelled'][0]['inputs']):
         for key in {'inputs', 'weak', 'strong'} & images.keys():
