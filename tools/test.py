@@ -8,6 +8,7 @@ import os
 from mmengine.config import Config
 
 from rml_mmseg.engine.checks.empty_data import empty_data_explained
+from rml_mmseg.engine.checks.plain_errors import plain_errors
 from rml_mmseg.engine.checks.scored_set import check_names, check_scored_set
 from rml_mmseg.engine.command_line import (
     add_runner_arguments,
@@ -133,19 +134,20 @@ def keep_predictions(cfg: Config, folder: str) -> None:
 def main() -> None:
     """Run the tool."""
     args = parse_args()
-    cfg = load_config(args)
-    apply_args(cfg, args)
-    runner = build_runner(cfg, ('test_dataloader',))
-    with empty_data_explained():
-        check_scored_set(runner.test_loop, 'test')
-    if args.show_dir:
-        check_names(runner.test_loop.dataloader.dataset, '--show-dir')
-    try:
-        runner.test()
-    except CheckpointError as error:
-        raise SystemExit(
-            f'error: {args.checkpoint} does not fit {args.config}: {error}'
-        ) from error
+    with plain_errors():
+        cfg = load_config(args)
+        apply_args(cfg, args)
+        runner = build_runner(cfg, ('test_dataloader',))
+        with empty_data_explained():
+            check_scored_set(runner.test_loop, 'test')
+        if args.show_dir:
+            check_names(runner.test_loop.dataloader.dataset, '--show-dir')
+        try:
+            runner.test()
+        except CheckpointError as error:
+            raise SystemExit(
+                f'error: {args.checkpoint} does not fit {args.config}: {error}'
+            ) from error
     leave_group()
 
 

@@ -9,6 +9,7 @@ from mmengine.config import Config
 
 from rml_mmseg.engine.checks.downloads import downloads_explained
 from rml_mmseg.engine.checks.empty_data import empty_data_explained
+from rml_mmseg.engine.checks.plain_errors import plain_errors
 from rml_mmseg.engine.checks.unknown_settings import unknown_settings_explained
 from rml_mmseg.engine.command_line import (
     add_runner_arguments,
@@ -95,12 +96,13 @@ def enable_amp(cfg: Config) -> None:
 def main() -> None:
     """Run the tool."""
     args = parse_args()
-    cfg = load_config(args)
-    apply_args(cfg, args)
-    loaders = ('train_dataloader', 'val_dataloader')
-    runner = build_runner(cfg, loaders)
-    # Loops and data sets are built only here.
     with ExitStack() as stack:
+        stack.enter_context(plain_errors())
+        cfg = load_config(args)
+        apply_args(cfg, args)
+        loaders = ('train_dataloader', 'val_dataloader')
+        runner = build_runner(cfg, loaders)
+        # Loops and data sets are built only here.
         stack.enter_context(unknown_settings_explained())
         stack.enter_context(empty_data_explained())
         stack.enter_context(downloads_explained(cfg))

@@ -326,6 +326,7 @@ def test_an_override_that_nothing_reads(folder_with_data):
     )
     assert done.returncode == 1
     assert "'modle.decode_head.channels', which nothing" in done.stderr
+    assert 'Traceback' not in done.stderr
 
 
 def test_missing_data_stops_with_one_error(folder):

@@ -1,0 +1,76 @@
+"""Errors for the user have no traceback, and faults have one."""
+
+from urllib.error import URLError
+
+import pytest
+from mmengine.dataset import BaseDataset
+from mmseg.registry import MODELS
+
+from rml_mmseg.datasets.load_item import load_item
+from rml_mmseg.engine.checks.downloads import downloads_explained
+from rml_mmseg.engine.checks.plain_errors import plain_errors
+from rml_mmseg.engine.checks.unknown_settings import unknown_settings_explained
+from rml_mmseg.models.utils.settings import check_choice
+
+
+def test_a_wrong_setting():
+    with pytest.raises(SystemExit) as left, plain_errors():
+        check_choice('model.x', 'teecher', ['teacher'])
+    assert str(left.value).startswith("error: model.x='teecher' is unknown")
+
+
+def test_a_setting_that_there_is_not():
+    message = "^error: PrototypeRectifier has no setting 'clases'"
+    with (
+        pytest.raises(SystemExit, match=message),
+        plain_errors(),
+        unknown_settings_explained(),
+    ):
+        MODELS.build(dict(type='PrototypeRectifier', clases=3))
+
+
+def test_a_type_that_is_not_registered():
+    message = '^error: ResNett is not in the'
+    with pytest.raises(SystemExit, match=message), plain_errors():
+        MODELS.build(dict(type='ResNett'))
+
+
+def test_weights_that_cannot_be_downloaded():
+    with (
+        pytest.raises(SystemExit, match='^error: pretrained weights'),
+        plain_errors(),
+        downloads_explained({}),
+    ):
+        raise URLError('no such host')
+
+
+def items(transform):
+    dataset = BaseDataset(
+        pipeline=[transform], serialize_data=False, lazy_init=True
+    )
+    dataset.data_list = [dict(img_path='a.png')]
+    dataset._fully_initialized = True
+    return dataset
+
+
+def test_an_item_that_is_wrong_and_one_that_fails():
+    def wrong(results):
+        check_choice('mask', 'x', ['y'])
+
+    def fails(results):
+        return results['gone']
+
+    with pytest.raises(SystemExit, match=r'^error: .*a\.png'), plain_errors():
+        load_item(items(wrong), 0)
+    with pytest.raises(RuntimeError, match=r'a\.png'), plain_errors():
+        load_item(items(fails), 0)
+
+
+def test_what_nobody_raised_on_purpose():
+    with pytest.raises(TypeError), plain_errors():
+        check_choice('x', 'a', None)
+
+
+def test_what_another_package_raised():
+    with pytest.raises(ValueError, match='int'), plain_errors():
+        int('x')
