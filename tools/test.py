@@ -10,6 +10,9 @@ from mmengine.config import Config
 from rml_mmseg.engine.checks.empty_data import empty_data_explained
 from rml_mmseg.engine.checks.plain_errors import plain_errors
 from rml_mmseg.engine.checks.scored_set import check_names, check_scored_set
+from rml_mmseg.engine.checks.unreadable_weights import (
+    unreadable_weights_explained,
+)
 from rml_mmseg.engine.command_line import (
     add_runner_arguments,
     build_runner,
@@ -134,7 +137,7 @@ def keep_predictions(cfg: Config, folder: str) -> None:
 def main() -> None:
     """Run the tool."""
     args = parse_args()
-    with plain_errors():
+    with plain_errors(), unreadable_weights_explained():
         cfg = load_config(args)
         apply_args(cfg, args)
         runner = build_runner(cfg, ('test_dataloader',))

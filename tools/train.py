@@ -11,6 +11,9 @@ from rml_mmseg.engine.checks.downloads import downloads_explained
 from rml_mmseg.engine.checks.empty_data import empty_data_explained
 from rml_mmseg.engine.checks.plain_errors import plain_errors
 from rml_mmseg.engine.checks.unknown_settings import unknown_settings_explained
+from rml_mmseg.engine.checks.unreadable_weights import (
+    unreadable_weights_explained,
+)
 from rml_mmseg.engine.command_line import (
     add_runner_arguments,
     build_runner,
@@ -106,6 +109,7 @@ def main() -> None:
         stack.enter_context(unknown_settings_explained())
         stack.enter_context(empty_data_explained())
         stack.enter_context(downloads_explained(cfg))
+        stack.enter_context(unreadable_weights_explained())
         runner.train()
     leave_group()
 

@@ -20,13 +20,13 @@ def test_a_wrong_setting():
 
 
 def test_a_setting_that_there_is_not():
-    message = "^error: PrototypeRectifier has no setting 'clases'"
+    message = "^error: PrototypeRectifier has no setting 'momentumm'"
     with (
         pytest.raises(SystemExit, match=message),
         plain_errors(),
         unknown_settings_explained(),
     ):
-        MODELS.build(dict(type='PrototypeRectifier', clases=3))
+        MODELS.build(dict(type='PrototypeRectifier', momentumm=0.9))
 
 
 def test_a_type_that_is_not_registered():

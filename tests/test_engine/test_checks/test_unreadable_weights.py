@@ -1,0 +1,42 @@
+"""Weights that cannot be read are named by their file."""
+
+import pytest
+import torch
+from mmengine.runner import load_checkpoint
+
+from rml_mmseg.engine.checks.unreadable_weights import (
+    unreadable_weights_explained,
+)
+from rml_mmseg.engine.whole_checkpoint import CheckpointError
+from rml_mmseg.models import load_optional
+from tests.toys import toy_mutual
+
+
+def load(path):
+    with unreadable_weights_explained():
+        load_checkpoint(toy_mutual(), str(path))
+
+
+def test_a_file_that_is_missing(tmp_path):
+    with pytest.raises(CheckpointError, match=r"none\.pth' cannot be read"):
+        load(tmp_path / 'none.pth')
+
+
+@pytest.mark.parametrize('size', [0, 9, 5000])
+def test_a_file_that_ends_early(tmp_path, size):
+    whole, part = tmp_path / 'whole.pth', tmp_path / 'part.pth'
+    torch.save(toy_mutual().state_dict(), whole)
+    part.write_bytes(whole.read_bytes()[:size])
+    with pytest.raises(CheckpointError, match=r"part\.pth' cannot be read"):
+        load(part)
+    with (
+        pytest.raises(CheckpointError, match=r"part\.pth' cannot be read"),
+        unreadable_weights_explained(),
+    ):
+        load_optional(f'optional:{part}')
+
+
+def test_weights_of_another_network_are_none_of_its_business(tmp_path):
+    torch.save({'x': torch.zeros(2)}, tmp_path / 'other.pth')
+    with pytest.raises(ValueError, match='fits no learner'):
+        load(tmp_path / 'other.pth')
