@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from traceback import walk_tb
 from types import TracebackType
+from typing import Any
 
 from rml_mmseg.models.utils.settings import did_you_mean
 
@@ -33,14 +34,17 @@ def unknown_settings_explained() -> Iterator[None]:
 
 def _explain(error: TypeError) -> str | None:
     match = re.search(r"unexpected keyword argument '(\w+)'", str(error))
-    built = _class_that_was_built(error.__traceback__)
-    if match is None or built is None:
+    built, given = _what_was_built(error.__traceback__)
+    # What the config does not give is a fault of the class itself.
+    if match is None or built is None or match[1] not in given:
         return None
     owner = re.search(r'(\w+)\.__init__\(\) got', str(error))
     if owner and owner[1] not in {base.__name__ for base in built.__mro__}:
         # Of something that the class builds by itself, such as a DataLoader.
         return None
     known = settings_of(built)
+    if match[1] in known:
+        return None
     return (
         f'{built.__name__} has no setting {match[1]!r}'
         f'{did_you_mean(match[1], known) or "."} Known: {known}'
@@ -62,10 +66,14 @@ def settings_of(built: type) -> list[str]:
     return list(known)
 
 
-def _class_that_was_built(trace: TracebackType | None) -> type | None:
-    """The class that a registry was building when an error came."""
-    found = None
+def _what_was_built(
+    trace: TracebackType | None,
+) -> tuple[type | None, Mapping[str, Any]]:
+    """The class that a registry was building, and its settings."""
+    found: Any = None
+    given: Mapping[str, Any] = {}
     for frame, _ in walk_tb(trace):
         if frame.f_code.co_name == 'build_from_cfg':
             found = frame.f_locals.get('obj_cls', found)
-    return found if inspect.isclass(found) else None
+            given = frame.f_locals.get('args', given)
+    return (found if inspect.isclass(found) else None), given

@@ -74,6 +74,26 @@ def test_another_class_is_not_blamed():
         registry.build(dict(type='Loop', loader=dict(batchsize=2)))
 
 
+@pytest.mark.parametrize('setting', ['channels', 'filters'])
+def test_a_fault_of_the_class_is_no_wrong_setting(setting):
+    """Which the config does not give, or which the class does know."""
+    registry = Registry('head')
+
+    @registry.register_module()
+    class Head:
+        def __init__(self, channels=1, filters=1):
+            self.convolve(filters=filters)
+
+        def convolve(self, width):
+            """Knows no filters."""
+
+    with (
+        pytest.raises(TypeError, match=r"convolve\(\) got .* 'filters'"),
+        unknown_settings_explained(),
+    ):
+        registry.build({'type': 'Head', setting: 2})
+
+
 def test_other_errors_stay_as_they_are():
     with (
         pytest.raises(TypeError, match='^can only concatenate'),
