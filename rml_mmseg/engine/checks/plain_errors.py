@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from traceback import walk_tb
 
 # Packages whose errors are written for those who write configs.
-PACKAGES = ('__main__', 'rml_mmseg', 'mmengine.registry')
+PACKAGES = ('__main__', 'rml_mmseg')
+# Of a registry only this names a part of the config.
+UNREGISTERED = ' is not in the '
 KINDS = (FloatingPointError, KeyError, OSError, TypeError, ValueError)
 
 
@@ -38,9 +40,11 @@ def says_all(error: BaseException) -> bool:
         error (BaseException): One that was raised.
     """
     *_, (frame, line) = walk_tb(error.__traceback__)
-    module = f'{frame.f_globals.get("__name__", "")}.'
+    module = frame.f_globals.get('__name__', '')
+    if module.startswith('mmengine.registry.'):
+        return isinstance(error, KeyError) and UNREGISTERED in str(error)
     source = linecache.getline(frame.f_code.co_filename, line)
-    known = any(module.startswith(f'{name}.') for name in PACKAGES)
+    known = module.partition('.')[0] in PACKAGES
     if not (known and source.strip().startswith('raise ')):
         return False
     cause = error.__cause__

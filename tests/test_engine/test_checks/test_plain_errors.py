@@ -35,6 +35,13 @@ def test_a_type_that_is_not_registered():
         MODELS.build(dict(type='ResNett'))
 
 
+@pytest.mark.parametrize('part', [None, {}, dict(type=3)])
+def test_a_registry_that_does_not_say_of_what(part):
+    """``backbone=None``, say: the traceback alone tells where."""
+    with pytest.raises((KeyError, TypeError)), plain_errors():
+        MODELS.build(part)
+
+
 def test_weights_that_cannot_be_downloaded():
     with (
         pytest.raises(SystemExit, match='^error: pretrained weights'),
