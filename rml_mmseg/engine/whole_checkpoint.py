@@ -54,13 +54,24 @@ def read_checkpoint(path: str) -> dict[str, Any]:
         raise
     except Exception as error:
         # Damage comes as any kind of error out of torch.load.
-        line = str(error).strip().splitlines() or [type(error).__name__]
-        raise CheckpointError(f'it cannot be read ({line[0]})') from error
+        reason = why_unreadable(error)
+        raise CheckpointError(f'it cannot be read ({reason})') from error
     if not isinstance(found, dict):
         raise CheckpointError(
             f'it holds no checkpoint but a {type(found).__name__}'
         )
     return found
+
+
+def why_unreadable(error: Exception) -> str:
+    """One line of what PyTorch says of a file that it does not read.
+
+    Args:
+        error (Exception): Out of ``torch.load``.
+    """
+    # Behind advice of many lines comes which object is not allowed.
+    reason = str(error).rpartition('WeightsUnpickler error: ')[2].strip()
+    return (reason or type(error).__name__).splitlines()[0]
 
 
 def check_checkpoint(

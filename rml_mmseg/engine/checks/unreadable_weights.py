@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from traceback import walk_tb
 
-from ..whole_checkpoint import CheckpointError
+from mmengine.runner.checkpoint import load_from_local
 
-# Functions of mmengine and of this package that read a file of that name.
-LOADERS = ('load_from_local', 'load_optional')
+from rml_mmseg.models.optional_weights import load_optional
+
+from ..whole_checkpoint import CheckpointError, why_unreadable
+
+# What reads a file; others may have a function of the same name.
+LOADERS = (load_from_local.__code__, load_optional.__code__)
 
 
 @contextmanager
@@ -24,12 +28,11 @@ def unreadable_weights_explained() -> Iterator[None]:
         yield
     except Exception as error:
         for frame, _ in walk_tb(error.__traceback__):
-            if frame.f_code.co_name in LOADERS:
+            if frame.f_code in LOADERS:
                 path = frame.f_locals['filename']
-                words = str(error).strip() or type(error).__name__
                 raise CheckpointError(
                     f'the weights {path!r} cannot be read '
-                    f'({words.splitlines()[0]}): look at the setting, or '
+                    f'({why_unreadable(error)}): look at the setting, or '
                     'the argument, that names them'
                 ) from error
         raise

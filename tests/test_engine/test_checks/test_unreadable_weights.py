@@ -1,9 +1,12 @@
 """Weights that cannot be read are named by their file."""
 
+from argparse import Namespace
+
 import pytest
 import torch
 from mmengine.runner import load_checkpoint
 
+from rml_mmseg.compat import SAFE_LOADING
 from rml_mmseg.engine.checks.unreadable_weights import (
     unreadable_weights_explained,
 )
@@ -34,6 +37,21 @@ def test_a_file_that_ends_early(tmp_path, size):
         unreadable_weights_explained(),
     ):
         load_optional(f'optional:{part}')
+
+
+@pytest.mark.skipif(not SAFE_LOADING, reason='PyTorch reads any object')
+def test_an_object_that_is_not_allowed_is_named(tmp_path):
+    torch.save(dict(args=Namespace(lr=0.1)), tmp_path / 'args.pth')
+    with pytest.raises(CheckpointError, match=r'\(Unsup.*argparse\.Namesp'):
+        load(tmp_path / 'args.pth')
+
+
+def test_another_function_of_the_same_name():
+    def load_from_local(path):
+        raise OSError(path)
+
+    with pytest.raises(OSError, match='mine'), unreadable_weights_explained():
+        load_from_local('mine')
 
 
 def test_weights_of_another_network_are_none_of_its_business(tmp_path):
