@@ -17,12 +17,11 @@ from rml_mmseg.datasets.data_root import dataset_nodes
 from rml_mmseg.models.utils.settings import did_you_mean, is_number
 from rml_mmseg.semi_config.stock import type_name
 
-from .registered import class_of
+from .registered import class_of, works_as_one_of
 from .unknown_settings import settings_of
 
-# Their children may draw, or read batches, in a way of their own.
-STOCK_DRAWS = (InfiniteSampler.__iter__, DefaultSampler.__iter__)
-STOCK_FORWARDS = (BaseDataPreprocessor.forward, SegDataPreProcessor.forward)
+STOCK_SAMPLERS = (InfiniteSampler, DefaultSampler)
+STOCK_PREPROCESSORS = (BaseDataPreprocessor, SegDataPreProcessor)
 # Folders as mmseg 0.x named them, and as data sets do since.
 OLD_FOLDERS = {'img_dir': 'img_path', 'ann_dir': 'seg_map_path'}
 
@@ -55,8 +54,8 @@ def check_data_config(cfg: Mapping[str, Any]) -> None:
     _check_sampler(loader)
     preprocessor = cfg['model'].get('data_preprocessor')
     name = type_name(preprocessor)
-    forward = getattr(class_of(preprocessor, MODELS), 'forward', None)
-    if not name or forward in STOCK_FORWARDS:
+    made = class_of(preprocessor, MODELS)
+    if not name or works_as_one_of(made, STOCK_PREPROCESSORS):
         raise ValueError(
             f'model.data_preprocessor is {name or "not set"}, which knows no '
             'unlabelled images: set data_preprocessor=dict(type='
@@ -101,11 +100,16 @@ def _check_prefix(place: str, dataset: Mapping[str, Any]) -> None:
 def _check_sets(dataset: Mapping[str, Any], kind: type) -> None:
     """Refuse misspelt names, before their data is called missing."""
     known = settings_of(kind)
+    # A child may take more out of its keywords, but hardly what is alike.
+    own = inspect.signature(kind) != inspect.signature(SemiSegDataset)
     for key in dataset:
-        if key not in ('type', *known):
+        if key in ('type', *known):
+            continue
+        hint = did_you_mean(key, known)
+        if hint or not own:
             raise ValueError(
                 f'train_dataloader.dataset has no setting {key!r}'
-                f'{did_you_mean(key, known) or "."} Known: {known}'
+                f'{hint or "."} Known: {known}'
             )
 
 
@@ -113,8 +117,8 @@ def _check_sampler(loader: Mapping[str, Any]) -> None:
     """Refuse a sampler that draws numbers in the place of pairs."""
     sampler = loader.get('sampler')
     name = type_name(sampler)
-    draws = getattr(class_of(sampler, DATA_SAMPLERS), '__iter__', None)
-    if not name or draws in STOCK_DRAWS:
+    kind = class_of(sampler, DATA_SAMPLERS)
+    if not name or works_as_one_of(kind, STOCK_SAMPLERS):
         raise ValueError(
             f'train_dataloader.sampler is {name or "not set"}, so that each '
             'unlabelled image would always have the same labelled one: '

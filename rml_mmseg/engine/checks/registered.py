@@ -1,5 +1,6 @@
 """Classes that a config names."""
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,3 +21,23 @@ def class_of(part: Any, registry: Registry) -> Any:
         return type(part)
     kind = part.get('type')
     return registry.get(kind) if isinstance(kind, str) else kind
+
+
+def works_as_one_of(kind: Any, stock: tuple[type, ...]) -> bool:
+    """Whether a class is one of these, but for its name and arguments.
+
+    Args:
+        kind (type | None): One that a config names.
+        stock (tuple[type, ...]): Classes. Their children, where a method is
+            another one, may do what they do not.
+    """
+    return any(
+        inspect.isclass(kind)
+        and issubclass(kind, base)
+        and all(
+            getattr(kind, name) is method
+            for name, method in vars(base).items()
+            if inspect.isfunction(method) and name != '__init__'
+        )
+        for base in stock
+    )

@@ -3,6 +3,7 @@
 import pytest
 from mmengine.config import Config
 from mmengine.dataset import InfiniteSampler
+from mmengine.model import BaseDataPreprocessor
 from mmseg.datasets import BaseSegDataset
 from mmseg.models import SegDataPreProcessor
 from mmseg.registry import DATASETS
@@ -67,31 +68,56 @@ def test_a_child_of_the_pairs_is_checked_by_its_own_settings():
         check_data_config(config(dataset=dict(own, k=0)))
 
 
-def test_a_child_of_a_stock_sampler_may_draw_otherwise():
-    class Named(InfiniteSampler):
-        pass
+def test_a_child_of_the_pairs_may_take_out_of_its_keywords():
+    class OwnPairs(SemiSegDataset):
+        def __init__(self, **kwargs):
+            self.days = kwargs.pop('days')
+            super().__init__(**kwargs)
 
-    class Pairs(InfiniteSampler):
-        def __iter__(self):
-            """Draws pairs."""
+    class Named(SemiSegDataset):
+        """With the settings of the pairs."""
 
+    own = dict(type=OwnPairs, days=2, labelled={}, unlabelled={})
+    check_data_config(config(dataset=own))
+    with pytest.raises(ValueError, match="no setting 'days'. Known"):
+        check_data_config(config(dataset=dict(own, type=Named)))
+
+
+def sampled_by(method):
+    """A child of a stock sampler, that has a method of its own."""
+
+    def drawn(self):
+        """Draws pairs."""
+
+    return type('Own', (InfiniteSampler,), {method: drawn})
+
+
+@pytest.mark.parametrize('method', ['__iter__', '_infinite_indices'])
+def test_a_child_of_a_stock_sampler_may_draw_otherwise(method):
     cfg = config()
-    cfg.train_dataloader.sampler = dict(type=Pairs)
+    cfg.train_dataloader.sampler = dict(type=sampled_by(method))
     check_data_config(cfg)
-    cfg.train_dataloader.sampler = dict(type=Named)
-    with pytest.raises(ValueError, match=r'sampler is Named.*SemiSegSampler'):
+    cfg.train_dataloader.sampler = dict(type=sampled_by('__init__'))
+    with pytest.raises(ValueError, match=r'sampler is Own.*SemiSegSampler'):
         check_data_config(cfg)
 
 
 def test_a_child_of_a_stock_preprocessor_may_know_more():
     class Named(SegDataPreProcessor):
-        pass
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
 
     class Both(SegDataPreProcessor):
         def forward(self, data, training=False):
             """Reads both."""
 
-    check_data_config(config(model=dict(data_preprocessor=dict(type=Both))))
+    class Moved(BaseDataPreprocessor):
+        def cast_data(self, data):
+            """Reads both, too."""
+
+    for kind in (Both, Moved):
+        model = dict(data_preprocessor=dict(type=kind))
+        check_data_config(config(model=model))
     with pytest.raises(ValueError, match='data_preprocessor is Named.*Semi'):
         check_data_config(
             config(model=dict(data_preprocessor=dict(type=Named)))
