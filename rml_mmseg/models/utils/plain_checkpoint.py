@@ -26,6 +26,9 @@ def mismatches(
     backbone: list[str] = []
     others: list[str] = []
     for key, value in segmentor.state_dict().items():
+        if not isinstance(value, Tensor):
+            # The extra state of a module, which is of any kind.
+            continue
         if key in state and state[key].shape == value.shape:
             continue
         (backbone if key.startswith('backbone.') else others).append(key)

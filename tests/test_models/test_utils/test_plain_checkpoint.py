@@ -2,8 +2,13 @@ import pytest
 import torch
 from mmengine.runner.checkpoint import load_state_dict
 from mmseg.registry import MODELS
+from torch import nn
 
-from rml_mmseg.models.utils.plain_checkpoint import fan_out, mismatches
+from rml_mmseg.models.utils.plain_checkpoint import (
+    fan_out,
+    is_filled,
+    mismatches,
+)
 from tests.toys import toy_mutual, toy_segmentor
 
 
@@ -145,6 +150,24 @@ def test_keys_of_a_wrapped_model_are_found_behind_their_prefix():
         state['module.teachers.1.backbone.first.weight'],
         plain['backbone.first.weight'],
     )
+
+
+class Quantised(nn.Linear):
+    """With a state that is no tensor."""
+
+    def get_extra_state(self):
+        return dict(scale=2)
+
+    def set_extra_state(self, state):
+        """Nothing to do."""
+
+
+def test_teachers_with_an_extra_state_are_whole():
+    teachers = nn.ModuleList([Quantised(2, 2), nn.Linear(2, 2)])
+    state = teachers.state_dict(prefix='teachers.')
+    assert is_filled(state, 'teachers.', teachers)
+    del state['teachers.1.bias']
+    assert not is_filled(state, 'teachers.', teachers)
 
 
 def test_mismatches_by_part():
