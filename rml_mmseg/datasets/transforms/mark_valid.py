@@ -34,8 +34,9 @@ class MarkValid(LoadAnnotations):
     geometric transform moves along with the image and fills with a label,
     255 or another, where there is no image. So they tell afterwards which
     pixels are valid, and where in the image each came from, whatever the
-    geometry was. A mask for monitoring, where the dataset has one, stays
-    behind and is looked up by these places.
+    geometry was, unless it interpolates labels. A mask for monitoring,
+    where the dataset has one, stays behind and is looked up by these
+    places.
 
     Required Keys:
 

@@ -39,8 +39,20 @@ def image_tensor(image: np.ndarray) -> Tensor:
 
 
 def source_places(numbers: np.ndarray, valid: np.ndarray) -> np.ndarray:
-    """Indices into the source image (H, W), int64; 0 where not valid."""
-    return np.where(valid, numbers - FIRST, 0).astype(np.int64)
+    """Indices into the source image (H, W), int64; 0 where not valid.
+
+    Raises:
+        ValueError: If they are means of several, and so of nowhere.
+    """
+    numbers = np.where(valid, numbers - FIRST, 0)
+    places = numbers.astype(np.int64)
+    if not np.array_equal(places, numbers):
+        raise ValueError(
+            'a transform of the unlabelled pipeline interpolates gt_seg_map, '
+            "as mmseg's RandomRotFlip does, so that its labels would be of "
+            'other places: take one that does not, such as RandomRotate'
+        )
+    return places
 
 
 def drawn_masks(results: dict) -> dict[str, Tensor]:

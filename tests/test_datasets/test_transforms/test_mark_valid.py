@@ -114,6 +114,16 @@ def test_monitoring_mask_follows_too_and_is_no_padding(name, seed, mask_path):
     assert (mask[valid] == 255).any()
 
 
+def test_numbers_that_were_interpolated_are_refused(mask_path):
+    turn = dict(
+        type='RandomRotFlip', rotate_prob=1.0, flip_prob=0.0, degree=(20, 20)
+    )
+    assert _packed([turn])['inputs']['valid'].any()
+    for more in (dict(mask_path=mask_path), dict(keep_places=True)):
+        with pytest.raises(ValueError, match='RandomRotFlip'):
+            _packed([turn], **more)
+
+
 @pytest.mark.parametrize(
     'name', ['pad', 'pad with class 0', 'rotate', 'shear']
 )
