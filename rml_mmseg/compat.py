@@ -383,16 +383,19 @@ def weigh_ignored_pixels() -> None:
     """Let mmseg's cross entropy have class weights and ignored pixels at once.
 
     For the mean it looks up the weight of every label, also of 255, which is
-    no class: the first padded pixel ends a training. As in PyTorch ignored
-    pixels have no weight. Can be removed when mmseg leaves them out.
+    no class: the first padded pixel ends a training. Its fork does so with
+    ``avg_non_ignore``. As in PyTorch ignored pixels have no weight. Can be
+    removed when both leave them out.
     """
     losses: Any = importlib.import_module(
         'mmseg.models.losses.cross_entropy_loss'
     )
     original = losses.cross_entropy
     logits, ignored = torch.zeros(1, 1, 1, 1), torch.full((1, 1, 1), 255)
+    weights = dict(class_weight=torch.ones(1), ignore_index=255)
     try:
-        original(logits, ignored, class_weight=torch.ones(1), ignore_index=255)
+        for present in (False, True):
+            original(logits, ignored, avg_non_ignore=present, **weights)
     except IndexError:
         pass
     else:

@@ -1,7 +1,7 @@
 """Every workaround acts where its fault is present and only there."""
 
 import importlib
-import math
+import inspect
 import os
 import subprocess
 import sys
@@ -125,7 +125,8 @@ class TestTorchvision:
         code = LOAD_COMPAT + (
             "import torch; print(hasattr(torch.ops.torchvision, 'nms'))"
         )
-        assert run_python(code, path).stdout.strip() == 'False'
+        # A fork says more before that.
+        assert run_python(code, path).stdout.split()[-1] == 'False'
 
     def test_does_not_hide_another_fault(self, tmp_path):
         path = self.fake(tmp_path, "raise RuntimeError('another fault')")
@@ -385,12 +386,20 @@ class TestWeighIgnoredPixels:
         losses = importlib.import_module(
             'mmseg.models.losses.cross_entropy_loss'
         )
-        labels, weight = torch.tensor([[[0, 1]]]), torch.tensor([1.0, 3.0])
-        loss = losses.cross_entropy(
-            torch.zeros(1, 2, 1, 2), labels, None, weight, ignore_index=0
+        logits, labels = torch.zeros(1, 2, 1, 2), torch.tensor([[[0, 1]]])
+        found, before = (
+            function(
+                logits,
+                labels,
+                class_weight=torch.tensor([1.0, 3.0]),
+                ignore_index=0,
+            )
+            for function in (
+                losses.cross_entropy,
+                inspect.unwrap(losses.cross_entropy),
+            )
         )
-        # Class 0 has no loss, and its weight in the mean.
-        assert float(loss) == pytest.approx(3 / 4 * math.log(2))
+        assert found == before > 0
 
     def test_without_weights_nothing_changes(self):
         found, wanted = self._losses(True, None)

@@ -4,8 +4,18 @@ import importlib.util
 
 import pytest
 import torch
+from mmseg.models.data_preprocessor import SegDataPreProcessor
 
 from rml_mmseg.compat import SAFE_LOADING
+
+
+def _normalises_two_channels():
+    try:
+        SegDataPreProcessor(mean=[0.0] * 2, std=[1.0] * 2)
+    except AssertionError:
+        return False
+    return True
+
 
 needs_safe_loading = pytest.mark.skipif(
     not SAFE_LOADING,
@@ -17,4 +27,8 @@ needs_compile = pytest.mark.skipif(
 needs_flop_counter = pytest.mark.skipif(
     importlib.util.find_spec('torch.nn.attention') is None,
     reason='counting operations needs PyTorch 2.3',
+)
+needs_many_channels = pytest.mark.skipif(
+    not _normalises_two_channels(),
+    reason='the forks normalise images of one channel or three',
 )

@@ -98,7 +98,7 @@ def test_checkpointing_by_mmengine_gives_the_same_run(train):
     runner, expected = train()
     modules = [f'students.{i}.backbone' for i in range(2)]
     other, losses = train({'activation_checkpointing': modules})
-    assert losses == pytest.approx(expected, rel=1e-5)
+    assert losses == pytest.approx(expected, rel=1e-4)
     buffers = other.model.students.named_buffers()
     for name, moved in buffers:
         if name.endswith('num_batches_tracked'):

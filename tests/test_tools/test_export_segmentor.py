@@ -5,6 +5,7 @@ import torch
 from mmengine.config import Config
 from mmseg.registry import MODELS
 
+from tests.versions import needs_many_channels
 from tools.model_converters import export_segmentor
 
 
@@ -156,6 +157,7 @@ def test_a_model_that_needs_the_package_is_an_error(
     assert 'DeepLabV2Head is not in the mmseg::model registry' in message
 
 
+@needs_many_channels
 def test_images_of_other_channels_that_a_test_pads(trained, call, capsys):
     cfg = Config.fromfile(trained / 'tiny.py')
     cfg.merge_from_dict(
