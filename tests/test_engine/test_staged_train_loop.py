@@ -551,6 +551,7 @@ class TestValidation:
     ('setting', 'value'),
     [
         ('stages', 0),
+        ('stages', True),
         ('iters_per_stage', 0),
         ('val_interval', -1),
         ('burn_in_iters', -1),

@@ -14,7 +14,7 @@ from mmseg.registry import DATA_SAMPLERS, DATASETS, MODELS
 
 from rml_mmseg.datasets import SemiSegDataset, UnlabelledSegDataset
 from rml_mmseg.datasets.data_root import dataset_nodes
-from rml_mmseg.models.utils.settings import did_you_mean, is_number
+from rml_mmseg.models.utils.settings import check_count, did_you_mean
 from rml_mmseg.semi_config.stock import type_name
 
 from .registered import class_of, works_as_one_of
@@ -65,13 +65,9 @@ def check_data_config(cfg: Mapping[str, Any]) -> None:
 
 
 def _check_count(node: Any, place: str, key: str, least: int) -> None:
-    """Refuse what is not a whole number, before torch calls it a type."""
-    value = node.get(key, least) if isinstance(node, Mapping) else least
-    if not is_number(value) or not isinstance(value, int) or value < least:
-        raise ValueError(
-            f'{place}.{key} must be a whole number of {least} or more, '
-            f'got {value!r}'
-        )
+    """Refuse a wrong number, where there is one, before torch names a type."""
+    if isinstance(node, Mapping):
+        check_count(f'{place}.{key}', node.get(key, least), least)
 
 
 def _check_prefix(place: str, dataset: Mapping[str, Any]) -> None:

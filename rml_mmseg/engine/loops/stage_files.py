@@ -2,7 +2,7 @@
 
 import io
 import os.path as osp
-from typing import Any
+from typing import Any, Optional
 
 import torch
 from mmengine.dist import barrier, is_main_process
@@ -120,3 +120,22 @@ class StageFiles:
                 'it ran, or start it again'
             )
         return torch.load(path, map_location='cpu', weights_only=True)
+
+
+def stage_files_of(
+    model: Any, work_dir: str, loader: DataLoader
+) -> Optional[StageFiles]:
+    """Files of a run whose labels are made stage by stage.
+
+    Args:
+        model (nn.Module): Unwrapped model.
+        work_dir (str): Of the run.
+        loader (DataLoader): Of the training set.
+
+    Returns:
+        StageFiles | None: None where the labels are online, or none.
+    """
+    cfg = getattr(model, 'semi_train_cfg', None)
+    if cfg is None or cfg.p0 != 'stage':
+        return None
+    return StageFiles(osp.join(work_dir, 'stages'), model, loader)

@@ -3,7 +3,6 @@
 import copy
 import logging
 import math
-import os.path as osp
 from typing import Any, Optional, Union
 
 import torch
@@ -16,6 +15,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from rml_mmseg.datasets.seeding import derive_seed
+from rml_mmseg.models.utils.settings import check_count
 
 from ..checks.classes import check_classes
 from ..checks.config import check_checkpoint_hooks, sharded_message
@@ -23,7 +23,7 @@ from ..checks.trials import try_batch, try_validation
 from ..unwrap import in_training, unwrap
 from .draws import draws_before
 from .shielded_dataloader import shielded_dataloader
-from .stage_files import StageFiles
+from .stage_files import StageFiles, stage_files_of
 from .stage_pass import run_stage_pass, try_stage_pass
 from .stage_schedules import (
     all_optimizers,
@@ -87,22 +87,17 @@ class StagedTrainLoop(IterBasedTrainLoop):
         initialise: bool = True,
         restart_students: bool = False,
     ) -> None:
-        for name, value in (
-            ('stages', stages),
-            ('iters_per_stage', iters_per_stage),
-            ('val_interval', val_interval),
+        for name, value, least in (
+            ('stages', stages, 1),
+            ('iters_per_stage', iters_per_stage, 1),
+            ('val_interval', val_interval, 1),
+            ('burn_in_iters', burn_in_iters, 0),
         ):
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(
-                    f'train_cfg.{name} must be a whole number, 1 or more, '
-                    f'got {value!r}'
-                )
-        whole = isinstance(burn_in_iters, int)
-        if not (whole and 0 <= burn_in_iters < iters_per_stage):
+            check_count(f'train_cfg.{name}', value, least)
+        if burn_in_iters >= iters_per_stage:
             raise ValueError(
-                'train_cfg.burn_in_iters must be a whole number, 0 or more '
-                f'and less than iters_per_stage={iters_per_stage}, got '
-                f'{burn_in_iters!r}'
+                'train_cfg.burn_in_iters must be less than iters_per_stage='
+                f'{iters_per_stage}, got {burn_in_iters}'
             )
         if not isinstance(runner, Runner):
             raise ValueError(sharded_message())
@@ -124,26 +119,15 @@ class StagedTrainLoop(IterBasedTrainLoop):
             val_begin=val_begin,
             val_interval=val_interval,
         )
-        self._stage_files = self._build_stage_files()
-
-    def _build_stage_files(self) -> Optional[StageFiles]:
-        """Files of the stages, where the labels are made stage by stage."""
-        model = unwrap(self.runner.model)
-        cfg = getattr(model, 'semi_train_cfg', None)
-        staged = cfg is not None and cfg.p0 == 'stage'
-        if staged:
-            return StageFiles(
-                osp.join(self.runner.work_dir, 'stages'),
-                model,
-                self.dataloader,
-            )
-        if self.restart_students:
+        self._stage_files = stage_files_of(
+            unwrap(runner.model), runner.work_dir, self.dataloader
+        )
+        if restart_students and self._stage_files is None:
             raise ValueError(
                 'train_cfg.restart_students=True needs '
                 "model.semi_train_cfg.p0='stage': with online labels, "
                 'restarted students would have restarted teachers'
             )
-        return None
 
     @property
     def stage(self) -> int:

@@ -41,6 +41,19 @@ def did_you_mean(name: str, known: list[str]) -> str:
     return f'; did you mean {close[0]!r}?' if close else ''
 
 
+def check_count(setting: str, value: Any, least: int) -> None:
+    """Refuse what is not a whole number, or too small a one.
+
+    Raises:
+        ValueError: Naming the setting, the value and the least one.
+    """
+    if not is_number(value) or not isinstance(value, int) or value < least:
+        raise ValueError(
+            f'{setting} must be a whole number of {least} or more, '
+            f'got {value!r}'
+        )
+
+
 def check_choice(setting: str, value: Any, known: list[str]) -> None:
     """Refuse a value that is not among the known ones.
 
