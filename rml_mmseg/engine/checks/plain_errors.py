@@ -48,7 +48,8 @@ def says_all(error: BaseException) -> bool:
     if not (known and source.strip().startswith('raise ')):
         return False
     cause = error.__cause__
-    if isinstance(error, RuntimeError):
-        # Of what failed in a network the way is needed.
+    if type(error) is RuntimeError:
+        # Of what failed in a network the way is needed. A child of it, such
+        # as NotImplementedError, is a fault.
         return isinstance(cause, (type(None), OSError)) or says_all(cause)
     return isinstance(error, KINDS)

@@ -1,15 +1,23 @@
 """Errors for the user have no traceback, and faults have one."""
 
+from math import nan
 from urllib.error import URLError
 
 import pytest
+import torch
 from mmengine.dataset import BaseDataset
+from mmengine.optim import OptimWrapper
 from mmseg.registry import MODELS
+from torch import nn
+from torch.optim import SGD
 
 from rml_mmseg.datasets.load_item import load_item
 from rml_mmseg.engine.checks.downloads import downloads_explained
 from rml_mmseg.engine.checks.plain_errors import plain_errors
 from rml_mmseg.engine.checks.unknown_settings import unknown_settings_explained
+from rml_mmseg.engine.loops.stage_files import StageFiles
+from rml_mmseg.engine.optimizers import MutualOptimWrapper
+from rml_mmseg.models.rectifiers.rectifier import Rectifier
 from rml_mmseg.models.utils.settings import check_choice
 
 
@@ -73,11 +81,38 @@ def test_an_item_that_is_wrong_and_one_that_fails():
         load_item(items(fails), 0)
 
 
+def test_an_item_that_is_nothing():
+    message = r"^error: the pipeline gave nothing for 'a\.png'$"
+    with pytest.raises(SystemExit, match=message), plain_errors():
+        load_item(items(lambda results: None), 0)
+
+
+def test_a_run_that_diverged():
+    wrapper = MutualOptimWrapper(
+        on_nonfinite='stop',
+        student=OptimWrapper(SGD(nn.Linear(1, 1).parameters(), lr=1)),
+    )
+    with pytest.raises(SystemExit, match='^error: .*finite'), plain_errors():
+        wrapper.update_params(torch.tensor(nan, requires_grad=True))
+
+
+def test_a_file_that_is_missing():
+    with pytest.raises(SystemExit, match="^error: 'n.pth'"), plain_errors():
+        StageFiles._load('n.pth')
+
+
+def test_a_method_that_a_child_has_to_have():
+    with pytest.raises(NotImplementedError), plain_errors():
+        Rectifier.forward(None, None, None)
+
+
 def test_what_nobody_raised_on_purpose():
     with pytest.raises(TypeError), plain_errors():
         check_choice('x', 'a', None)
 
 
-def test_what_another_package_raised():
+def test_what_others_raised():
     with pytest.raises(ValueError, match='int'), plain_errors():
         int('x')
+    with pytest.raises(ValueError, match='mine'), plain_errors():
+        raise ValueError('mine')
