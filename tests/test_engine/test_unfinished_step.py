@@ -20,11 +20,11 @@ class InfiniteLoss(Hook):
         )
 
 
-def trained(folder, **settings):
+def trained(folder, hooks=(InfiniteLoss,), **settings):
     """The weights after two steps of two iterations each."""
     runner = toy_runner(
         folder,
-        [InfiniteLoss()],
+        [hook() for hook in hooks],
         default_hooks=dict(
             logger=None,
             timer=None,
@@ -49,4 +49,16 @@ def test_a_loss_that_is_not_finite_is_not_forgotten(tmp_path):
     expected = trained(tmp_path / 'whole')
     middle = tmp_path / 'whole' / 'work' / 'iter_1.pth'
     found = trained(tmp_path / 'rest', load_from=str(middle), resume=True)
+    assert all(torch.equal(found[key], expected[key]) for key in expected)
+
+
+def test_a_checkpoint_of_before_says_nothing_of_the_losses(tmp_path):
+    expected = trained(tmp_path / 'whole', hooks=[])
+    middle = tmp_path / 'whole' / 'work' / 'iter_1.pth'
+    checkpoint = torch.load(middle, weights_only=SAFE_LOADING)
+    del checkpoint['unfinished_step']['finite']
+    torch.save(checkpoint, middle)
+    found = trained(
+        tmp_path / 'rest', hooks=[], load_from=str(middle), resume=True
+    )
     assert all(torch.equal(found[key], expected[key]) for key in expected)

@@ -329,6 +329,20 @@ def test_an_override_that_nothing_reads(folder_with_data):
     assert 'Traceback' not in done.stderr
 
 
+def test_an_option_that_does_not_fit_the_config(folder_with_data):
+    for command in (
+        ['train.py', 'config.py', '--auto-scale-lr'],
+        ['test.py', 'config.py', 'none.pth', '--tta'],
+    ):
+        done = run(
+            *(sys.executable, TOOLS / command[0], *command[1:]),
+            cwd=folder_with_data,
+        )
+        assert done.returncode == 1
+        assert f'error: {command[-1]} needs' in done.stderr
+        assert 'Traceback' not in done.stderr
+
+
 def test_missing_data_stops_with_one_error(folder):
     done = run(
         *('bash', TOOLS / 'dist_train.sh', 'config.py', 2),

@@ -16,11 +16,12 @@ FOLDERS = dict(img_path='img', seg_map_path='ann')
 
 def config(labelled=None, dataset=None, **changes):
     labelled = labelled or dict(type='BaseSegDataset', data_prefix=FOLDERS)
-    dataset = dataset or dict(
-        type='SemiSegDataset',
-        labelled=labelled,
-        unlabelled=dict(type='UnlabelledSegDataset'),
-    )
+    if dataset is None:
+        dataset = dict(
+            type='SemiSegDataset',
+            labelled=labelled,
+            unlabelled=dict(type='UnlabelledSegDataset'),
+        )
     loader = dict(dataset=dataset, sampler=dict(type='SemiSegSampler'))
     cfg = dict(
         model=dict(data_preprocessor=dict(type='SemiSegDataPreProcessor')),
@@ -124,7 +125,13 @@ def test_a_child_of_a_stock_preprocessor_may_know_more():
         )
 
 
-@pytest.mark.parametrize('kind', [None, 'SegDataPreProcessor'])
+def test_pairs_that_are_built_are_not_looked_into():
+    check_data_config(config(dataset=object.__new__(SemiSegDataset)))
+
+
+@pytest.mark.parametrize(
+    'kind', [None, 'SegDataPreProcessor', 'BaseDataPreprocessor']
+)
 def test_a_preprocessor_of_plain_batches(kind):
     model = dict(data_preprocessor=kind and dict(type=kind))
     named = kind or 'not set'
