@@ -74,24 +74,24 @@ def test_another_class_is_not_blamed():
         registry.build(dict(type='Loop', loader=dict(batchsize=2)))
 
 
-@pytest.mark.parametrize('setting', ['channels', 'filters'])
-def test_a_fault_of_the_class_is_no_wrong_setting(setting):
+@pytest.mark.parametrize('wrong', ['size', 'channels'])
+def test_a_fault_of_the_class_is_no_wrong_setting(wrong):
     """Which the config does not give, or which the class does know."""
     registry = Registry('head')
 
     @registry.register_module()
     class Head:
-        def __init__(self, channels=1, filters=1):
-            self.convolve(filters=filters)
+        def __init__(self, channels=1):
+            self.convolve(**{wrong: channels})
 
         def convolve(self, width):
-            """Knows no filters."""
+            """Knows neither."""
 
     with (
-        pytest.raises(TypeError, match=r"convolve\(\) got .* 'filters'"),
+        pytest.raises(TypeError, match=rf"convolve\(\) got .* '{wrong}'"),
         unknown_settings_explained(),
     ):
-        registry.build({'type': 'Head', setting: 2})
+        registry.build(dict(type='Head', channels=2))
 
 
 def test_other_errors_stay_as_they_are():

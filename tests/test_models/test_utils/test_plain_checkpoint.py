@@ -123,7 +123,12 @@ def test_state_of_the_wrapper_is_left_alone():
 
 
 @pytest.mark.parametrize('group', ['students', 'teachers', 'rectifiers'])
-def test_a_part_of_the_wrapper_s_state_counts_as_its_own(group):
+def test_a_part_of_the_wrapper_s_state_counts_as_its_own(group, monkeypatch):
+    told = []
+    monkeypatch.setattr(
+        'rml_mmseg.models.utils.plain_checkpoint.print_log',
+        lambda message, **more: told.append(message),
+    )
     model = toy_mutual()
     state = {
         key: value
@@ -132,6 +137,8 @@ def test_a_part_of_the_wrapper_s_state_counts_as_its_own(group):
     }
     model.load_state_dict(state, strict=False)
     assert model.teachers_loaded == (group == 'teachers')
+    absent = [message for message in told if 'all of students' in message]
+    assert bool(absent) == (group == 'rectifiers')
 
 
 def test_fresh_model_has_no_loaded_teachers():
