@@ -343,6 +343,20 @@ def test_an_option_that_does_not_fit_the_config(folder_with_data):
         assert 'Traceback' not in done.stderr
 
 
+def test_weights_that_are_missing(folder_with_data):
+    for command in (
+        ['train.py', 'config.py', '--cfg-options', 'load_from=none.pth'],
+        ['test.py', 'config.py', 'none.pth'],
+    ):
+        done = run(
+            *(sys.executable, TOOLS / command[0], *command[1:]),
+            cwd=folder_with_data,
+        )
+        assert done.returncode == 1
+        assert "error: the weights 'none.pth' cannot be read" in done.stderr
+        assert 'Traceback' not in done.stderr
+
+
 def test_missing_data_stops_with_one_error(folder):
     done = run(
         *('bash', TOOLS / 'dist_train.sh', 'config.py', 2),
