@@ -261,11 +261,14 @@ def test_images_are_those_of_the_stock_preprocessor(size, sizes):
         assert ours_.metainfo == stocks.metainfo
 
 
+copies_at_once = pytest.mark.skipif(
+    not hasattr(torch.Tensor, 'untyped_storage'),
+    reason='before PyTorch 2.0 tensors are copied one by one',
+)
+
+
 class TestOneCopy:
-    @pytest.mark.skipif(
-        not hasattr(torch.Tensor, 'untyped_storage'),
-        reason='before PyTorch 2.0 tensors are copied one by one',
-    )
+    @copies_at_once
     def test_what_shares_a_memory_shares_one_there(self):
         memory = torch.arange(96, dtype=torch.uint8)
         image = memory[:24].view(2, 3, 4)
@@ -297,6 +300,7 @@ class TestOneCopy:
         moved = there[1].gt_sem_seg.data
         assert moved.data_ptr() == image.data_ptr()
 
+    @copies_at_once
     def test_a_part_of_much_is_copied_alone(self):
         memory = torch.zeros(1000, dtype=torch.uint8)
         few, many = memory[:100], memory[:600]
