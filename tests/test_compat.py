@@ -1,7 +1,7 @@
 """Every workaround acts where its fault is present and only there."""
 
 import importlib
-import inspect
+import math
 import os
 import subprocess
 import sys
@@ -27,7 +27,7 @@ from mmseg.registry import MODELS
 
 import rml_mmseg
 from rml_mmseg import compat
-from tests.versions import needs_safe_loading
+from tests.versions import ON_FORK, needs_safe_loading
 
 ROOT = Path(__file__).resolve().parents[1]
 WITHOUT_EXTENSION = isinstance(
@@ -125,8 +125,9 @@ class TestTorchvision:
         code = LOAD_COMPAT + (
             "import torch; print(hasattr(torch.ops.torchvision, 'nms'))"
         )
-        # A fork says more before that.
-        assert run_python(code, path).stdout.split()[-1] == 'False'
+        lines = run_python(code, path).stdout.splitlines()
+        said = ['Could not import OneDL'] if ON_FORK else []
+        assert [line for line in lines if line not in said] == ['False']
 
     def test_does_not_hide_another_fault(self, tmp_path):
         path = self.fake(tmp_path, "raise RuntimeError('another fault')")
@@ -386,20 +387,13 @@ class TestWeighIgnoredPixels:
         losses = importlib.import_module(
             'mmseg.models.losses.cross_entropy_loss'
         )
-        logits, labels = torch.zeros(1, 2, 1, 2), torch.tensor([[[0, 1]]])
-        found, before = (
-            function(
-                logits,
-                labels,
-                class_weight=torch.tensor([1.0, 3.0]),
-                ignore_index=0,
-            )
-            for function in (
-                losses.cross_entropy,
-                inspect.unwrap(losses.cross_entropy),
-            )
+        labels, weight = torch.tensor([[[0, 1]]]), torch.tensor([1.0, 3.0])
+        loss = losses.cross_entropy(
+            torch.zeros(1, 2, 1, 2), labels, None, weight, ignore_index=0
         )
-        assert found == before > 0
+        # Class 0 has no loss, and its weight in the mean, beside a fork none.
+        share = 1 if ON_FORK else 3 / 4
+        assert float(loss) == pytest.approx(share * math.log(2))
 
     def test_without_weights_nothing_changes(self):
         found, wanted = self._losses(True, None)

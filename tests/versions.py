@@ -1,5 +1,6 @@
 """What the tests need of the packages below, where old ones lack it."""
 
+import importlib.metadata
 import importlib.util
 
 import pytest
@@ -7,6 +8,14 @@ import torch
 from mmseg.models.data_preprocessor import SegDataPreProcessor
 
 from rml_mmseg.compat import SAFE_LOADING
+
+
+def _is_fork():
+    try:
+        importlib.metadata.version('onedl-mmsegmentation')
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def _normalises_two_channels():
@@ -17,6 +26,7 @@ def _normalises_two_channels():
     return True
 
 
+ON_FORK = _is_fork()
 needs_safe_loading = pytest.mark.skipif(
     not SAFE_LOADING,
     reason='before PyTorch 2.6 a checkpoint is read whatever it holds',

@@ -8,7 +8,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 from rml_mmseg.engine import BFloat16OptimWrapper
-from tests.versions import needs_compile
+from tests.versions import ON_FORK, needs_compile
 
 CP = [f'model.segmentors.{i}.backbone.with_cp' for i in range(2)]
 
@@ -98,7 +98,9 @@ def test_checkpointing_by_mmengine_gives_the_same_run(train):
     runner, expected = train()
     modules = [f'students.{i}.backbone' for i in range(2)]
     other, losses = train({'activation_checkpointing': modules})
-    assert losses == pytest.approx(expected, rel=1e-4)
+    # Beside a fork more is rounded otherwise.
+    rounding = 1e-4 if ON_FORK else 1e-5
+    assert losses == pytest.approx(expected, rel=rounding)
     buffers = other.model.students.named_buffers()
     for name, moved in buffers:
         if name.endswith('num_batches_tracked'):

@@ -9,6 +9,7 @@ from mmseg.structures import SegDataSample
 
 from rml_mmseg.models import SemiSegDataPreProcessor
 from rml_mmseg.models.data_preprocessors.one_copy import OneCopy
+from tests.versions import needs_many_channels
 
 
 def _image(value, size=(2, 3)):
@@ -345,8 +346,9 @@ def test_images_that_are_stacked_and_more_keys():
         assert torch.equal(found['inputs'][key], value)
 
 
+@needs_many_channels
 def test_four_channels_keep_their_order():
-    settings = dict(mean=[1.0], std=[2.0], bgr_to_rgb=True)
+    settings = dict(mean=[1.0] * 4, std=[2.0] * 4, bgr_to_rgb=True)
     item = dict(labelled=_labelled(0), unlabelled=[_unlabelled(0)])
     for images in (item['labelled'], item['unlabelled'][0]['inputs']):
         for key in {'inputs', 'weak', 'strong'} & images.keys():
