@@ -11,7 +11,7 @@ from rml_mmseg.models.utils.settings import learner_names
 
 from .data import SemiData, pipeline_of
 from .frame import make_frame, preprocessor, segmentor, val_interval
-from .methods import LONG_RUN, RML, Method, find_method
+from .methods import LONG_RUN, RML, SHORT_RUN, Method, find_method
 from .pipelines import RECOLOURED, image_pipeline, unlabelled_pipeline
 from .schedules import student_optimizer, student_schedule
 from .stock import classes_of, last_head, type_name
@@ -65,10 +65,12 @@ def compose(
     config, notes = make_frame(stocks, data, plan.iters, score)
     classes = data.num_classes or classes_of(first.model)
     long = plan.iters >= LONG_RUN
-    rectifier = dict(type='PrototypeRectifier', momentum=0.9999)
+    rectifier: dict[str, Any] = dict(
+        type='PrototypeRectifier', momentum=0.9999
+    )
     if not long:
         # What was the best with few labels: docs/results.md.
-        rectifier.update(momentum=0.95, alignment=4.0)
+        rectifier.update(SHORT_RUN['rectifier'], momentum=0.95)
     config['model'] = dict(
         type='MutualSemiSegmentor',
         data_preprocessor=dict(

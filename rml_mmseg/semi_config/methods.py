@@ -7,6 +7,7 @@ from mmengine.config import Config
 
 from rml_mmseg.datasets.image_folder.training_configs import (
     LONG_RUN,
+    SHORT_RUN,
     configs_folder,
 )
 
@@ -106,7 +107,7 @@ def _rml(learners: int, iters: int) -> Method:
     staged = learners > 1 and iters < LONG_RUN
     return Method(
         learners=learners,
-        semi_train_cfg=(dict(p0='stage', ensemble_p0=True) if staged else {}),
+        semi_train_cfg=dict(SHORT_RUN['semi_train_cfg'] if staged else {}),
         num_strong=learners,
         recoloured=True,
         mixing=BOXES,

@@ -136,8 +136,8 @@ SEMI = """train_dataloader = dict(
 )
 """
 STAGE_LABELS = """    # In short runs the best with few labels: docs/results.md
-    rectifier=dict(alignment=4.0),
-    semi_train_cfg=dict(p0='stage', ensemble_p0=True),"""
+    rectifier=dict({rectifier}),
+    semi_train_cfg=dict({semi_train_cfg}),"""
 OPTIMISER = """optim_wrapper = dict(
     type='OptimWrapper',
 {constructor}    optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.01),

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,6 +25,11 @@ from .config_texts import (
 STRIDE = 16
 LONG_RUN = 20000
 """Iterations from which a stage is one of the paper's length."""
+SHORT_RUN: dict[str, dict[str, Any]] = dict(
+    rectifier=dict(alignment=4.0),
+    semi_train_cfg=dict(p0='stage', ensemble_p0=True),
+)
+"""Settings that are best in shorter ones with few labels."""
 TTA_FACTORS = (0.75, 1.0, 1.25)
 
 
@@ -188,7 +193,7 @@ def config_texts(out: Path, plan: TrainingPlan) -> dict[str, str]:
             'model = dict(',
             f'    data_preprocessor=dict(size={plan.crop_size}),',
             f'    segmentors=[{", ".join(networks.names)}],',
-            *([STAGE_LABELS] if _stage_labels(plan) else []),
+            *_stage_labels(plan),
             ')',
         )
         + SEMI
@@ -226,13 +231,19 @@ def _interval(plan: TrainingPlan) -> int:
     return max(1, plan.iters // 4)
 
 
-def _stage_labels(plan: TrainingPlan) -> bool:
-    """Whether pseudo labels are aligned ones of the stage's start.
+def _stage_labels(plan: TrainingPlan) -> list[str]:
+    """Settings for aligned pseudo labels of the stage's start.
 
     In long runs they are the paper's, and those of networks from random
     weights are as their base has them.
     """
-    return plan.iters < LONG_RUN and NETWORKS[plan.networks].pretrained
+    if plan.iters >= LONG_RUN or not NETWORKS[plan.networks].pretrained:
+        return []
+    parts = {
+        name: ', '.join(f'{key}={value!r}' for key, value in part.items())
+        for name, part in SHORT_RUN.items()
+    }
+    return [STAGE_LABELS.format(**parts)]
 
 
 def _often(plan: TrainingPlan) -> int:
