@@ -114,12 +114,6 @@ methods = dict(
         title='RML, two stages, aligned',
         config=f'{ladder}/rml_aligned_camvid_1-8.py',
     ),
-    rml_aligned_four_stage=dict(
-        semi,
-        title='RML, four stages, aligned',
-        config=f'{ladder}/rml_aligned_camvid_1-8.py',
-        options={**images, 'train_cfg.stages': 4},
-    ),
     # What of the aligned method gives how much where labels are fewest.
     rml_online=dict(
         semi,
@@ -138,6 +132,16 @@ methods = dict(
         title='RML, two stages, aligned, labels of a stage',
         config=f'{ladder}/rml_aligned_camvid_1-8.py',
         options={**images, 'model.semi_train_cfg.p0': 'stage'},
+    ),
+    rml_aligned_four_stage=dict(
+        semi,
+        title='RML, four stages, aligned, labels of a stage',
+        config=f'{ladder}/rml_aligned_camvid_1-8.py',
+        options={
+            **images,
+            'model.semi_train_cfg.p0': 'stage',
+            'train_cfg.stages': 4,
+        },
     ),
     fixmatch=dict(
         semi, title='FixMatch', config=f'{rivals}/fixmatch_camvid_1-8.py'
