@@ -6,7 +6,7 @@ from .compose import SemiPlan, compose
 from .data import SemiData, data_of_config
 from .deployed_size import deployed_size, input_channels
 from .lists import ImageLists
-from .methods import LONG_RUN, RML, SUPERVISED, TITLES, networks_of, recolours
+from .methods import RML, SUPERVISED, TITLES, networks_of, recolours
 from .options import fit_options
 from .pipelines import STRONG_VIEWS
 from .stock import load_stock, training_length
@@ -19,7 +19,6 @@ __all__ = [
     'ALLOW_OVERLAP',
     'Built',
     'ImageLists',
-    'LONG_RUN',
     'RML',
     'STRONG_VIEWS',
     'SUPERVISED',

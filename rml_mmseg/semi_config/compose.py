@@ -8,10 +8,11 @@ from mmengine.config import Config
 
 from rml_mmseg.models.utils.learners import check_head
 from rml_mmseg.models.utils.settings import learner_names
+from rml_mmseg.run_length import length_settings
 
 from .data import SemiData, pipeline_of
 from .frame import make_frame, preprocessor, segmentor, val_interval
-from .methods import LONG_RUN, RML, SHORT_RUN, Method, find_method
+from .methods import RML, Method, find_method
 from .pipelines import RECOLOURED, image_pipeline, unlabelled_pipeline
 from .schedules import student_optimizer, student_schedule
 from .stock import classes_of, last_head, type_name
@@ -64,13 +65,8 @@ def compose(
         score = score[:-1]
     config, notes = make_frame(stocks, data, plan.iters, score)
     classes = data.num_classes or classes_of(first.model)
-    long = plan.iters >= LONG_RUN
-    rectifier: dict[str, Any] = dict(
-        type='PrototypeRectifier', momentum=0.9999
-    )
-    if not long:
-        # What was the best with few labels: docs/results.md.
-        rectifier.update(SHORT_RUN['rectifier'], momentum=0.95)
+    length = length_settings(plan.iters)
+    rectifier = dict(type='PrototypeRectifier', **length.rectifier)
     config['model'] = dict(
         type='MutualSemiSegmentor',
         data_preprocessor=dict(
@@ -103,10 +99,7 @@ def compose(
     )
     config['custom_hooks'] = [
         *copy.deepcopy(first.get('custom_hooks') or []),
-        # Teachers of a short run must follow faster.
-        dict(type='MutualEMAHook', momentum=0.999, warm_up=True)
-        if long
-        else dict(type='MutualEMAHook', momentum=0.99),
+        length.teachers,
         *copy.deepcopy(data.hooks),
     ]
     return config, notes

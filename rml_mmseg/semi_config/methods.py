@@ -5,11 +5,8 @@ from typing import Any, NamedTuple, Optional
 
 from mmengine.config import Config
 
-from rml_mmseg.datasets.image_folder.training_configs import (
-    LONG_RUN,
-    SHORT_RUN,
-    configs_folder,
-)
+from rml_mmseg.datasets.image_folder.training_configs import configs_folder
+from rml_mmseg.run_length import LONG_RUN, length_settings
 
 from .pipelines import BOXES
 from .stock import type_name
@@ -101,18 +98,15 @@ def networks_of(name: str, learners: Optional[int] = None) -> int:
 
 def _rml(learners: int, iters: int) -> Method:
     """RML, and of one learner a mean teacher under CutMix."""
-    # The paper's stages are long and follow the teachers. In short ones, with
-    # few labels, those of the stage are the safe ones, and with the mean of
-    # both teachers and the share of each class kept the best: docs/results.md.
-    staged = learners > 1 and iters < LONG_RUN
+    pair = learners > 1
     return Method(
         learners=learners,
-        semi_train_cfg=dict(SHORT_RUN['semi_train_cfg'] if staged else {}),
+        semi_train_cfg=length_settings(iters).semi_train_cfg if pair else {},
         num_strong=learners,
         recoloured=True,
         mixing=BOXES,
         predict_on='teachers.0',
-        rectified=learners > 1,
+        rectified=pair,
     )
 
 

@@ -1,9 +1,9 @@
 import pytest
 from mmengine.config import Config
 
+from rml_mmseg.run_length import LONG_RUN
 from rml_mmseg.semi_config.compose import SemiPlan, compose
 from rml_mmseg.semi_config.data import SemiData
-from rml_mmseg.semi_config.methods import LONG_RUN
 from tests.toys import toy_segmentor
 
 

@@ -1,7 +1,7 @@
 import pytest
 
+from rml_mmseg.run_length import LONG_RUN
 from rml_mmseg.semi_config.methods import (
-    LONG_RUN,
     SOURCES,
     SUPERVISED,
     TITLES,

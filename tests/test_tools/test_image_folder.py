@@ -409,6 +409,26 @@ class TestImageFolder:
         assert model.rectifier.get('alignment') == alignment
         assert model.rectifier.get('temperature', 1.0) == 1.0
 
+    @pytest.mark.parametrize(
+        ('iters', 'burn_in', 'teachers', 'prototypes', 'weight'),
+        [
+            (20, 10, dict(momentum=0.99), 0.95, 0.5),
+            (90_000, 9_000, dict(momentum=0.999, warm_up=True), 0.9999, 1.0),
+        ],
+    )
+    def test_a_long_run_has_the_settings_of_the_paper(
+        self, tmp_path, call, iters, burn_in, teachers, prototypes, weight
+    ):
+        call(
+            image_folder, *self._source(tmp_path, labelled=4),
+            '--networks', 'small', '--iters', iters,
+        )  # fmt: skip
+        cfg = Config.fromfile(str(tmp_path / 'out/rml.py'))
+        assert cfg.train_cfg.burn_in_iters == burn_in
+        assert cfg.custom_hooks[0] == dict(type='MutualEMAHook', **teachers)
+        assert cfg.model.rectifier.momentum == prototypes
+        assert cfg.model.semi_train_cfg.unsup_weight == weight
+
     def test_a_test_leaves_the_draw_of_validation_alone(self, tmp_path, call):
         images, out, *masks = self._source(tmp_path, labelled=9)
         call(image_folder, images, out, *masks)

@@ -42,9 +42,9 @@ from mmengine.config import Config, DictAction
 import rml_mmseg  # noqa: F401  (registers what the config names)
 from rml_mmseg.engine.checks.config import check_options
 from rml_mmseg.experiments.suites import cfg_options, load_suite, plan_runs
+from rml_mmseg.run_length import LONG_RUN, length_settings
 from rml_mmseg.semi_config import (
     ALLOW_OVERLAP,
-    LONG_RUN,
     RML,
     STRONG_VIEWS,
     SUPERVISED,
@@ -152,8 +152,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add(
         '--burn-in',
         type=int,
-        help='iterations on labels alone; by default half of a stage, and a '
-        f'tenth of one of {LONG_RUN} iterations or more',
+        help='iterations on ground truth alone; by default half of a stage, '
+        f'and a tenth of one of {LONG_RUN} iterations or more',
     )
     add(
         '--cfg-options',
@@ -238,8 +238,9 @@ def make_plan(args: argparse.Namespace, cfg: Config) -> SemiPlan:
         ValueError: If a length makes no sense.
     """
     iters: Any = args.iters if args.iters is not None else training_length(cfg)
-    share = 10 if iters >= LONG_RUN else 2
-    burn_in = args.burn_in if args.burn_in is not None else iters // share
+    burn_in = args.burn_in
+    if burn_in is None:
+        burn_in = length_settings(iters).burn_in
     if iters < 1 or args.stages < 1 or not 0 <= burn_in < iters:
         raise ValueError(
             f'--iters={iters} and --stages={args.stages} must be 1 or more, '

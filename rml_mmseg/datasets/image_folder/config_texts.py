@@ -135,9 +135,6 @@ SEMI = """train_dataloader = dict(
     ),
 )
 """
-STAGE_LABELS = """    # In short runs the best with few labels: docs/results.md
-    rectifier=dict({rectifier}),
-    semi_train_cfg=dict({semi_train_cfg}),"""
 OPTIMISER = """optim_wrapper = dict(
     type='OptimWrapper',
 {constructor}    optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.01),
@@ -154,7 +151,7 @@ PARAMWISE = """    # Pretrained backbones and transformers bear no such rate.
     ),
 """
 MUTUAL = """custom_hooks = [
-    dict(type='MutualEMAHook', momentum=0.99),
+    {teachers},
     dict(type='PseudoLabelMonitorHook', interval={often}),
     dict(type='SemiSegVisualizationHook', interval={interval}),
 """

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from rml_mmseg.run_length import LONG_RUN, length_settings
+
 from .config_texts import (
     CONSTRUCTOR,
     DATA,
@@ -19,17 +21,9 @@ from .config_texts import (
     SCORED,
     SCORED_SET,
     SEMI,
-    STAGE_LABELS,
 )
 
 STRIDE = 16
-LONG_RUN = 20000
-"""Iterations from which a stage is one of the paper's length."""
-SHORT_RUN: dict[str, dict[str, Any]] = dict(
-    rectifier=dict(alignment=4.0),
-    semi_train_cfg=dict(p0='stage', ensemble_p0=True),
-)
-"""Settings that are best in shorter ones with few labels."""
 TTA_FACTORS = (0.75, 1.0, 1.25)
 
 
@@ -193,12 +187,16 @@ def config_texts(out: Path, plan: TrainingPlan) -> dict[str, str]:
             'model = dict(',
             f'    data_preprocessor=dict(size={plan.crop_size}),',
             f'    segmentors=[{", ".join(networks.names)}],',
-            *_stage_labels(plan),
+            *_length_texts(plan),
             ')',
         )
         + SEMI
         + _run_text(plan, mutual=True)
-        + MUTUAL.format(interval=_interval(plan), often=_often(plan))
+        + MUTUAL.format(
+            teachers=_call(length_settings(plan.iters).teachers),
+            interval=_interval(plan),
+            often=_often(plan),
+        )
         + (SCORED if plan.held_out else ']\n')
         + ''.join(LEARNERS_SCORES.format(split=s) for s in _scored(plan))
     )
@@ -231,19 +229,29 @@ def _interval(plan: TrainingPlan) -> int:
     return max(1, plan.iters // 4)
 
 
-def _stage_labels(plan: TrainingPlan) -> list[str]:
-    """Settings for aligned pseudo labels of the stage's start.
+def _call(settings: dict[str, Any]) -> str:
+    """A dict as its call."""
+    return f'dict({", ".join(f"{k}={v!r}" for k, v in settings.items())})'
 
-    In long runs they are the paper's, and those of networks from random
-    weights are as their base has them.
+
+def _length_texts(plan: TrainingPlan) -> list[str]:
+    """Settings of the model that follow from the length of a stage.
+
+    Of networks from random weights, those of their base stay.
     """
-    if plan.iters >= LONG_RUN or not NETWORKS[plan.networks].pretrained:
+    if not NETWORKS[plan.networks].pretrained:
         return []
-    parts = {
-        name: ', '.join(f'{key}={value!r}' for key, value in part.items())
-        for name, part in SHORT_RUN.items()
-    }
-    return [STAGE_LABELS.format(**parts)]
+    length = length_settings(plan.iters)
+    about = 'In short runs the best with few labels: docs/results.md'
+    labels = length.semi_train_cfg
+    if plan.iters >= LONG_RUN:
+        # The bases are for short runs, which need the ground truth more.
+        about, labels = "The paper's", dict(unsup_weight=1.0)
+    return [
+        f'    # {about}',
+        f'    rectifier={_call(length.rectifier)},',
+        f'    semi_train_cfg={_call(labels)},',
+    ]
 
 
 def _often(plan: TrainingPlan) -> int:
@@ -253,6 +261,7 @@ def _often(plan: TrainingPlan) -> int:
 
 def _run_text(plan: TrainingPlan, mutual: bool) -> str:
     interval = _interval(plan)
+    burn_in = length_settings(plan.iters).burn_in
     best = ", save_best='mIoU'" if 'val' in plan.held_out else ''
     text = OPTIMISER.format(
         constructor=CONSTRUCTOR if mutual else '',
@@ -262,7 +271,7 @@ def _run_text(plan: TrainingPlan, mutual: bool) -> str:
         'train_cfg = dict(',
         "    type='StagedTrainLoop',",
         f'    iters_per_stage={plan.iters},',
-        *([f'    burn_in_iters={plan.iters // 2},'] if mutual else []),
+        *([f'    burn_in_iters={burn_in},'] if mutual else []),
         f'    val_interval={interval},',
         ')',
         'default_hooks = dict(',

@@ -1,0 +1,46 @@
+"""Settings that follow from how long a stage is."""
+
+from typing import Any, NamedTuple
+
+LONG_RUN = 20000
+"""Iterations from which a stage is one of the paper's length."""
+
+
+class LengthSettings(NamedTuple):
+    """What written configs set by the length of a stage.
+
+    Attributes:
+        burn_in (int): First iterations, on ground truth alone.
+        teachers (dict): The hook that moves teachers.
+        rectifier (dict): Settings of ``model.rectifier``.
+        semi_train_cfg (dict): Settings of ``model.semi_train_cfg`` for two
+            learners.
+    """
+
+    burn_in: int
+    teachers: dict[str, Any]
+    rectifier: dict[str, Any]
+    semi_train_cfg: dict[str, Any]
+
+
+def length_settings(iters: int) -> LengthSettings:
+    """Settings of the paper in a long stage; those that suit a short one.
+
+    Args:
+        iters (int): Iterations of a stage.
+    """
+    if iters >= LONG_RUN:
+        return LengthSettings(
+            burn_in=iters // 10,
+            teachers=dict(type='MutualEMAHook', momentum=0.999, warm_up=True),
+            rectifier=dict(momentum=0.9999),
+            semi_train_cfg={},
+        )
+    return LengthSettings(
+        burn_in=iters // 2,
+        # Teachers and prototypes of a short run must follow faster.
+        teachers=dict(type='MutualEMAHook', momentum=0.99),
+        # Not in the paper; the best with few labels: docs/results.md.
+        rectifier=dict(momentum=0.95, alignment=4.0),
+        semi_train_cfg=dict(p0='stage', ensemble_p0=True),
+    )
