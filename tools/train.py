@@ -10,6 +10,7 @@ from mmengine.config import Config
 from rml_mmseg.engine.checks.downloads import downloads_explained
 from rml_mmseg.engine.checks.empty_data import empty_data_explained
 from rml_mmseg.engine.checks.plain_errors import plain_errors
+from rml_mmseg.engine.checks.registered import type_name
 from rml_mmseg.engine.checks.unknown_settings import unknown_settings_explained
 from rml_mmseg.engine.checks.unreadable_weights import (
     unreadable_weights_explained,
@@ -20,7 +21,6 @@ from rml_mmseg.engine.command_line import (
     leave_group,
     load_config,
 )
-from rml_mmseg.semi_config.stock import type_name
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

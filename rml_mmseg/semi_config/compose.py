@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from mmengine.config import Config
 
+from rml_mmseg.engine.checks.registered import type_name
 from rml_mmseg.models.utils.learners import check_head
 from rml_mmseg.models.utils.settings import learner_names
 from rml_mmseg.run_length import length_settings
@@ -15,7 +16,7 @@ from .frame import make_frame, preprocessor, segmentor, val_interval
 from .methods import RML, Method, find_method
 from .pipelines import RECOLOURED, image_pipeline, unlabelled_pipeline
 from .schedules import student_optimizer, student_schedule
-from .stock import classes_of, last_head, type_name
+from .stock import classes_of, last_head
 
 
 class SemiPlan(NamedTuple):

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple, Optional
 from mmengine.config import Config
 from mmseg.registry import DATASETS
 
+from rml_mmseg.engine.checks.registered import type_name
+
 from .pipelines import KEY, strong_steps, without_zero_label
-from .stock import type_name
 
 
 class SemiData(NamedTuple):

@@ -7,9 +7,10 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
+from rml_mmseg.engine.checks.registered import type_name
+
 from .data import plain_datasets
 from .pipelines import image_pipeline
-from .stock import type_name
 
 DEFAULT_SIZE = (512, 512)
 

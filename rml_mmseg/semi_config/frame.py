@@ -6,8 +6,10 @@ from typing import Any, Optional
 
 from mmengine.config import Config
 
+from rml_mmseg.engine.checks.registered import type_name
+
 from .data import SemiData
-from .stock import normalisation, set_classes, type_name
+from .stock import normalisation, set_classes
 
 PACKAGE = 'rml_mmseg'
 KEPT = (

@@ -4,7 +4,7 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
-from .stock import type_name
+from rml_mmseg.engine.checks.registered import type_name
 
 GEOMETRIC = (
     'Pad',

@@ -5,7 +5,9 @@ from typing import Any
 
 from mmengine.config import Config
 
-from .stock import training_length, type_name
+from rml_mmseg.engine.checks.registered import type_name
+
+from .stock import training_length
 
 LENGTHS = ('T_max', 'milestones', 'periods', 'step_size', 'total_steps')
 """Settings of schedulers in iterations, beside their begin and end."""

@@ -9,6 +9,8 @@ from typing import Any, Optional
 
 from mmengine.config import Config
 
+from rml_mmseg.engine.checks.registered import type_name
+
 HEADS = ('decode_head', 'auxiliary_head')
 NORMALISATION = ('mean', 'std', 'bgr_to_rgb', 'rgb_to_bgr')
 
@@ -119,13 +121,6 @@ def training_length(cfg: Config) -> Optional[int]:
     """Iterations that the schedule of a config is for, None if not said."""
     loop = cfg.train_cfg
     return loop.get('max_iters', loop.get('iters_per_stage'))
-
-
-def type_name(node: Any) -> str:
-    """The type of a part of a config, without its scope."""
-    kind = node.get('type', '') if isinstance(node, dict) else ''
-    name = kind if isinstance(kind, str) else kind.__name__
-    return name.removeprefix('mmseg.')
 
 
 def missing_packages(model: Any) -> set[str]:

@@ -19,10 +19,9 @@ from rml_mmseg.models.utils.settings import (
     did_you_mean,
     learner_names,
 )
-from rml_mmseg.semi_config.stock import type_name
 
 from .data_config import check_data_config
-from .registered import class_of
+from .registered import class_of, type_name
 
 KNOWN = [
     *inspect.signature(Runner.__init__).parameters,

@@ -7,6 +7,13 @@ from typing import Any
 from mmengine.registry import Registry
 
 
+def type_name(node: Any) -> str:
+    """The type of a part of a config, without its scope."""
+    kind = node.get('type', '') if isinstance(node, dict) else ''
+    name = kind if isinstance(kind, str) else kind.__name__
+    return name.removeprefix('mmseg.')
+
+
 def class_of(part: Any, registry: Registry) -> Any:
     """Class that a part of a config is built from.
 
