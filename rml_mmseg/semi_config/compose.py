@@ -26,7 +26,7 @@ class SemiPlan(NamedTuple):
         learners (int): Number of learners.
         iters (int): Iterations of a stage.
         stages (int): Number of stages.
-        burn_in (int): First iterations on labels alone.
+        burn_in (int): First iterations on ground truth alone.
         method (str): Key of ``TITLES``. Defaults to ``'rml'``.
     """
 

@@ -1,5 +1,5 @@
 # The schedule of adamw_2k.py for learners that teach each other. Half of it
-# is on labels alone; section 3 of the paper gives no length.
+# is on ground truth alone; section 3 of the paper gives no length.
 _base_ = './adamw_2k.py'
 optim_wrapper = dict(constructor='MutualOptimWrapperConstructor')
 train_cfg = dict(burn_in_iters=1000)

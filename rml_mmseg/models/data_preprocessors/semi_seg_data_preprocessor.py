@@ -43,6 +43,8 @@ class SemiSegDataPreProcessor(BaseDataPreprocessor):
     for monitoring and is read by no loss.
 
     Args:
+        non_blocking (bool): Whether copies to a GPU are not waited for;
+            see mmengine's ``BaseDataPreprocessor``. Defaults to False.
         kwargs: Arguments of ``SegDataPreProcessor``.
     """
 

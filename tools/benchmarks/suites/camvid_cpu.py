@@ -5,7 +5,7 @@
 #     python tools/benchmarks/suite.py tools/benchmarks/suites/camvid_cpu.py \
 #         --jobs 2 --seeds 0 --only '*/1-8/*'
 
-# The schedule. Half of a stage is on labels alone, for all the same.
+# The schedule. Half of a stage is on ground truth alone, for all the same.
 iterations = 2000
 burn_in = 1000
 # Times the iterations that a supervised network makes while RML makes its own,
@@ -111,31 +111,31 @@ methods = dict(
     ),
     rml_aligned=dict(
         semi,
-        title='RML, two stages, aligned',
+        title='RML, two stages, aligned, online',
         config=f'{ladder}/rml_aligned_camvid_1-8.py',
     ),
     # What of the aligned method gives how much where labels are fewest.
     rml_online=dict(
         semi,
-        title='RML, two stages, labels online',
+        title='RML, two stages, online',
         config=f'{ladder}/rml_two-stage_camvid_1-8.py',
         options={**images, 'model.semi_train_cfg.p0': 'online'},
     ),
     rml_aligned_own=dict(
         semi,
-        title='RML, two stages, aligned, own labels',
+        title='RML, two stages, aligned, online, own labels',
         config=f'{ladder}/rml_aligned_camvid_1-8.py',
         options={**images, 'model.semi_train_cfg.ensemble_p0': False},
     ),
     rml_aligned_stage=dict(
         semi,
-        title='RML, two stages, aligned, labels of a stage',
+        title='RML, two stages, aligned, offline',
         config=f'{ladder}/rml_aligned_camvid_1-8.py',
         options={**images, 'model.semi_train_cfg.p0': 'stage'},
     ),
     rml_aligned_four_stage=dict(
         semi,
-        title='RML, four stages, aligned, labels of a stage',
+        title='RML, four stages, aligned, offline',
         config=f'{ladder}/rml_aligned_camvid_1-8.py',
         options={
             **images,
