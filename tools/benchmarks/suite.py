@@ -23,6 +23,7 @@ from typing import IO
 
 import torch
 
+from rml_mmseg.datasets.whole_file import write_whole
 from rml_mmseg.experiments.suites import (
     SuiteRun,
     SuiteScheduler,
@@ -225,9 +226,7 @@ def write_results(args: argparse.Namespace, suite: dict) -> str:
         ('results.json', json.dumps(content, indent=1) + '\n'),
         ('results.md', table),
     ):
-        draft = args.out / f'{name}.tmp'
-        draft.write_text(text, 'utf-8')
-        os.replace(draft, args.out / name)
+        write_whole(str(args.out / name), text.encode())
     return table
 
 

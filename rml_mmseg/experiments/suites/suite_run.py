@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from rml_mmseg.datasets.whole_file import write_whole
 
 from .digests import CONFIG
 from .options import cfg_options, fill
@@ -86,10 +87,8 @@ class SuiteRun:
         identity = dict(method=self.method, split=self.split, seed=self.seed)
         record = identity | self.settings | self.record | changes
         record = {k: v for k, v in record.items() if v is not None}
-        self.folder.mkdir(parents=True, exist_ok=True)
-        draft = self.folder / 'run.json.tmp'
-        draft.write_text(json.dumps(record, indent=1) + '\n', 'utf-8')
-        os.replace(draft, self.folder / 'run.json')
+        content = json.dumps(record, indent=1) + '\n'
+        write_whole(str(self.folder / 'run.json'), content.encode())
 
     @property
     def status(self) -> str | None:
