@@ -35,6 +35,19 @@ def test_one_value_of_many(look, dtype, value):
         )
 
 
+@pytest.mark.parametrize('look', [finite.all_finite, _on_a_cpu])
+def test_large_values_are_finite(look):
+    tensors = [
+        torch.full((4,), torch.finfo(torch.float32).min),
+        torch.full((4,), 1e20),
+        torch.full((70000,), 300.0, dtype=torch.float16),
+        torch.ones(0),
+    ]
+    assert look(tensors).item()
+    tensors[2][-1] = math.nan
+    assert not look(tensors).item()
+
+
 def test_of_an_expanded_tensor():
     assert finite.all_finite([torch.ones(3), torch.ones(1).expand(4)]).item()
 
