@@ -178,6 +178,7 @@ def _mean_where(unknown: Tensor, logits: Tensor, count: Tensor) -> Tensor:
     return torch.where(unknown, mean, logits)
 
 
+@torch.no_grad()
 def prototype_weights(
     features: Tensor,
     prototypes: Tensor,
@@ -186,6 +187,8 @@ def prototype_weights(
     bias: Optional[Tensor] = None,
 ) -> Tensor:
     """Class-wise confidence of Eq. 9, softmax of minus the distances.
+
+    Nothing is learnt through it.
 
     Args:
         features (Tensor): Teacher features (N, C, h, w).

@@ -220,6 +220,7 @@ def _labels_by_strip(probs: Tensor, weights: Tensor) -> Tensor:
     return labels
 
 
+@torch.no_grad()
 def rectify(probs: Tensor, weights: Tensor) -> Tensor:
     """Rectified hard pseudo labels, argmax_k of weight * probability (Eq. 6).
 
@@ -230,7 +231,15 @@ def rectify(probs: Tensor, weights: Tensor) -> Tensor:
 
     Returns:
         Tensor: Class ids (N, H, W), int64.
+
+    Raises:
+        ValueError: If the two differ in N or K.
     """
+    if probs.shape[:2] != weights.shape[:2]:
+        raise ValueError(
+            'probs and weights must be of the same N and K, got '
+            f'{tuple(probs.shape)} and {tuple(weights.shape)}'
+        )
     with torch.autocast(probs.device.type, enabled=False):
         if probs.device.type == 'cpu':
             return _labels_by_strip(probs, weights)

@@ -263,3 +263,8 @@ def test_feature_on_its_prototype_has_distance_zero():
     weights = prototype_weights(features, prototypes)
     wanted = _loop_weights(features, prototypes)
     torch.testing.assert_close(weights, wanted, atol=1e-4, rtol=0)
+
+
+def test_nothing_is_learnt_through_them():
+    features = torch.ones(1, 2, 1, 1, requires_grad=True)
+    assert not prototype_weights(features, torch.eye(2)).requires_grad

@@ -45,6 +45,22 @@ def test_by_hand():
     assert labels.dtype == torch.long
 
 
+@pytest.mark.parametrize('shape', [(1, 2, 1, 1), (2, 3, 1, 1)])
+def test_weights_of_other_images_or_classes(shape):
+    with pytest.raises(ValueError, match=r'\(2, 2, 3, 3\) and \(\d, \d, 1'):
+        rectify(torch.rand(2, 2, 3, 3), torch.rand(shape))
+
+
+def test_of_what_requires_a_gradient():
+    probs = _random(0, 2, 3, 4, 4).softmax(1)
+    weights = _random(1, 2, 3, 2, 2).softmax(1)
+    labels = rectify(probs.requires_grad_(), weights.requires_grad_())
+    assert not labels.requires_grad
+    torch.testing.assert_close(
+        labels, rectify(probs.detach(), weights.detach())
+    )
+
+
 @pytest.mark.parametrize(
     ('odds', 'expected'),
     # Resized to four columns, class 0 weighs 1, 3/4, 1/4, 0 and wins
