@@ -23,16 +23,16 @@ from rml_mmseg.models.utils.settings import (
 from .data_config import check_data_config
 from .registered import class_of, type_name
 
+# Read by mmengine's Runner, and by the tools, from the whole config.
 KNOWN = [
     *inspect.signature(Runner.__init__).parameters,
     *('custom_imports', 'tta_model', 'runner_type', 'auto_scale_lr'),
+    *('activation_checkpointing', 'compile', 'data_preparation'),
+    *('efficient_conv_bn_eval', 'find_unused_parameters'),
+    *('model_wrapper_cfg', 'sync_bn'),
 ]
-# Read by mmengine's Runner, and by the tools, from the whole config.
-READ = [
-    *KNOWN,
-    *('compile', 'data_preparation', 'find_unused_parameters'),
-    *('model_wrapper_cfg', 'sync_bn', 'tta_pipeline'),
-]
+# test_pipeline, a variable of most configs, looks like this one misspelt.
+READ = [*KNOWN, 'tta_pipeline']
 SHARDED = 'FlexibleRunner'
 # What mmseg 0.x reads, and what has taken its place.
 OLD_NAMES = {
@@ -109,7 +109,7 @@ def sharded_message() -> str:
 def _check_names(cfg: Mapping[str, Any]) -> None:
     """Find settings of the top level that nothing reads."""
     for key in cfg:
-        if key in KNOWN:
+        if key in READ:
             continue
         if key in OLD_NAMES and isinstance(cfg[key], Mapping):
             raise ValueError(

@@ -67,6 +67,9 @@ def test_a_scope_hides_no_fault():
     ('changes', 'message'),
     [
         (dict(custom_hook=[]), "'custom_hook'.*did you mean"),
+        (dict(find_unused_paramters=True), "mean 'find_unused_parameters'"),
+        (dict(sync_bnn='torch'), "did you mean 'sync_bn'"),
+        (dict(model_wraper_cfg={}), "did you mean 'model_wrapper_cfg'"),
         (dict(train_dataloaders={}), "did you mean 'train_dataloader'"),
         (dict(custom_hooks=[]), r'custom_hooks has \[\].*MutualEMAHook'),
         (
@@ -141,6 +144,8 @@ def test_a_restart_is_not_within_a_step_of_one_student():
 
 def test_variables_of_the_user_are_left_alone():
     check_config(config(models=3, trained=1, val_dataset={}))
+    check_config(config(test_pipeline=[], tta_pipeline=[]))
+    check_config(config(test_pipeline=[]))
 
 
 @pytest.mark.parametrize(
@@ -159,6 +164,8 @@ def test_overrides_that_nothing_reads(option, hint):
 def test_overrides_of_what_the_config_or_mmengine_has():
     options = ['model.test_cfg.mode', 'randomness.seed', 'resume', 'sync_bn']
     check_options(config(), options)
+    read = ['activation_checkpointing', 'efficient_conv_bn_eval']
+    check_options(config(), read)
 
 
 def test_plain_models_train_by_epochs():
