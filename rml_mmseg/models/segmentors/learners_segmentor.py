@@ -20,6 +20,12 @@ from ..utils.settings import (
     prediction_key,
 )
 
+# The last ones are of stock heads that refine points.
+TEST_CFG = [
+    *('predict_on', 'score', 'mode', 'crop_size', 'stride'),
+    *('subdivision_steps', 'subdivision_num_points', 'scale_factor'),
+]
+
 
 class LearnersSegmentor(BaseSegmentor):
     """Students and teachers, seen from outside as one stock segmentor.
@@ -35,7 +41,9 @@ class LearnersSegmentor(BaseSegmentor):
         data_preprocessor (dict, optional): Config of the preprocessor.
 
     Raises:
-        ValueError: If there is no segmentor, or no learner of a name.
+        ValueError: If there is no segmentor, or no learner or setting of a
+            name. What only a head of one's own reads belongs into the
+            ``test_cfg`` of an entry of ``segmentors``.
     """
 
     def __init__(
@@ -53,10 +61,10 @@ class LearnersSegmentor(BaseSegmentor):
         predict_on = test_cfg.pop('predict_on', 'teachers.0')
         score = test_cfg.pop('score', ())
         for key in test_cfg:
-            hint = did_you_mean(key, ['predict_on', 'score'])
-            if hint:
+            if key not in TEST_CFG:
                 raise ValueError(
-                    f'model.test_cfg has no setting {key!r}{hint}'
+                    f'model.test_cfg has no setting {key!r}'
+                    f'{did_you_mean(key, TEST_CFG) or "."} Known: {TEST_CFG}'
                 )
         configs = [learner_cfg(cfg, test_cfg) for cfg in segmentors]
         with warnings.catch_warnings():

@@ -148,6 +148,9 @@ def test_checkpointing_of_a_head_with_a_loss_of_its_own(monkeypatch):
 def test_misspelt_learner_to_deploy_is_an_error():
     with pytest.raises(ValueError, match="'predicton'; did you mean 'predict"):
         toy_mutual(2, test_cfg=dict(predicton='teachers.1'))
+    with pytest.raises(ValueError, match=r"no setting 'deployed'\. Known: \["):
+        toy_mutual(2, test_cfg=dict(deployed='students.0'))
+    toy_mutual(2, test_cfg=dict(subdivision_steps=2))
 
 
 def test_classes_of_an_auxiliary_head_must_agree():
