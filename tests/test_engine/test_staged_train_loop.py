@@ -554,6 +554,7 @@ class TestValidation:
         ('stages', True),
         ('iters_per_stage', 0),
         ('val_interval', -1),
+        ('val_begin', '3'),
         ('burn_in_iters', -1),
         ('burn_in_iters', 2),
     ],

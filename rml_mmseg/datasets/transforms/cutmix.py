@@ -10,6 +10,7 @@ from mmcv.transforms.utils import cache_randomness
 from mmseg.registry import TRANSFORMS
 
 from rml_mmseg.models.utils.cutmix import Box, sample_cutmix_box
+from rml_mmseg.models.utils.settings import check_count, is_number
 
 # Kinds of masks, and where the pipeline puts what each depends on.
 KEYS = {'box': 'mix_box', 'class': 'mix_classes', 'cow': 'mix_mask'}
@@ -80,14 +81,20 @@ class CutMix(BaseTransform):
             raise ValueError(
                 f'CutMix.mask must be in {tuple(KEYS)}, got {mask!r}'
             )
-        if not 0 < area < 1:
-            raise ValueError(f'CutMix.area must be in (0, 1), got {area}')
-        if not 0 <= prob <= 1:
-            raise ValueError(f'CutMix.prob must be in [0, 1], got {prob}')
-        if num_masks < 1:
+        if not (is_number(area) and 0 < area < 1):
+            raise ValueError(f'CutMix.area must be in (0, 1), got {area!r}')
+        if not (is_number(prob) and 0 <= prob <= 1):
+            raise ValueError(f'CutMix.prob must be in [0, 1], got {prob!r}')
+        if not (
+            isinstance(blob_size, (list, tuple))
+            and len(blob_size) == 2
+            and all(is_number(size) and size > 0 for size in blob_size)
+        ):
             raise ValueError(
-                f'CutMix.num_masks must be 1 or more, got {num_masks}'
+                'CutMix.blob_size must be two positive numbers, got '
+                f'{blob_size!r}'
             )
+        check_count('CutMix.num_masks', num_masks, 1)
         self.mask = mask
         self.area = area
         self.prob = prob

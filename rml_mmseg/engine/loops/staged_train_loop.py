@@ -91,6 +91,7 @@ class StagedTrainLoop(IterBasedTrainLoop):
             ('stages', stages, 1),
             ('iters_per_stage', iters_per_stage, 1),
             ('val_interval', val_interval, 1),
+            ('val_begin', val_begin, 0),
             ('burn_in_iters', burn_in_iters, 0),
         ):
             check_count(f'train_cfg.{name}', value, least)

@@ -14,7 +14,7 @@ from ..utils.prototypes import (
     update_prototypes,
 )
 from ..utils.rectified_labels import rectify
-from ..utils.settings import check_choice
+from ..utils.settings import check_choice, check_count, is_number
 from ..utils.tensor_check import check_probabilities, check_shape
 from .rectifier import Rectifier
 
@@ -78,18 +78,19 @@ class PrototypeRectifier(Rectifier):
         ignore_index: int = 255,
     ) -> None:
         super().__init__(num_classes, channels)
-        if not 0 <= momentum <= 1:
+        if not (is_number(momentum) and 0 <= momentum <= 1):
             raise ValueError(
-                f'rectifier.momentum must be in [0, 1], got {momentum}'
+                f'rectifier.momentum must be in [0, 1], got {momentum!r}'
             )
-        if not temperature > 0:
+        if not (is_number(temperature) and temperature > 0):
             raise ValueError(
-                f'rectifier.temperature must be positive, got {temperature}'
+                f'rectifier.temperature must be positive, got {temperature!r}'
             )
-        if not alignment >= 0:
+        check_count('rectifier.min_pixels', min_pixels, 1)
+        if not (is_number(alignment) and alignment >= 0):
             raise ValueError(
                 'rectifier.alignment must be 0 (off) or positive, '
-                f'got {alignment}'
+                f'got {alignment!r}'
             )
         check_choice(
             'rectifier.alignment_target',

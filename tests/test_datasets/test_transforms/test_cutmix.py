@@ -1,3 +1,5 @@
+import re
+
 import cv2
 import numpy as np
 import pytest
@@ -203,12 +205,17 @@ class TestDirectMixing:
         ('mask', 'circle'),
         ('area', 0),
         ('area', 1),
+        ('area', '0.5'),
         ('prob', -0.1),
         ('prob', 2),
+        ('prob', '1'),
+        ('blob_size', (0, 16)),
+        ('blob_size', 4),
+        ('num_masks', '2'),
     ],
 )
 def test_setting_out_of_range_is_an_error(setting, value):
-    with pytest.raises(ValueError, match=f'CutMix.{setting}.*{value}'):
+    with pytest.raises(ValueError, match=f'CutMix.{setting}.*{re.escape(str(value))}'):
         CutMix(**{setting: value})
 
 

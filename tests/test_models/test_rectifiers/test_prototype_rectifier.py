@@ -220,8 +220,13 @@ class TestState:
         [
             ('momentum', -0.1),
             ('momentum', 1.1),
+            ('momentum', '0.99'),
             ('temperature', 0.0),
+            ('temperature', '1'),
+            ('min_pixels', -5),
+            ('min_pixels', '4'),
             ('alignment', -1.0),
+            ('alignment', '1'),
         ],
     )
     def test_setting_out_of_range_is_an_error(self, setting, value):
