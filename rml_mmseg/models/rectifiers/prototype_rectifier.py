@@ -44,7 +44,8 @@ class PrototypeRectifier(Rectifier):
         temperature (float): Factor of the distances before the softmax.
             Defaults to 1.0, the paper's.
         min_pixels (int): Feature pixels of a class a batch must hold to
-            move its prototype. Defaults to 1.
+            move its prototype, or all images to set it at the beginning of
+            a stage. Defaults to 1.
         alignment (float): How far the share of each class among rectified
             labels is brought to that of ``alignment_target``, by a factor
             (wanted / found) ** alignment of its weights; the shares are
@@ -227,8 +228,10 @@ class PrototypeRectifier(Rectifier):
             )
         all_reduce(packed)
         sums, counts, shares = packed.split([self.channels, 1, 2], dim=1)
+        counts = counts.squeeze(1)
         # A class with a feature that is not finite counts as absent.
-        counts = torch.where(sums.isfinite().all(1), counts.squeeze(1), 0.0)
+        present = sums.isfinite().all(1) & (counts >= self.min_pixels)
+        counts = torch.where(present, counts, 0.0)
         return sums, counts, torch.where(shares.isfinite().all(), shares, 0.0)
 
     @torch.no_grad()
@@ -254,7 +257,6 @@ class PrototypeRectifier(Rectifier):
         sums, counts, shares = reduced
         # Each column is normalised where it is used.
         self.shares.mul_(self.momentum).add_(shares)
-        counts = torch.where(counts >= self.min_pixels, counts, 0.0)
         new = update_prototypes(self.prototypes, sums, counts, self.momentum)
         first = (counts > 0) & ~self.initialised
         means = sums / counts.clamp(min=1).unsqueeze(1)
@@ -265,8 +267,8 @@ class PrototypeRectifier(Rectifier):
     def initialise(self) -> None:
         """Set the prototypes to the means of what was accumulated (Eq. 10).
 
-        A class that did not occur keeps what it has. Shares are noted anew,
-        as they are those of the prototypes before.
+        A class of fewer pixels than ``min_pixels`` keeps what it has. Shares
+        are noted anew, as they are those of the prototypes before.
         """
         reduced = self._reduced()
         if reduced is None:

@@ -117,9 +117,11 @@ class TestUpdate:
         assert torch.equal(rectifier.counts, anew.counts)
         assert torch.equal(rectifier.prototypes[known], anew.prototypes[known])
 
-    def test_too_few_pixels_move_nothing(self):
+    @pytest.mark.parametrize('method', ['update', 'initialise'])
+    def test_too_few_pixels_move_nothing(self, method):
         rectifier = _rectifier(min_pixels=2)
-        rectifier.update(FEATURES, LABELS)
+        rectifier.accumulate(FEATURES, LABELS)
+        getattr(rectifier, method)()
         assert rectifier.counts.tolist() == [2, 0, 0]
         assert rectifier.prototypes.flatten().tolist() == [2, 0, 0]
 
