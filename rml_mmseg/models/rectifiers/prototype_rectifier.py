@@ -248,7 +248,15 @@ class PrototypeRectifier(Rectifier):
         Args:
             features (Tensor, optional): Batch to accumulate first.
             labels (Tensor, optional): Its class ids.
+
+        Raises:
+            ValueError: If only one of the two is given.
         """
+        if (features is None) != (labels is None):
+            raise ValueError(
+                'update takes features and labels, the class ids of each '
+                'feature, or neither'
+            )
         if features is not None and labels is not None:
             self.accumulate(features, labels)
         reduced = self._reduced()

@@ -97,6 +97,12 @@ class TestUpdate:
         rectifier.update(FEATURES * 2, torch.full_like(LABELS, 255))
         assert torch.equal(rectifier.prototypes, before)
 
+    def test_features_without_labels_are_an_error(self):
+        with pytest.raises(ValueError, match='features and labels.*neither'):
+            _rectifier().update(FEATURES)
+        with pytest.raises(ValueError, match='features and labels.*neither'):
+            _rectifier().update(labels=LABELS)
+
     def test_discarded_batch_moves_nothing(self):
         rectifier = _rectifier(momentum=0.0)
         rectifier.accumulate(FEATURES, LABELS)
