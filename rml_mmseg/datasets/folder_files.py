@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 from typing import Union
 
+IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
+
 
 def folder_files(folder: Union[Path, str]) -> list[str]:
     """Files of a folder and its sub-folders.

@@ -10,12 +10,11 @@ from typing import Any, Optional, Union
 
 import numpy as np
 
-from rml_mmseg.datasets.folder_files import folder_files
+from rml_mmseg.datasets.folder_files import IMAGE_SUFFIXES, folder_files
 from rml_mmseg.datasets.splits import check_names
 
 #: Longest pickle read, in bytes: eight million 64-bit indices.
 MAX_PICKLE_BYTES = 1 << 26
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff')
 
 
 def _empty_array(subtype: type, shape: tuple[int, ...], _: Any) -> np.ndarray:

@@ -9,17 +9,8 @@ from mmengine.fileio import join_path, list_from_file
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
-from .folder_files import folder_files
+from .folder_files import IMAGE_SUFFIXES, folder_files
 
-IMAGE_SUFFIXES = (
-    '.jpg',
-    '.jpeg',
-    '.png',
-    '.bmp',
-    '.tif',
-    '.tiff',
-    '.webp',
-)
 # Images of a list that are looked for; what else is missing is unreadable.
 PROBED = 20
 

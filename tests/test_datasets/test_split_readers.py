@@ -135,6 +135,7 @@ def test_read_permutation_refuses_what_is_none(tmp_path, content):
             '.png',
             'jena_7',
         ),
+        ('d.webp\n', '', None, 'd'),
         # a byte order mark, blank lines, a dot that begins no suffix
         ('\ufeffa.b\n\n', '', None, 'a.b'),
     ],
@@ -170,6 +171,10 @@ def test_find_names(tmp_path):
     for name in ('ulm/b.png', 'a.png', 'notes.txt'):
         (tmp_path / name).touch()
     assert split_readers.find_names(tmp_path) == ['a', 'ulm/b']
+    (tmp_path / 'webp').mkdir()
+    (tmp_path / 'webp/d.webp').touch()
+    assert split_readers.find_names(tmp_path / 'webp') == ['d']
+    (tmp_path / 'webp/d.webp').unlink()
     (tmp_path / 'c.jpg').touch()
     with pytest.raises(ValueError, match='.jpg, .png'):
         split_readers.find_names(tmp_path)

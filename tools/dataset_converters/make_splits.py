@@ -48,6 +48,7 @@ import mmcv
 import numpy as np
 
 from rml_mmseg.datasets import published_splits, split_readers, splits
+from rml_mmseg.datasets.folder_files import IMAGE_SUFFIXES
 from rml_mmseg.datasets.name_groups import (
     classes_of,
     group_lines,
@@ -55,7 +56,6 @@ from rml_mmseg.datasets.name_groups import (
     group_names,
 )
 from rml_mmseg.datasets.progress_bar import with_bar
-from rml_mmseg.datasets.unlabelled_seg_dataset import IMAGE_SUFFIXES
 
 
 def parse_args(argv: Optional[list[str]] = None) -> argparse.Namespace:

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ..folder_files import folder_files
-from ..unlabelled_seg_dataset import IMAGE_SUFFIXES
+from ..folder_files import IMAGE_SUFFIXES, folder_files
 
 # One spelling of each format, so that a folder needs one suffix only.
 _SPELLING = {'.jpeg': '.jpg', '.tiff': '.tif'}

@@ -215,7 +215,8 @@ class TestDirectMixing:
     ],
 )
 def test_setting_out_of_range_is_an_error(setting, value):
-    with pytest.raises(ValueError, match=f'CutMix.{setting}.*{re.escape(str(value))}'):
+    found = re.escape(str(value))
+    with pytest.raises(ValueError, match=f'CutMix.{setting}.*{found}'):
         CutMix(**{setting: value})
 
 
