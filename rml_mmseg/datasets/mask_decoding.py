@@ -39,10 +39,11 @@ class ColourTable(NamedTuple):
     names: tuple[str, ...]
 
     def class_names(self, ignore_index: int = 255) -> tuple[str, ...]:
-        """Names of the classes 0, 1, ... without the ignored one.
+        """Names of the classes in the order of their ids.
 
         Args:
-            ignore_index (int): Id of ignored pixels. Defaults to 255.
+            ignore_index (int): Id of ignored pixels, of which 255 are, too.
+                With 0 the classes count from 1. Defaults to 255.
 
         Raises:
             ValueError: If the ids leave a gap.
@@ -50,14 +51,15 @@ class ColourTable(NamedTuple):
         names = {
             int(number): name
             for number, name in zip(self.ids, self.names)
-            if number != ignore_index
+            if number not in (ignore_index, 255)
         }
-        if sorted(names) != list(range(len(names))):
+        first = int(ignore_index == 0)
+        if sorted(names) != list(range(first, first + len(names))):
             raise ValueError(
-                'the ids of a colour table must be 0, 1, 2, ... without '
-                f'gaps, but are {sorted(names)}'
+                f'the ids of a colour table must be {first}, {first + 1}, '
+                f'{first + 2}, ... without gaps, but are {sorted(names)}'
             )
-        return tuple(names[number] for number in range(len(names)))
+        return tuple(names[number] for number in sorted(names))
 
     def palette(self, ignore_index: int = 255) -> list[list[int]]:
         """RGB colour of each class; the first where a class has several.
@@ -66,9 +68,10 @@ class ColourTable(NamedTuple):
             ignore_index (int): Id of ignored pixels. Defaults to 255.
         """
         count = len(self.class_names(ignore_index))
+        first = int(ignore_index == 0)
         return [
             self.colours[np.flatnonzero(self.ids == number)[0]].tolist()
-            for number in range(count)
+            for number in range(first, first + count)
         ]
 
 
@@ -97,7 +100,7 @@ def read_colour_table(path: Path, ignore_index: int = 255) -> ColourTable:
     A CSV file has a header with the columns name, r, g, b and optionally id.
     A JSON file is either ``{"road": [128, 64, 128], ...}`` or a list of
     ``{"name": "road", "color": [128, 64, 128], "id": 0}``. Without ids the
-    rows count up from 0; rows with one of the ``IGNORED_NAMES`` are ignored
+    rows count up from 0, or from 1 where 0 is ignored; rows with one of the ``IGNORED_NAMES`` are ignored
     and not counted.
 
     Args:
@@ -122,7 +125,7 @@ def read_colour_table(path: Path, ignore_index: int = 255) -> ColourTable:
     colours: list[list[int]] = []
     ids: list[int] = []
     names: list[str] = []
-    upcoming = 0
+    upcoming = int(ignore_index == 0)
     for number, row in enumerate(rows, start=1):
         name = str(row.get('name') or '')
         if not name:

@@ -3,6 +3,7 @@ import pytest
 from PIL import Image
 
 from rml_mmseg.datasets.image_folder import MaskFolder
+from rml_mmseg.datasets.mask_decoding import read_colour_table
 
 
 def palette_mask(path, array, colours):
@@ -22,6 +23,22 @@ def test_palette_is_taken_from_the_first_mask(tmp_path):
     moved = MaskFolder(tmp_path, ['a'], ignore_index=0)
     assert moved.palette[:2] == [[6, 5, 4], [3, 2, 1]]
     assert moved.read('a').tolist() == [[255, 0, 1]]
+
+
+@pytest.mark.parametrize('ids', [(0, 1, 2), ('', '', '')])
+def test_colours_of_which_0_is_ignored(tmp_path, ids):
+    path = tmp_path / 'table.csv'
+    void, a, b = ids
+    path.write_text(
+        f'name,r,g,b,id\nvoid,0,0,0,{void}\na,9,9,9,{a}\nb,0,0,9,{b}\n'
+    )
+    image = np.array([[[0, 0, 0], [0, 0, 9], [9, 9, 9]]], np.uint8)
+    Image.fromarray(image).save(tmp_path / 'm.png')
+    table = read_colour_table(path, 0)
+    found = MaskFolder(tmp_path, ['m'], table=table, ignore_index=0)
+    assert found.classes == ('a', 'b')
+    assert found.palette == [[9, 9, 9], [0, 0, 9]]
+    assert found.read('m').tolist() == [[255, 1, 0]]
 
 
 def test_grey_mask_is_ready(tmp_path):
