@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -23,6 +22,7 @@ from .transforms.check_image import (
     image_loader,
     is_stock_loader,
     lost_bits,
+    pixel_digest,
 )
 from .transforms.check_labels import CheckLabels
 
@@ -156,8 +156,7 @@ class SetChecker:
             report.warnings.append(f'{path!r} is one colour, {low}')
         report.low, report.high = min(report.low, low), max(report.high, high)
         report.sizes.append(image.shape[:2])
-        digest = hashlib.sha256(str(image.shape).encode() + image.tobytes())
-        report.digests[digest.hexdigest()].append(path)
+        report.digests[pixel_digest(image)].append(path)
 
     def _count(self, info: dict, image: np.ndarray) -> None:
         path = info.get('seg_map_path')

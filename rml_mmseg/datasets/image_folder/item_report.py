@@ -1,13 +1,12 @@
 """A check of one image and its annotation."""
 
-import hashlib
 from dataclasses import dataclass
 from typing import Optional
 
 import numpy as np
 
 from ..counted import counted
-from ..transforms.check_image import lost_bits
+from ..transforms.check_image import lost_bits, pixel_digest
 from .annotations import IGNORED, Annotations
 from .folder_item import FolderItem
 from .value_range import read_image
@@ -23,7 +22,7 @@ class ItemReport:
         size (tuple[int, int]): Height and width, pixels.
         pixels (np.ndarray, optional): Pixels of each id 0 to 255, (256,),
             also where ids are what is wrong. None without a mask.
-        digest (str): Hash of the image's file.
+        digest (str): Hash of the image's pixels.
     """
 
     name: str
@@ -73,7 +72,7 @@ def inspect_item(
             'it out'
         )
     size = image.shape[:2]
-    digest = hashlib.sha256(item.image.read_bytes()).hexdigest()
+    digest = pixel_digest(image)
     if not item.annotated or annotations is None:
         return ItemReport(item.name, size=size, digest=digest)
     place = annotations.describe(item.name)

@@ -1,5 +1,6 @@
 """A check of image files before they are decoded."""
 
+import hashlib
 import os
 from typing import Any, Optional
 
@@ -54,6 +55,12 @@ def _ends_as_jpeg(path: str) -> bool:
     with open(path, 'rb') as file:
         file.seek(-2, os.SEEK_END)
         return file.read() == END_OF_JPEG
+
+
+def pixel_digest(image: np.ndarray) -> str:
+    """A hash of a decoded image, however its file is compressed."""
+    content = str(image.shape).encode() + image.tobytes()
+    return hashlib.sha256(content).hexdigest()
 
 
 def lost_bits(path: str, image: Optional[np.ndarray]) -> Optional[str]:

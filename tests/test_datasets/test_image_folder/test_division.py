@@ -2,11 +2,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from rml_mmseg.datasets.image_folder.division import (
     check_groups,
     choose_held_out,
+    shared_images,
 )
+from rml_mmseg.datasets.image_folder.folder_item import FolderItem
+from rml_mmseg.datasets.image_folder.item_report import inspect_item
 from rml_mmseg.datasets.name_groups import group_names
 
 NAMES = [f'{number:02}' for number in range(10)]
@@ -83,3 +87,19 @@ def test_one_group_cannot_be_divided():
 def test_a_list_that_divides_a_group_is_refused():
     with pytest.raises(ValueError, match="'p3'.*'p3/01', but not 'p3/00'"):
         check_groups('val', SLICES, ['p3/01'], PATIENTS)
+
+
+def test_one_picture_in_files_of_other_compression(tmp_path):
+    picture = Image.linear_gradient('L')
+    for level, name in enumerate('abc'):
+        path = tmp_path / f'{name}.png'
+        picture.save(path, compress_level=level)
+        picture = picture.rotate(level * 90)
+    files = {name: tmp_path / f'{name}.png' for name in 'abc'}
+    assert files['a'].read_bytes() != files['b'].read_bytes()
+    reports = {
+        name: inspect_item(FolderItem(name, path, False))
+        for name, path in files.items()
+    }
+    splits = dict(labelled=['a'], val=['b'], test=['c'])
+    assert shared_images(splits, reports) == ['b (val) = a']
