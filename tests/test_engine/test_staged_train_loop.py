@@ -1,5 +1,6 @@
 import copy
 import shutil
+from itertools import islice
 
 import cv2
 import pytest
@@ -695,7 +696,17 @@ def test_draws_that_processes_do_not_share_evenly_are_read_once(
     tmp_path, monkeypatch
 ):
     loop = toy_runner(tmp_path).train_loop
-    monkeypatch.setattr(staged_train_loop, 'get_world_size', lambda: 2)
-    monkeypatch.setattr(loop, '_draws', lambda: 5)
-    loop._restart_data()
-    assert loop.dataloader.sampler.skipped == 3
+    sampler, seen = loop.dataloader.sampler, []
+    whole = list(islice(sampler, 40))
+    # Two iterations with each number of processes, of a batch of 2.
+    for loop._iter, world_size in ((0, 1), (2, 4), (4, 3), (6, 2)):
+        monkeypatch.setattr(
+            staged_train_loop, 'get_world_size', lambda n=world_size: n
+        )
+        loop._restart_data()
+        sampler.world_size = world_size
+        parts = []
+        for sampler.rank in range(world_size):
+            parts.append(list(islice(sampler, 4)))
+        seen += [draw for row in zip(*parts) for draw in row]
+    assert seen == whole

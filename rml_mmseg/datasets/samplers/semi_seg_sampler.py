@@ -69,7 +69,7 @@ class SemiSegSampler(Sampler):
         dataset (SemiSegDataset): What is drawn from.
         seed (int, optional): Defaults to a number all ranks agree on.
         shuffle (bool): Defaults to True.
-        skipped (int): Draws of this rank to leave out. Defaults to 0.
+        skipped (int): Draws of all ranks to leave out. Defaults to 0.
 
     Raises:
         TypeError: If the dataset is not a ``SemiSegDataset``.
@@ -97,7 +97,7 @@ class SemiSegSampler(Sampler):
 
     def skip(self, draws: int) -> None:
         """Leave out further draws of this rank, in constant time."""
-        self.skipped += draws
+        self.skipped += draws * self.world_size
 
     def __iter__(self) -> Iterator[Draw]:
         data, k = self.dataset, self.dataset.k
@@ -108,7 +108,7 @@ class SemiSegSampler(Sampler):
                 (UNLABELLED, data.unlabelled),
             )
         ]
-        n = self.rank + self.skipped * self.world_size
+        n = self.rank + self.skipped
         while True:
             yield Draw(
                 labelled=passes[LABELLED][n],

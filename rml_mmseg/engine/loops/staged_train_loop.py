@@ -2,7 +2,6 @@
 
 import copy
 import logging
-import math
 from typing import Any, Optional, Union
 
 import torch
@@ -247,7 +246,7 @@ class StagedTrainLoop(IterBasedTrainLoop):
     def _restart_data(self) -> None:
         """Begin to load the data of the current iteration."""
         loader = self.dataloader
-        loader.sampler.skipped = math.ceil(self._draws() / get_world_size())
+        loader.sampler.skipped = self._draws()
         if self._stage_files is not None and self.stage_iter >= self.burn_in:
             loader.sampler.soft_labels = self._stage_files.folder(self.stage)
         self.dataloader_iterator = _InfiniteDataloaderIterator(loader)
