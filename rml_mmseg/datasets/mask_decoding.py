@@ -100,8 +100,8 @@ def read_colour_table(path: Path, ignore_index: int = 255) -> ColourTable:
     A CSV file has a header with the columns name, r, g, b and optionally id.
     A JSON file is either ``{"road": [128, 64, 128], ...}`` or a list of
     ``{"name": "road", "color": [128, 64, 128], "id": 0}``. Without ids the
-    rows count up from 0, or from 1 where 0 is ignored; rows with one of the ``IGNORED_NAMES`` are ignored
-    and not counted.
+    rows count up from 0, or from 1 where 0 is ignored; rows with one of the
+    ``IGNORED_NAMES`` are ignored and not counted.
 
     Args:
         path (Path): File ending in .csv or .json.

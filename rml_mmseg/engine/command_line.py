@@ -8,6 +8,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config, DictAction
 from mmengine.dist import all_gather_object, is_main_process
@@ -54,6 +55,24 @@ def add_runner_arguments(parser: ArgumentParser) -> None:
     )
 
 
+def read_config(
+    path: Path | str, options: dict[str, Any] | None = None
+) -> Config:
+    """Load a config and apply overrides.
+
+    Args:
+        path (Path | str): Its file.
+        options (dict, optional): What `--cfg-options` gives.
+
+    Raises:
+        ValueError: If an override sets what nothing reads.
+    """
+    cfg = Config.fromfile(path)
+    check_options(cfg, options or {})
+    cfg.merge_from_dict(options or {})
+    return cfg
+
+
 def load_config(args: Namespace) -> Config:
     """Load the config that the arguments name and apply their overrides.
 
@@ -71,11 +90,8 @@ def load_config(args: Namespace) -> Config:
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     if not os.path.isfile(args.config):
         raise SystemExit(f'error: no config {args.config}')
-    cfg = Config.fromfile(args.config)
+    cfg = read_config(args.config, args.cfg_options)
     cfg.launcher = args.launcher
-    if args.cfg_options is not None:
-        check_options(cfg, args.cfg_options)
-        cfg.merge_from_dict(args.cfg_options)
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:

@@ -22,6 +22,7 @@ from mmseg.registry import MODELS
 
 import rml_mmseg  # noqa: F401  (registers what the config names)
 from rml_mmseg.datasets.data_root import check_data_roots
+from rml_mmseg.engine.command_line import read_config
 from rml_mmseg.visualization import class_colours, draw_panels
 from rml_mmseg.visualization.panel_grid import Row
 from rml_mmseg.visualization.view_grid import labelled_rows, view_rows
@@ -92,8 +93,7 @@ def run(args: argparse.Namespace) -> list[Path]:
         FileNotFoundError: If the data is not there.
         ValueError: If the config trains nothing.
     """
-    cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(args.cfg_options or {})
+    cfg = read_config(args.config, args.cfg_options)
     if not cfg.get('train_dataloader'):
         raise ValueError(f'{args.config} has no train_dataloader')
     init_default_scope(cfg.get('default_scope') or 'mmseg')

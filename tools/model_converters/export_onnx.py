@@ -23,6 +23,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import CheckpointLoader
 from mmseg.registry import MODELS
 
+from rml_mmseg.engine.command_line import read_config
 from rml_mmseg.models.deployment import DeployedSegmentor
 from rml_mmseg.models.export import (
     check_learner,
@@ -114,8 +115,7 @@ def load_network(
         ValueError: If the learner is unknown.
         ExportError: If the checkpoint does not fit the config.
     """
-    cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(args.cfg_options or {})
+    cfg = read_config(args.config, args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     loaded = CheckpointLoader.load_checkpoint(args.checkpoint, 'cpu')
     state, learner = loaded.get('state_dict', loaded), 'model'
