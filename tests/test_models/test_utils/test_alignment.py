@@ -75,6 +75,12 @@ def test_power_does_not_act_beyond_its_limit():
     torch.testing.assert_close(weak.diff(), 0.5 * gaps.diff())
 
 
+def test_limit_of_a_power_by_hand():
+    # A quotient of 10; twice its logarithm is 4.6.
+    bias = alignment_bias(torch.tensor([[1.0, 10.0], [10.0, 1.0]]), 2.0)
+    assert bias.tolist() == pytest.approx([-4.0, 4.0])
+
+
 def test_vanished_class_gets_a_bias_that_is_finite():
     bias = alignment_bias(torch.tensor([[0.5, 0.0], [0.5, 1.0]]), 4.0)
     assert 20 < bias[0] < 40
