@@ -169,6 +169,8 @@ def test_share_out_of_range(roots, share):
 def test_share_is_rounded_up():
     limits = [UnreadableImages(n, 0.01).limit for n in (0, 1, 100, 101)]
     assert limits == [0, 1, 1, 2]
+    # 7.000000000000001 of floating point.
+    assert UnreadableImages(100, 0.07).limit == 7
 
 
 def test_workers_replace_too(roots):
