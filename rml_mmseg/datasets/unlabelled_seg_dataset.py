@@ -36,7 +36,8 @@ class UnlabelledSegDataset(BaseSegDataset):
     Raises:
         FileNotFoundError: If the folder, the list file or every one of the
             first images is missing.
-        ValueError: If there is no image, or a list leaves the folder.
+        ValueError: If there is no image, ``data_prefix`` names no folder of
+            images, or a list leaves the folder.
     """
 
     def __init__(
@@ -53,10 +54,16 @@ class UnlabelledSegDataset(BaseSegDataset):
                 'unlabelled.glob and unlabelled.ann_file exclude each '
                 f'other, got {glob!r} and {ann_file!r}'
             )
+        data_prefix = data_prefix or dict(img_path='')
+        if 'img_path' not in data_prefix:
+            raise ValueError(
+                'unlabelled.data_prefix must have img_path, the folder of the '
+                f'images, got {data_prefix!r}'
+            )
         self.glob = glob
         super().__init__(
             data_root=data_root,
-            data_prefix=data_prefix or dict(img_path=''),
+            data_prefix=data_prefix,
             ann_file=ann_file,
             img_suffix=img_suffix,
             **kwargs,

@@ -110,6 +110,8 @@ def test_no_image_is_an_error_that_names_the_settings(tmp_path):
 def test_missing_folder_and_missing_list_are_errors(tmp_path):
     with pytest.raises(FileNotFoundError, match=r'data_prefix\.img_path'):
         _build(tmp_path, data_prefix=dict(img_path='nowhere'))
+    with pytest.raises(ValueError, match=r"must have img_path.*'seg_map_path"):
+        _build(tmp_path, data_prefix=dict(seg_map_path='x'))
     with pytest.raises(FileNotFoundError, match='unlabelled.ann_file'):
         _build(tmp_path, ann_file='nowhere.txt')
 
