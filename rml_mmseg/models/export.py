@@ -9,9 +9,11 @@ from mmseg import registry
 from mmseg.datasets import BaseSegDataset
 from torch import Tensor
 
+from rml_mmseg.setting_checks import check_choice
+
 from .exported_imports import needed_imports, plugin_types
 from .utils.learner_cfg import is_semi, learner_cfg, without_weights
-from .utils.settings import ENSEMBLE, check_choice, learner_names
+from .utils.learner_names import ENSEMBLE, learner_names
 
 KEPT = (
     'default_scope',

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from mmengine.config import Config
 
 from rml_mmseg.engine.checks.registered import type_name
+from rml_mmseg.models.utils.learner_names import learner_names
 from rml_mmseg.models.utils.learners import check_head
-from rml_mmseg.models.utils.settings import learner_names
 from rml_mmseg.run_length import length_settings
 
 from .data import SemiData, pipeline_of

@@ -48,7 +48,7 @@ from rml_mmseg.models.utils import (
     sample_cutmix_box,
     update_prototypes,
 )
-from rml_mmseg.models.utils.settings import SemiTrainCfg
+from rml_mmseg.models.utils.semi_train_cfg import SemiTrainCfg
 
 FOLDER = Path(tempfile.mkdtemp(prefix='laws_'))
 SIDES = st.integers(1, 9)

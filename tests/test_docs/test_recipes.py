@@ -27,7 +27,7 @@ from torch import nn
 
 import rml_mmseg  # noqa: F401
 from rml_mmseg.engine.checks.config import check_config
-from rml_mmseg.models.utils.settings import SemiTrainCfg
+from rml_mmseg.models.utils.semi_train_cfg import SemiTrainCfg
 
 ROOT = Path(__file__).resolve().parents[2]
 STOCK = Path(mmseg.__file__).parent / '.mim' / 'configs'

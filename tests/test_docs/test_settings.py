@@ -18,7 +18,7 @@ from mmseg.registry import (
     TRANSFORMS,
 )
 
-from rml_mmseg.models.utils.settings import SemiTrainCfg
+from rml_mmseg.models.utils.semi_train_cfg import SemiTrainCfg
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / 'docs' / 'settings.md').read_text()

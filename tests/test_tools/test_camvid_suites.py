@@ -11,7 +11,7 @@ from rml_mmseg.experiments.suites import (
     load_suite,
     plan_runs,
 )
-from rml_mmseg.models.utils.settings import SemiTrainCfg
+from rml_mmseg.models.utils.semi_train_cfg import SemiTrainCfg
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -23,7 +23,7 @@ from rml_mmseg.experiments.benchmarks import (
 )
 from rml_mmseg.experiments.benchmarks.saved_bytes import saved_bytes
 from rml_mmseg.models.utils.learner_cfg import learner_cfg, without_weights
-from rml_mmseg.models.utils.settings import SemiTrainCfg
+from rml_mmseg.models.utils.semi_train_cfg import SemiTrainCfg
 
 CONFIGS = [
     'configs/rml/deeplabv2_deeplabv2_city_1-8.py',

@@ -9,7 +9,7 @@ from typing import Any, Optional
 import numpy as np
 from PIL import Image, ImageDraw
 
-from rml_mmseg.models.utils.settings import did_you_mean
+from rml_mmseg.setting_checks import did_you_mean
 
 from ..mask_decoding import IGNORED_NAMES
 from .annotations import IGNORED

@@ -10,7 +10,7 @@ from mmcv.transforms.utils import cache_randomness
 from mmseg.registry import TRANSFORMS
 
 from rml_mmseg.models.utils.cutmix import Box, sample_cutmix_box
-from rml_mmseg.models.utils.settings import check_count, is_number
+from rml_mmseg.setting_checks import check_count, is_number
 
 # Kinds of masks, and where the pipeline puts what each depends on.
 KEYS = {'box': 'mix_box', 'class': 'mix_classes', 'cow': 'mix_mask'}
@@ -187,5 +187,6 @@ class CutMix(BaseTransform):
     def __repr__(self) -> str:
         return (
             f'{type(self).__name__}(mask={self.mask!r}, area={self.area}, '
-            f'prob={self.prob}, num_masks={self.num_masks})'
+            f'prob={self.prob}, blob_size={self.blob_size}, '
+            f'num_masks={self.num_masks})'
         )

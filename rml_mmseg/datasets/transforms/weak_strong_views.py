@@ -34,8 +34,9 @@ class WeakStrongViews(BaseTransform):
             drawn anew for each.
         weak (list[dict]): Photometric transforms of the weak view.
             Defaults to none.
-        num_strong (int): Number of strong views, one for each student by
-            default. Defaults to 2.
+        num_strong (int): Number of strong views: the number of students
+            times ``semi_train_cfg.strong_views``, or fewer, and then
+            students share them. Defaults to 2.
 
     Raises:
         ValueError: If ``num_strong`` is below 1, or a view changes size.

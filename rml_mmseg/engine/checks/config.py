@@ -14,11 +14,8 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
 from rml_mmseg.models.utils.learner_cfg import is_semi
-from rml_mmseg.models.utils.settings import (
-    check_choice,
-    did_you_mean,
-    learner_names,
-)
+from rml_mmseg.models.utils.learner_names import learner_names
+from rml_mmseg.setting_checks import check_choice, did_you_mean
 
 from .data_config import check_data_config
 from .registered import class_of, type_name

@@ -14,7 +14,7 @@ from mmseg.registry import DATA_SAMPLERS, DATASETS, MODELS
 
 from rml_mmseg.datasets import SemiSegDataset, UnlabelledSegDataset
 from rml_mmseg.datasets.data_root import dataset_nodes
-from rml_mmseg.models.utils.settings import check_count, did_you_mean
+from rml_mmseg.setting_checks import check_count, did_you_mean
 
 from .registered import class_of, type_name, works_as_one_of
 from .unknown_settings import settings_of

@@ -14,7 +14,7 @@ from rml_mmseg.evaluation.metrics import (
     ClassIoUMetric,
     LearnersIoUMetric,
 )
-from rml_mmseg.models.utils.settings import check_choice
+from rml_mmseg.setting_checks import check_choice
 
 IOU_METRICS = ['mIoU', 'mDice', 'mFscore']
 

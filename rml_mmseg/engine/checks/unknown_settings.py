@@ -10,7 +10,7 @@ from traceback import walk_tb
 from types import TracebackType
 from typing import Any
 
-from rml_mmseg.models.utils.settings import did_you_mean
+from rml_mmseg.setting_checks import did_you_mean
 
 # Parameters that stand for others.
 REST = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)

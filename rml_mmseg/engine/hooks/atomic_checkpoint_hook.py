@@ -16,7 +16,7 @@ from rml_mmseg.datasets.whole_file import (
     remove_unfinished,
     write_whole,
 )
-from rml_mmseg.models.utils.settings import check_choice
+from rml_mmseg.setting_checks import check_choice
 
 from ..changed_settings import changed_settings, read_settings
 from ..checks.scored_set import IOU_METRICS

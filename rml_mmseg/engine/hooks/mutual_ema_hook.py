@@ -14,7 +14,7 @@ from torch import Tensor
 
 from rml_mmseg.models.utils.ema import BUFFER_POLICIES
 from rml_mmseg.models.utils.network_state import State, StateReader
-from rml_mmseg.models.utils.settings import is_number
+from rml_mmseg.setting_checks import is_number
 
 from ..checks.classes import check_classes
 from ..checks.config import check_config

@@ -12,7 +12,7 @@ from torch import Tensor
 from rml_mmseg.datasets.members import class_names
 from rml_mmseg.models import PrototypeRectifier
 from rml_mmseg.models.utils.coupling import agreement, total_variation
-from rml_mmseg.models.utils.settings import check_choice, list_of_names
+from rml_mmseg.setting_checks import check_choice, list_of_names
 
 from .recording_hook import RecordingHook
 

@@ -14,7 +14,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from rml_mmseg.datasets.seeding import derive_seed
-from rml_mmseg.models.utils.settings import check_count
+from rml_mmseg.setting_checks import check_count
 
 from ..checks.classes import check_classes
 from ..checks.config import check_checkpoint_hooks, sharded_message
@@ -181,7 +181,6 @@ class StagedTrainLoop(IterBasedTrainLoop):
             if self.stage_iter == self.burn_in:
                 self._begin_labels()
             self._train_on_next()
-            self._decide_current_val_interval()
             self._validate_if_due()
         self.runner.call_hook('after_train_epoch')
         self.runner.call_hook('after_train')

@@ -8,7 +8,7 @@ import torch
 from mmseg.evaluation import IoUMetric
 from mmseg.registry import METRICS
 
-from rml_mmseg.models.utils.settings import check_choice, list_of_names
+from rml_mmseg.setting_checks import check_choice, list_of_names
 
 
 @METRICS.register_module()

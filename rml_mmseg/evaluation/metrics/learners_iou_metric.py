@@ -7,7 +7,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from mmseg.registry import METRICS
 
-from rml_mmseg.models.utils.settings import prediction_key
+from rml_mmseg.models.utils.learner_names import prediction_key
 
 from .class_iou_metric import ClassIoUMetric
 

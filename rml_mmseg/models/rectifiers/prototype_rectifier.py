@@ -7,6 +7,8 @@ from mmengine.dist import all_reduce, get_world_size
 from mmseg.registry import MODELS
 from torch import Tensor
 
+from rml_mmseg.setting_checks import check_choice, check_count, is_number
+
 from ..utils.alignment import alignment_bias, class_shares, label_shares
 from ..utils.prototypes import (
     class_sums,
@@ -14,7 +16,6 @@ from ..utils.prototypes import (
     update_prototypes,
 )
 from ..utils.rectified_labels import rectify
-from ..utils.settings import check_choice, check_count, is_number
 from ..utils.tensor_check import check_probabilities, check_shape
 from .rectifier import Rectifier
 
@@ -46,11 +47,12 @@ class PrototypeRectifier(Rectifier):
         min_pixels (int): Feature pixels of a class a batch must hold to
             move its prototype, or all images to set it at the beginning of
             a stage. Defaults to 1.
-        alignment (float): How far the share of each class among rectified
-            labels is brought to that of ``alignment_target``, by a factor
-            (wanted / found) ** alignment of its weights; the shares are
-            moving averages with ``momentum``, noted in training. Not in
-            the paper. Defaults to 0.
+        alignment (float): Distribution alignment: how far the share of
+            each class among rectified labels is brought to that of
+            ``alignment_target``, by a factor (wanted / found) ** alignment
+            of its weights; the shares are moving averages with
+            ``momentum``, noted in training. Not in the paper. Defaults
+            to 0.
         alignment_target (str): Whose shares are wanted: ``'teacher'``,
             those of the soft labels, as weighing by distance raises classes
             whose prototypes lie near the centre; or ``'labels'``, those of
@@ -295,6 +297,7 @@ class PrototypeRectifier(Rectifier):
         return (
             f'num_classes={self.num_classes}, channels={self.channels}, '
             f'momentum={self.momentum}, temperature={self.temperature}, '
+            f'min_pixels={self.min_pixels}, '
             f'alignment={self.alignment}, '
             f'alignment_target={self.alignment_target!r}'
         )

@@ -11,14 +11,10 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
+from rml_mmseg.setting_checks import check_choice, did_you_mean
+
 from ..utils.learner_cfg import learner_cfg, without_weights
-from ..utils.settings import (
-    ENSEMBLE,
-    check_choice,
-    did_you_mean,
-    learner_names,
-    prediction_key,
-)
+from ..utils.learner_names import ENSEMBLE, learner_names, prediction_key
 
 # The last ones are of stock heads that refine points.
 TEST_CFG = [

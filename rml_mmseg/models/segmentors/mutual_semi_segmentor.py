@@ -29,7 +29,7 @@ from ..utils.segmentor_forward import (
     resize_logits,
     student_forward,
 )
-from ..utils.settings import SemiTrainCfg
+from ..utils.semi_train_cfg import SemiTrainCfg
 from ..utils.target_costs import target_costs
 from .learners_segmentor import LearnersSegmentor
 

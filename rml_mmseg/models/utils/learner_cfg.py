@@ -8,7 +8,7 @@ from typing import Any
 from mmengine.config import ConfigDict
 from mmseg.registry import MODELS
 
-from .settings import check_choice
+from rml_mmseg.setting_checks import check_choice
 
 LOADED_ONCE = ('pretrained', 'init_cfg')
 WRAPPER = 'MutualSemiSegmentor'

@@ -11,7 +11,7 @@ from torch import nn
 from ..rectifiers import Rectifier
 from .recomputed_buffers import RecomputedBuffers
 from .segmentor_forward import can_join, classifier_of, final_head
-from .settings import SemiTrainCfg
+from .semi_train_cfg import SemiTrainCfg
 
 IGNORE_INDEX = 255
 # Their logits need more than features, or are not their first output.

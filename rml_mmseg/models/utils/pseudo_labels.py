@@ -12,7 +12,7 @@ from .segmentor_forward import (
     logits_of,
     resize_logits,
 )
-from .settings import SemiTrainCfg
+from .semi_train_cfg import SemiTrainCfg
 
 Weight = Union[float, Tensor]
 """Of all pixels alike, or (M, H, W), of each."""

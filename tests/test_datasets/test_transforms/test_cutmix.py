@@ -223,5 +223,6 @@ def test_setting_out_of_range_is_an_error(setting, value):
 def test_registry_and_repr():
     transform = TRANSFORMS.build(dict(type='CutMix', mask='cow', prob=0.5))
     assert repr(transform) == (
-        "CutMix(mask='cow', area=0.5, prob=0.5, num_masks=1)"
+        "CutMix(mask='cow', area=0.5, prob=0.5, blob_size=(4, 16), "
+        'num_masks=1)'
     )

@@ -18,7 +18,7 @@ from rml_mmseg.engine.checks.unknown_settings import unknown_settings_explained
 from rml_mmseg.engine.loops.stage_files import StageFiles
 from rml_mmseg.engine.optimizers import MutualOptimWrapper
 from rml_mmseg.models.rectifiers.rectifier import Rectifier
-from rml_mmseg.models.utils.settings import check_choice
+from rml_mmseg.setting_checks import check_choice
 
 
 def test_a_wrong_setting():

@@ -5,13 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rml_mmseg.models.utils.settings import (
-    SemiTrainCfg,
-    check_choice,
-    did_you_mean,
-    learner_names,
-    prediction_key,
-)
+from rml_mmseg.models.utils.semi_train_cfg import SemiTrainCfg
 
 
 def test_defaults_are_the_paper_s():
@@ -135,45 +129,6 @@ def test_config_is_left_alone():
     cfg = dict(self_weight=0.5)
     SemiTrainCfg.build(cfg, 2)
     assert cfg == dict(self_weight=0.5)
-
-
-def test_learner_names():
-    assert learner_names(2) == [
-        'students.0',
-        'students.1',
-        'teachers.0',
-        'teachers.1',
-        'ensemble',
-    ]
-
-
-@given(count=st.integers(1, 20))
-def test_prediction_keys_are_attributes_of_their_own(count):
-    keys = [prediction_key(name) for name in learner_names(count)]
-    assert len(set(keys)) == 2 * count + 1
-    assert all(key.isidentifier() for key in keys)
-    assert 'pred_sem_seg' not in keys
-
-
-def test_prediction_key_by_hand():
-    assert prediction_key('students.1') == 'pred_students_1'
-
-
-def test_check_choice():
-    check_choice('x', 'a', ['a', 'b'])
-    with pytest.raises(
-        ValueError, match=r"x='teacher.0'.*'teachers.0'.*Known"
-    ):
-        check_choice('x', 'teacher.0', ['students.0', 'teachers.0'])
-    with pytest.raises(ValueError, match=r"x=3 is unknown. Known: \['a'\]"):
-        check_choice('x', 3, ['a'])
-
-
-def test_did_you_mean():
-    assert did_you_mean('selfweight', ['self_weight']) == (
-        "; did you mean 'self_weight'?"
-    )
-    assert did_you_mean('zzz', ['self_weight']) == ''
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,12 @@
-"""Checked settings of the segmentor, and names of learners."""
+"""How a segmentor learns from unlabelled images."""
 
-import difflib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Optional, Union
 
-ENSEMBLE = 'ensemble'
+from rml_mmseg.setting_checks import check_choice, did_you_mean, is_number
+
 # What numbers of ``SemiTrainCfg`` must be.
 RANGES: list[tuple[str, Callable[[Any], bool], list[str]]] = [
     (
@@ -33,69 +33,6 @@ RANGES: list[tuple[str, Callable[[Any], bool], list[str]]] = [
         ['confidence', 'confidence_share'],
     ),
 ]
-
-
-def did_you_mean(name: str, known: list[str]) -> str:
-    """A hint with the known name closest to an unknown one, or ''."""
-    close = difflib.get_close_matches(name, known, n=1)
-    return f'; did you mean {close[0]!r}?' if close else ''
-
-
-def check_count(setting: str, value: Any, least: int) -> None:
-    """Refuse what is not a whole number, or too small a one.
-
-    Raises:
-        ValueError: Naming the setting, the value and the least one.
-    """
-    if not is_number(value) or not isinstance(value, int) or value < least:
-        raise ValueError(
-            f'{setting} must be a whole number of {least} or more, '
-            f'got {value!r}'
-        )
-
-
-def check_choice(setting: str, value: Any, known: list[str]) -> None:
-    """Refuse a value that is not among the known ones.
-
-    Raises:
-        ValueError: Naming the setting, the value and the known ones.
-    """
-    if value not in known:
-        hint = did_you_mean(str(value), known)
-        raise ValueError(
-            f'{setting}={value!r} is unknown{hint or "."} Known: {known}'
-        )
-
-
-def list_of_names(setting: str, value: Any) -> list[str]:
-    """Several names as a list; a single one would be taken for its letters.
-
-    Raises:
-        ValueError: Naming the setting and the value.
-    """
-    if isinstance(value, str):
-        raise ValueError(f'{setting} must be a list of names, got {value!r}')
-    return list(value)
-
-
-def learner_names(count: int) -> list[str]:
-    """Names of all that can predict with ``count`` learners."""
-    return [
-        *(f'students.{i}' for i in range(count)),
-        *(f'teachers.{i}' for i in range(count)),
-        ENSEMBLE,
-    ]
-
-
-def prediction_key(name: str) -> str:
-    """Field of a data sample that holds a learner's prediction."""
-    return f'pred_{name.replace(".", "_")}'
-
-
-def is_number(value: Any) -> bool:
-    """Whether a value is a finite number; True and False are none."""
-    real = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return real and math.isfinite(value)
 
 
 @dataclass(frozen=True)

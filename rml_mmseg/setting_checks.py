@@ -1,0 +1,54 @@
+"""Checks of settings, whose errors name the setting and what is right."""
+
+import difflib
+import math
+from typing import Any
+
+
+def did_you_mean(name: str, known: list[str]) -> str:
+    """A hint with the known name closest to an unknown one, or ''."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f'; did you mean {close[0]!r}?' if close else ''
+
+
+def check_count(setting: str, value: Any, least: int) -> None:
+    """Refuse what is not a whole number, or too small a one.
+
+    Raises:
+        ValueError: Naming the setting, the value and the least one.
+    """
+    if not is_number(value) or not isinstance(value, int) or value < least:
+        raise ValueError(
+            f'{setting} must be a whole number of {least} or more, '
+            f'got {value!r}'
+        )
+
+
+def check_choice(setting: str, value: Any, known: list[str]) -> None:
+    """Refuse a value that is not among the known ones.
+
+    Raises:
+        ValueError: Naming the setting, the value and the known ones.
+    """
+    if value not in known:
+        hint = did_you_mean(str(value), known)
+        raise ValueError(
+            f'{setting}={value!r} is unknown{hint or "."} Known: {known}'
+        )
+
+
+def list_of_names(setting: str, value: Any) -> list[str]:
+    """Several names as a list; a single one would be taken for its letters.
+
+    Raises:
+        ValueError: Naming the setting and the value.
+    """
+    if isinstance(value, str):
+        raise ValueError(f'{setting} must be a list of names, got {value!r}')
+    return list(value)
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a finite number; True and False are none."""
+    real = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return real and math.isfinite(value)

@@ -1,0 +1,48 @@
+import pytest
+
+from rml_mmseg.setting_checks import (
+    check_choice,
+    check_count,
+    did_you_mean,
+    is_number,
+    list_of_names,
+)
+
+
+def test_check_choice():
+    check_choice('x', 'a', ['a', 'b'])
+    with pytest.raises(
+        ValueError, match=r"x='teacher.0'.*'teachers.0'.*Known"
+    ):
+        check_choice('x', 'teacher.0', ['students.0', 'teachers.0'])
+    with pytest.raises(ValueError, match=r"x=3 is unknown. Known: \['a'\]"):
+        check_choice('x', 3, ['a'])
+
+
+def test_did_you_mean():
+    assert did_you_mean('selfweight', ['self_weight']) == (
+        "; did you mean 'self_weight'?"
+    )
+    assert did_you_mean('zzz', ['self_weight']) == ''
+
+
+@pytest.mark.parametrize('value', [0, 1.0, True, '1', None])
+def test_check_count(value):
+    check_count('x', 1, 1)
+    with pytest.raises(
+        ValueError,
+        match=f'x must be a whole number of 1 or more, got {value!r}',
+    ):
+        check_count('x', value, 1)
+
+
+def test_list_of_names():
+    assert list_of_names('x', ('a', 'b')) == ['a', 'b']
+    with pytest.raises(ValueError, match="x must be a list of names, got 'a'"):
+        list_of_names('x', 'a')
+
+
+def test_is_number():
+    assert is_number(0) and is_number(-1.5)
+    for value in (True, '1', None, float('nan'), float('inf')):
+        assert not is_number(value)
