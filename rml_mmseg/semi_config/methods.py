@@ -5,8 +5,8 @@ from typing import Any, NamedTuple, Optional
 
 from mmengine.config import Config
 
-from rml_mmseg.datasets.image_folder.training_configs import configs_folder
 from rml_mmseg.engine.checks.registered import type_name
+from rml_mmseg.packaged_configs import configs_folder
 from rml_mmseg.run_length import LONG_RUN, length_settings
 
 from .pipelines import BOXES

@@ -1,12 +1,12 @@
 """Configs that train on the data set at once."""
 
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from rml_mmseg.packaged_configs import base_path
 from rml_mmseg.run_length import LONG_RUN, length_settings
 
 from .config_texts import (
@@ -116,39 +116,6 @@ def training_sizes(
         for side in (scale[1], scale[0])
     )
     return (scale[0], scale[1]), (crop[0], crop[1])
-
-
-def configs_folder() -> Path:
-    """The folder of this package's configs, in a checkout or installed.
-
-    Raises:
-        FileNotFoundError: If there is none.
-    """
-    package = Path(__file__).resolve().parents[2]
-    for folder in (package.parent / 'configs', package / '.mim' / 'configs'):
-        if (folder / '_base_' / 'models').is_dir():
-            return folder
-    raise FileNotFoundError(
-        f'no configs beside or in {package}; install the package again'
-    )
-
-
-def base_path(folder: Path, name: str) -> str:
-    """How a config in a folder names one of our bases.
-
-    Args:
-        folder (Path): Where the config will be.
-        name (str): Path below ``_base_``.
-
-    Returns:
-        str: Relative where both are in one checkout, so that it can be
-        moved; else absolute.
-    """
-    configs = configs_folder()
-    target = configs / '_base_' / name
-    if folder.resolve().is_relative_to(configs.parent):
-        return Path(os.path.relpath(target, folder.resolve())).as_posix()
-    return target.as_posix()
 
 
 def config_texts(out: Path, plan: TrainingPlan) -> dict[str, str]:

@@ -1,10 +1,6 @@
 import pytest
 
-from rml_mmseg.datasets.image_folder.training_configs import (
-    base_path,
-    configs_folder,
-    training_sizes,
-)
+from rml_mmseg.datasets.image_folder.training_configs import training_sizes
 
 
 @pytest.mark.parametrize(
@@ -19,11 +15,3 @@ from rml_mmseg.datasets.image_folder.training_configs import (
 )
 def test_sizes(sizes, long_side, scale, crop):
     assert training_sizes(sizes, long_side) == (scale, crop)
-
-
-def test_bases_are_relative_within_a_checkout(tmp_path):
-    configs = configs_folder()
-    inside = base_path(configs.parent / 'data' / 'mine', 'runtime/default.py')
-    assert inside == '../../configs/_base_/runtime/default.py'
-    outside = base_path(tmp_path, 'runtime/default.py')
-    assert outside == str(configs / '_base_/runtime/default.py')
