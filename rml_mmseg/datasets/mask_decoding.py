@@ -25,6 +25,11 @@ NEAR = 24
 MANY = 8
 
 
+def _first_id(ignore_index: int) -> int:
+    """Id of the first class: 1 where 0 is ignored."""
+    return int(ignore_index == 0)
+
+
 class ColourTable(NamedTuple):
     """Which colour stands for which class.
 
@@ -53,7 +58,7 @@ class ColourTable(NamedTuple):
             for number, name in zip(self.ids, self.names)
             if number not in (ignore_index, 255)
         }
-        first = int(ignore_index == 0)
+        first = _first_id(ignore_index)
         if sorted(names) != list(range(first, first + len(names))):
             raise ValueError(
                 f'the ids of a colour table must be {first}, {first + 1}, '
@@ -68,7 +73,7 @@ class ColourTable(NamedTuple):
             ignore_index (int): Id of ignored pixels. Defaults to 255.
         """
         count = len(self.class_names(ignore_index))
-        first = int(ignore_index == 0)
+        first = _first_id(ignore_index)
         return [
             self.colours[np.flatnonzero(self.ids == number)[0]].tolist()
             for number in range(first, first + count)
@@ -125,7 +130,7 @@ def read_colour_table(path: Path, ignore_index: int = 255) -> ColourTable:
     colours: list[list[int]] = []
     ids: list[int] = []
     names: list[str] = []
-    upcoming = int(ignore_index == 0)
+    upcoming = _first_id(ignore_index)
     for number, row in enumerate(rows, start=1):
         name = str(row.get('name') or '')
         if not name:
