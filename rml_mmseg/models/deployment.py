@@ -6,8 +6,8 @@ import torch
 from mmseg.models.utils import resize
 from torch import Tensor, nn
 
+from .utils.heads import final_head, forward_logits
 from .utils.preprocessing import swaps_channels
-from .utils.segmentor_forward import final_head, forward_logits
 
 
 class DeployedSegmentor(nn.Module):

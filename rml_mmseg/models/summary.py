@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from .utils.segmentor_forward import final_head
+from .utils.heads import final_head
 
 
 @dataclass(frozen=True)

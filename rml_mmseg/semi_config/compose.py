@@ -6,17 +6,21 @@ from typing import Any, NamedTuple
 
 from mmengine.config import Config
 
-from rml_mmseg.engine.checks.registered import type_name
 from rml_mmseg.models.utils.learner_names import learner_names
-from rml_mmseg.models.utils.learners import check_head
 from rml_mmseg.run_length import length_settings
 
 from .data import SemiData, pipeline_of
-from .frame import make_frame, preprocessor, segmentor, val_interval
+from .frame import (
+    labelled_set,
+    make_frame,
+    preprocessor,
+    segmentor,
+    val_interval,
+)
 from .methods import RML, Method, find_method
 from .pipelines import RECOLOURED, image_pipeline, unlabelled_pipeline
 from .schedules import student_optimizer, student_schedule
-from .stock import classes_of, last_head
+from .stock import classes_of
 
 
 class SemiPlan(NamedTuple):
@@ -53,13 +57,11 @@ def compose(
 
     Raises:
         ValueError: If the configs do not fit together, or the method has
-            another number of learners, or a network's head gives no logits.
+            another number of learners.
     """
     first = stocks[0]
     method = find_method(plan.method, plan.learners, plan.iters)
     each = [stocks[i % len(stocks)] for i in range(method.learners)]
-    for i, stock in enumerate(each):
-        check_head(i, type_name(last_head(stock.model)))
     score = learner_names(method.learners)
     if method.learners == 1:
         # The mean of one is itself.
@@ -79,7 +81,7 @@ def compose(
     )
     if method.semi_train_cfg:
         config['model']['semi_train_cfg'] = method.semi_train_cfg
-    config['train_dataloader'] = _loader(first, data, method, notes)
+    config['train_dataloader'] = _loader(stocks, data, method, notes)
     config['optim_wrapper'] = dict(
         # mmseg's own train.py asks for it under --amp.
         type='OptimWrapper',
@@ -107,14 +109,18 @@ def compose(
 
 
 def _loader(
-    stock: Config, data: SemiData, method: Method, notes: list[str]
+    stocks: Sequence[Config],
+    data: SemiData,
+    method: Method,
+    notes: list[str],
 ) -> dict[str, Any]:
+    stock = stocks[0]
     loader = copy.deepcopy(dict(stock.train_dataloader))
     train = data.labelled['pipeline']
     strong = data.strong or RECOLOURED
     dataset: dict[str, Any] = dict(
         type='SemiSegDataset',
-        labelled=copy.deepcopy(data.labelled),
+        labelled=labelled_set(data, stocks),
         unlabelled=dict(
             data.unlabelled,
             pipeline=unlabelled_pipeline(

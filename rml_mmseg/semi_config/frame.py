@@ -8,7 +8,8 @@ from mmengine.config import Config
 
 from rml_mmseg.engine.checks.registered import type_name
 
-from .data import SemiData
+from .data import SemiData, pipeline_of
+from .pipelines import with_edges
 from .stock import normalisation, set_classes
 
 PACKAGE = 'rml_mmseg'
@@ -95,6 +96,13 @@ def segmentor(stock: Config, classes: int, notes: list[str]) -> dict[str, Any]:
     network.pop('data_preprocessor', None)
     notes += [n for n in set_classes(network, classes) if n not in notes]
     return network
+
+
+def labelled_set(data: SemiData, stocks: Sequence[Config]) -> dict[str, Any]:
+    """The labelled images, with all that the networks learn of them."""
+    ways = [pipeline_of(stock, 'train_dataloader') for stock in stocks]
+    pipeline = with_edges(data.labelled['pipeline'], ways)
+    return dict(copy.deepcopy(data.labelled), pipeline=pipeline)
 
 
 def val_interval(

@@ -1,7 +1,7 @@
 """Pipelines of unlabelled images, after those of labelled ones."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rml_mmseg.engine.checks.registered import type_name
@@ -21,7 +21,8 @@ GEOMETRIC = (
 """Move image and label map alike, so the map of valid pixels, too."""
 FIXED = ('AdjustGamma', 'CLAHE', 'RGB2Gray', 'Rerange')
 """Change every image in the same way; all views need them."""
-LEFT_OUT = ('GenerateEdge', 'PhotoMetricDistortion', 'RandomCutOut')
+EDGES = 'GenerateEdge'
+LEFT_OUT = (EDGES, 'PhotoMetricDistortion', 'RandomCutOut')
 """About labels, or random colours, which are the strong views' own part."""
 RECOLOURED = [dict(type='PhotometricRandAugment')]
 """What strong views have beside the weak one, where the data do not say."""
@@ -108,6 +109,23 @@ def unlabelled_pipeline(
         *copy.deepcopy(list(mixing)),
         dict(type='PackSemiSegInputs'),
     ]
+
+
+def with_edges(
+    pipeline: Sequence[dict], stock_pipelines: Iterable[Sequence[dict]]
+) -> list[dict[str, Any]]:
+    """A pipeline that makes the edges which a network learns, as PIDNet does.
+
+    Args:
+        pipeline (Sequence[dict]): Of labelled images; packing is its last.
+        stock_pipelines (Iterable): Those that the networks have in mmseg.
+    """
+    steps = copy.deepcopy(list(pipeline))
+    if any(type_name(step) == EDGES for step in steps):
+        return steps
+    others = [step for steps in stock_pipelines for step in steps]
+    edges = [step for step in others if type_name(step) == EDGES]
+    return [*steps[:-1], *copy.deepcopy(edges[:1]), *steps[-1:]]
 
 
 def strong_steps(pipeline: Sequence[dict]) -> list[dict[str, Any]]:

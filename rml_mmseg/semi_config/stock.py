@@ -174,9 +174,16 @@ def set_classes(segmentor: Any, count: int) -> list[str]:
         if node.get('num_classes') == had:
             node['num_classes'] = count
         weights = node.get('class_weight')
-        if isinstance(weights, (list, tuple)) and len(weights) == had:
+        if not isinstance(weights, (list, tuple)):
+            continue
+        if len(weights) == had:
             del node['class_weight']
-            weighed = True
+        elif len(weights) == had + 1:
+            # Of masks, the last weight being that of those of no class.
+            node['class_weight'] = [1.0] * count + [weights[-1]]
+        else:
+            continue
+        weighed = weighed or any(weight != 1 for weight in weights[:had])
     if weighed:
         notes.append(f'class_weight of {had} classes is left out')
     return notes

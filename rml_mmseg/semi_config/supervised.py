@@ -7,7 +7,13 @@ from mmengine.config import Config
 
 from .compose import SemiPlan
 from .data import SemiData
-from .frame import make_frame, preprocessor, segmentor, val_interval
+from .frame import (
+    labelled_set,
+    make_frame,
+    preprocessor,
+    segmentor,
+    val_interval,
+)
 from .schedules import student_schedule
 from .stock import classes_of
 
@@ -39,7 +45,7 @@ def compose_supervised(
     config['train_dataloader'] = dict(
         copy.deepcopy(dict(stock.train_dataloader)),
         sampler=dict(type='InfiniteSampler', shuffle=True),
-        dataset=copy.deepcopy(data.labelled),
+        dataset=labelled_set(data, [stock]),
     )
     config['optim_wrapper'] = copy.deepcopy(stock.optim_wrapper)
     config['param_scheduler'] = student_schedule(stock, iters)

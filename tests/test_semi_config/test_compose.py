@@ -4,6 +4,7 @@ from mmengine.config import Config
 from rml_mmseg.run_length import LONG_RUN
 from rml_mmseg.semi_config.compose import SemiPlan, compose
 from rml_mmseg.semi_config.data import SemiData
+from rml_mmseg.semi_config.supervised import compose_supervised
 from tests.toys import toy_segmentor
 
 
@@ -28,13 +29,23 @@ def toy_stock():
     return stock, SemiData(data, dict(type='UnlabelledSegDataset'))
 
 
-def test_a_head_without_logits_is_refused_before_it_is_built():
+@pytest.mark.parametrize('place', [0, 1])
+def test_edges_that_a_network_learns_are_made(place):
     stock, semi = toy_stock()
     other = Config(stock.to_dict())
-    cascade = [dict(type='FCNHead'), dict(type='mmseg.PointHead')]
-    other.model.decode_head = cascade
-    with pytest.raises(ValueError, match=r'segmentors\[1\].* is a PointHead'):
-        compose([stock, other], semi, SemiPlan(2, 10, 1, 0))
+    edges = dict(type='GenerateEdge', edge_width=4)
+    steps = other.train_dataloader.dataset.pipeline
+    steps.insert(len(steps) - 1, edges)
+    stocks = [stock, other] if place else [other, stock]
+    config, _ = compose(stocks, semi, SemiPlan(2, 10, 1, 0))
+    dataset = config['train_dataloader']['dataset']
+    *_, last, pack = dataset['labelled']['pipeline']
+    assert last == edges
+    assert pack['type'] == 'PackSegInputs'
+    ways = [step['type'] for step in dataset['unlabelled']['pipeline']]
+    assert 'GenerateEdge' not in ways
+    alone, _ = compose_supervised(other, semi, SemiPlan(1, 10, 1, 0))
+    assert alone['train_dataloader']['dataset'] == dataset['labelled']
 
 
 @pytest.mark.parametrize(

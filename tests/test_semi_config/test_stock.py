@@ -8,6 +8,7 @@ from rml_mmseg.semi_config.stock import (
     missing_packages,
     normalisation,
     set_classes,
+    stock_folder,
     training_length,
 )
 
@@ -115,6 +116,14 @@ def test_weights_of_classes_that_are_no_more_go():
     notes = set_classes(model, 4)
     assert notes[1:] == ['class_weight of 19 classes is left out']
     assert numbers_of(model, 'class_weight') == []
+
+
+def test_weights_of_masks_keep_that_of_no_class():
+    name = 'mask2former/mask2former_r50_8xb2-90k_cityscapes-512x1024.py'
+    path = stock_folder() / name
+    model = Config.fromfile(path, import_custom_modules=False).model
+    assert len(set_classes(model, 4)) == 1
+    assert numbers_of(model, 'class_weight') == [[1.0] * 4 + [0.1]]
 
 
 def test_parts_of_packages_that_are_not_there():

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from rml_mmseg.datasets import SemiSegDataset
 from rml_mmseg.datasets.soft_labels import SoftLabelStore
+from rml_mmseg.models.utils.heads import final_head
 from rml_mmseg.models.utils.pseudo_labels import sample_logits
-from rml_mmseg.models.utils.segmentor_forward import final_head
 from rml_mmseg.models.utils.window_forward import whole_logits
 
 from ..checks.trials import described

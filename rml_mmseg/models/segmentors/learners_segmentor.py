@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from rml_mmseg.setting_checks import check_choice, did_you_mean
 
+from ..utils.heads import class_probs
 from ..utils.learner_cfg import learner_cfg, without_weights
 from ..utils.learner_names import ENSEMBLE, learner_names, prediction_key
 
@@ -151,12 +152,13 @@ class LearnersSegmentor(BaseSegmentor):
             known[name] = self.learner(name).inference(inputs, metas)
         elif name not in known:
             probs = [
-                self.predict_logits(
-                    f'teachers.{i}', inputs, batch_img_metas, known
+                class_probs(
+                    teacher,
+                    self.predict_logits(
+                        f'teachers.{i}', inputs, batch_img_metas, known
+                    ),
                 )
-                .float()
-                .softmax(1)
-                for i in range(len(self.teachers))
+                for i, teacher in enumerate(self.teachers)
             ]
             # The softmax of these is the mean of the probabilities.
             known[name] = torch.stack(probs).mean(0).clamp(min=1e-12).log()

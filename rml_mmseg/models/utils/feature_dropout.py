@@ -7,11 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .segmentor_forward import (
-    changed_features,
-    forward_logits,
-    kept_statistics,
-)
+from .heads import forward_logits
+from .segmentor_forward import changed_features, kept_statistics
 
 
 def drop_channels(features: Any, share: float) -> Any:

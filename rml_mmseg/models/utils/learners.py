@@ -9,36 +9,12 @@ from mmseg.registry import MODELS
 from torch import nn
 
 from ..rectifiers import Rectifier
+from .heads import feature_layer, final_head
 from .recomputed_buffers import RecomputedBuffers
-from .segmentor_forward import can_join, classifier_of, final_head
+from .segmentor_forward import can_join
 from .semi_train_cfg import SemiTrainCfg
 
 IGNORE_INDEX = 255
-# Their logits need more than features, or are not their first output.
-REFUSED_HEADS = (
-    'PointHead',
-    'PIDHead',
-    'MaskFormerHead',
-    'Mask2FormerHead',
-    'SideAdapterCLIPHead',
-)
-
-
-def check_head(index: int, name: str) -> None:
-    """Refuse a head that gives no logits to learn from pseudo labels by.
-
-    Args:
-        index (int): Index of the learner.
-        name (str): Name of its last head's type.
-
-    Raises:
-        ValueError: Naming the setting.
-    """
-    if name in REFUSED_HEADS:
-        raise ValueError(
-            f'model.segmentors[{index}].decode_head is a {name}, which gives '
-            'no logits of unlabelled images in training; take another head'
-        )
 
 
 def check_learners(students: Any) -> None:
@@ -50,8 +26,8 @@ def check_learners(students: Any) -> None:
     Raises:
         ValueError: If one is no ``EncoderDecoder``, they differ in classes,
             have not one output a class, fewer than 2 or more than 255
-            classes, weigh another number of them, ignore another label than
-            255, or have a head that cannot learn from pseudo labels.
+            classes, weigh another number of them or ignore another label
+            than 255.
     """
     for i, student in enumerate(students):
         if not isinstance(student, EncoderDecoder):
@@ -60,7 +36,6 @@ def check_learners(students: Any) -> None:
                 'has no backbone and decode_head to learn by: take an '
                 'EncoderDecoder or a child of it'
             )
-        check_head(i, type(final_head(student)).__name__)
     for setting in ('num_classes', 'out_channels'):
         found = [getattr(student, setting) for student in students]
         if len(set(found)) > 1:
@@ -233,16 +208,16 @@ def build_rectifiers(students: Any, cfg: Optional[dict]) -> nn.ModuleList:
     """
     rectifiers = nn.ModuleList()
     for i, student in enumerate(students if cfg is not None else ()):
-        classifier = classifier_of(student)
-        if classifier is None:
+        found = feature_layer(student)
+        if found is None:
             raise ValueError(
                 'model.rectifier needs the classifier `conv_seg` of '
                 f'model.segmentors[{i}].decode_head, and '
-                f'{type(student.decode_head).__name__} has none; set '
+                f'{type(final_head(student)).__name__} has none; set '
                 'rectifier=None or take another head'
             )
         settings = dict(
-            num_classes=student.num_classes, channels=classifier.in_channels
+            num_classes=student.num_classes, channels=found.channels
         )
         built = MODELS.build(dict(cfg or {}), default_args=settings)
         if not isinstance(built, Rectifier):

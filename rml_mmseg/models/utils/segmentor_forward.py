@@ -15,16 +15,7 @@ from mmseg.structures import SegDataSample
 from mmseg.utils import add_prefix
 from torch import Tensor, nn
 
-
-def final_head(segmentor: Any) -> Any:
-    """The head whose prediction counts, the last of a cascade."""
-    head = segmentor.decode_head
-    return head[-1] if isinstance(head, nn.ModuleList) else head
-
-
-def classifier_of(segmentor: Any) -> Any:
-    """The last layer g of h = g(f), or None where a head has none."""
-    return getattr(final_head(segmentor), 'conv_seg', None)
+from .heads import feature_layer, final_head, forward_logits
 
 
 def _leading(features: Any, count: int) -> Any:
@@ -34,23 +25,10 @@ def _leading(features: Any, count: int) -> Any:
     return type(features)(_leading(level, count) for level in features)
 
 
-def forward_logits(segmentor: Any, images: Tensor) -> Tensor:
-    """Unscaled logits (N, K, h, w) of a stock segmentor.
-
-    Of heads with several outputs it is the one that they are tested by: the
-    first of a tuple, such as that of DANet and DDRNet, and the last of a
-    list, which holds the stages of K-Net.
-    """
-    output = segmentor._forward(images)
-    if isinstance(output, Tensor):
-        return output
-    return output[-1] if isinstance(output, list) else output[0]
-
-
 def logits_of(
     segmentor: Any, images: Tensor, with_features: bool = False
 ) -> tuple[Tensor, Optional[Tensor]]:
-    """Unscaled logits and, if asked for, the input of the classifier.
+    """Unscaled logits and, if asked for, the features that they are of.
 
     ``encode_decode`` is not used: for a padded batch it crops to the size
     before padding.
@@ -61,14 +39,28 @@ def logits_of(
         with_features (bool): Whether to return features.
 
     Returns:
-        tuple: Logits (N, K, h, w) and features (N, C, h, w) or None.
+        tuple: Logits (N, K, h, w) and features (N, C, h', w') or None.
+
+    Raises:
+        ValueError: If the head has no features.
     """
     if not with_features:
         return forward_logits(segmentor, images), None
+    found = feature_layer(segmentor)
+    if found is None:
+        raise ValueError(
+            f'{type(final_head(segmentor)).__name__} has no features of '
+            'pixels to return'
+        )
     caught: list[Tensor] = []
-    handle = classifier_of(segmentor).register_forward_pre_hook(
-        lambda module, args: caught.append(args[0])
-    )
+    if found.is_input:
+        handle = found.layer.register_forward_pre_hook(
+            lambda module, args: caught.append(args[0])
+        )
+    else:
+        handle = found.layer.register_forward_hook(
+            lambda module, args, output: caught.append(output)
+        )
     try:
         logits = forward_logits(segmentor, images)
     finally:

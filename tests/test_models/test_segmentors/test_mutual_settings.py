@@ -49,28 +49,6 @@ def test_hint_names_the_learner_that_was_meant():
         toy_mutual(2, test_cfg=dict(predict_on='teacher.1'))
 
 
-@pytest.mark.parametrize('head', ['PointHead', 'PIDHead'])
-def test_heads_without_logits_in_training_are_refused(head):
-    segmentor = toy_segmentor()
-    own = dict(
-        type=head,
-        in_channels=[4] if head == 'PointHead' else 4,
-        channels=4,
-        num_classes=3,
-    )
-    if head == 'PointHead':
-        own.update(in_index=[0])
-        segmentor.update(
-            type='CascadeEncoderDecoder',
-            num_stages=2,
-            decode_head=[segmentor['decode_head'], own],
-        )
-    else:
-        segmentor['decode_head'] = dict(own, loss_decode=[PLAIN] * 4)
-    with pytest.raises(ValueError, match=rf'segmentors\[0\].* is a {head}'):
-        toy_mutual(segmentors=[segmentor])
-
-
 @pytest.mark.parametrize(
     'cfg',
     [

@@ -1,18 +1,14 @@
-import copy
-
 import pytest
 import torch
 import torch.nn.functional as F
 from mmseg.registry import MODELS
 
 from rml_mmseg.models.utils import segmentor_forward
+from rml_mmseg.models.utils.heads import final_head
 from rml_mmseg.models.utils.segmentor_forward import (
     are_of_one_size,
     can_join,
-    classifier_of,
     feature_labels,
-    final_head,
-    forward_logits,
     kept_statistics,
     logits_of,
     resize_logits,
@@ -76,10 +72,10 @@ class TestLogitsOf:
     def test_classifier_is_left_without_hooks(self):
         network = _build()
         logits_of(network, IMAGES, True)
-        assert not classifier_of(network)._forward_pre_hooks
+        assert not network.decode_head.conv_seg._forward_pre_hooks
         with pytest.raises(RuntimeError):
             logits_of(network, torch.zeros(1, 5, 6, 8), True)
-        assert not classifier_of(network)._forward_pre_hooks
+        assert not network.decode_head.conv_seg._forward_pre_hooks
 
     def test_cascade_gives_the_last_head_s(self):
         network = _build(_cascade).eval()
@@ -94,58 +90,6 @@ class TestLogitsOf:
         sample.set_metainfo(dict(img_shape=torch.Size((4, 4))))
         logits, _ = logits_of(_build(), IMAGES)
         assert logits.shape == (2, 3, 6, 8)
-
-
-class TestSeveralOutputs:
-    """Students learn from the output that they are tested by."""
-
-    def _knet(self, cfg):
-        update = dict(
-            type='KernelUpdateHead',
-            num_classes=3,
-            num_ffn_fcs=2,
-            num_heads=2,
-            num_mask_fcs=1,
-            feedforward_channels=8,
-            in_channels=4,
-            out_channels=4,
-            conv_kernel_size=1,
-            ffn_act_cfg=dict(type='ReLU'),
-            feat_transform_cfg=dict(
-                conv_cfg=dict(type='Conv2d'), act_cfg=None
-            ),
-            kernel_updator_cfg=dict(
-                type='KernelUpdator',
-                in_channels=4,
-                feat_channels=4,
-                out_channels=4,
-                norm_cfg=dict(type='LN'),
-            ),
-        )
-        cfg['decode_head'] = dict(
-            type='IterativeDecodeHead',
-            num_stages=2,
-            kernel_update_head=[copy.deepcopy(update) for _ in range(2)],
-            kernel_generate_head=cfg['decode_head'],
-        )
-
-    def _danet(self, cfg):
-        cfg['decode_head'] = dict(
-            cfg['decode_head'], type='DAHead', pam_channels=2
-        )
-        del cfg['decode_head']['num_convs']
-        del cfg['decode_head']['concat_input']
-
-    @pytest.mark.parametrize('change', ['_knet', '_danet'])
-    def test_tested_one_of(self, change):
-        network = _build(getattr(self, change))
-        raw = network.train()._forward(IMAGES)
-        assert not isinstance(raw, torch.Tensor)
-        logits = forward_logits(network, IMAGES)
-        tested = forward_logits(network.eval(), IMAGES)
-        torch.testing.assert_close(logits, tested)
-        other = raw[0] if change == '_knet' else raw[-1]
-        assert not torch.allclose(other, tested)
 
 
 class TestResizeLogits:

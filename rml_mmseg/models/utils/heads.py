@@ -1,0 +1,145 @@
+"""What a stock segmentor says of each pixel, whatever its head."""
+
+from typing import Any, NamedTuple, Optional
+
+import torch
+from mmseg.models.decode_heads import (
+    Mask2FormerHead,
+    MaskFormerHead,
+    PIDHead,
+    PointHead,
+)
+from mmseg.structures import SegDataSample
+from torch import Tensor, nn
+
+MASK_HEADS = (MaskFormerHead, Mask2FormerHead)
+"""Heads that predict masks, and the class of each."""
+EPS = 1e-12
+
+
+class FeatureLayer(NamedTuple):
+    """Where the features f of h = g(f) are found.
+
+    Attributes:
+        layer (nn.Module): A layer of the head.
+        is_input (bool): Whether they are its input, or its output.
+        channels (int): Number C of their channels.
+    """
+
+    layer: nn.Module
+    is_input: bool
+    channels: int
+
+
+def final_head(segmentor: Any) -> Any:
+    """The head whose logits count, the last of a cascade.
+
+    A ``PointHead``, which improves some pixels of the head before it, is
+    not one.
+    """
+    head = segmentor.decode_head
+    if not isinstance(head, nn.ModuleList):
+        return head
+    return head[-2] if isinstance(head[-1], PointHead) else head[-1]
+
+
+def feature_layer(segmentor: Any) -> Optional[FeatureLayer]:
+    """Where a segmentor's features are, or None where its head has none.
+
+    They are the input of the classifier ``conv_seg``, of K-Net's that of
+    its first stage, and of heads that predict masks those features that each
+    mask is a product with.
+    """
+    head = final_head(segmentor)
+    if isinstance(head, MASK_HEADS):
+        layer = head.pixel_decoder.mask_feature
+        return FeatureLayer(layer, False, layer.out_channels)
+    head = getattr(head, 'kernel_generate_head', head)
+    layer = getattr(head, 'conv_seg', None)
+    if layer is None:
+        return None
+    return FeatureLayer(layer, True, layer.in_channels)
+
+
+def forward_logits(segmentor: Any, images: Tensor) -> Tensor:
+    """Unscaled logits (N, K, h, w) of a stock segmentor.
+
+    Of heads with several outputs it is the one that they are tested by: the
+    first of a tuple, such as that of DANet and DDRNet, the second of
+    PIDNet's, and the last of a list, which holds the stages of K-Net. Of
+    PointRend it is the output before points are improved.
+    """
+    head = final_head(segmentor)
+    if isinstance(head, MASK_HEADS):
+        return _of_masks(head, segmentor.extract_feat(images))
+    heads = segmentor.decode_head
+    if isinstance(heads, nn.ModuleList) and heads[-1] is not head:
+        return _before_points(segmentor, images)
+    output = segmentor._forward(images)
+    if isinstance(output, Tensor):
+        return output
+    if isinstance(output, list):
+        return output[-1]
+    return output[1 if isinstance(head, PIDHead) else 0]
+
+
+def class_probs(segmentor: Any, predicted: Tensor) -> Tensor:
+    """Probabilities of the classes from what a segmentor predicts.
+
+    Args:
+        segmentor (EncoderDecoder): A stock segmentor.
+        predicted (Tensor): Its prediction at a test, (N, K, H, W): logits,
+            or of heads that predict masks the sums of :func:`mask_logits`.
+
+    Returns:
+        Tensor: (N, K, H, W), float32.
+    """
+    if isinstance(final_head(segmentor), MASK_HEADS):
+        return sums_to_logits(predicted).softmax(1)
+    return predicted.float().softmax(1)
+
+
+def sums_to_logits(sums: Tensor) -> Tensor:
+    """Logits whose softmax are sums (N, K, ...) divided by their total."""
+    return sums.float().clamp(min=EPS).log()
+
+
+def mask_logits(classes: Tensor, masks: Tensor) -> Tensor:
+    """Logits of pixels from masks, and the class of each.
+
+    The semantic inference of MaskFormer (Cheng et al., 2021, section 3.4)
+    sums over all masks the probability that one is of a class and has the
+    pixel. These are no logits: their softmax is flat. The logarithms are,
+    whose softmax is the share of the class in the total; the largest class
+    is that of the sums.
+
+    Args:
+        classes (Tensor): Logits of the classes of Q masks, and of being
+            none, (N, Q, K + 1).
+        masks (Tensor): Logits of their pixels, (N, Q, h, w).
+
+    Returns:
+        Tensor: (N, K, h, w), float32.
+    """
+    probs = classes.float().softmax(-1)[..., :-1]
+    inside = masks.float().sigmoid()
+    return sums_to_logits(torch.einsum('nqk,nqhw->nkhw', probs, inside))
+
+
+def _of_masks(head: Any, features: Any) -> Tensor:
+    """Logits of a head that predicts masks."""
+    size = tuple(features[0].shape[-2:])
+    metainfo = dict(img_shape=size, batch_input_shape=size)
+    samples = [SegDataSample(metainfo=metainfo) for _ in features[0]]
+    classes, masks = head(features, samples)
+    return mask_logits(classes[-1], masks[-1])
+
+
+def _before_points(segmentor: Any, images: Tensor) -> Tensor:
+    """Logits of a cascade before its last head, of points."""
+    features = segmentor.extract_feat(images)
+    first, *others = segmentor.decode_head[:-1]
+    logits = first.forward(features)
+    for head in others:
+        logits = head.forward(features, logits)
+    return logits
