@@ -6,6 +6,7 @@ import argparse
 from contextlib import ExitStack
 
 from mmengine.config import Config
+from mmengine.runner import Runner, find_latest_checkpoint
 
 from rml_mmseg.engine.checks.downloads import downloads_explained
 from rml_mmseg.engine.checks.empty_data import empty_data_explained
@@ -21,6 +22,7 @@ from rml_mmseg.engine.command_line import (
     leave_group,
     load_config,
 )
+from rml_mmseg.engine.hooks import AtomicCheckpointHook
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -33,8 +35,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         const='auto',
         metavar='CHECKPOINT',
         help="go on from this checkpoint; 'auto' or nothing: from the newest "
-        'whole one in the work folder, or from the beginning where there is '
-        'none',
+        'whole one in the work folder, or from the beginning, with load_from '
+        'of the config, where there is none',
     )
     parser.add_argument(
         '--amp', action='store_true', help='train in mixed precision'
@@ -66,7 +68,19 @@ def apply_args(cfg: Config, args: argparse.Namespace) -> None:
         cfg.auto_scale_lr.enable = True
     if args.resume is not None:
         cfg.resume = True
-        cfg.load_from = None if args.resume == 'auto' else args.resume
+    if args.resume not in (None, 'auto'):
+        cfg.load_from = args.resume
+
+
+def resume_newest(runner: Runner) -> None:
+    """Go on from the newest checkpoint, or begin with ``load_from``."""
+    runner._load_from = None
+    if any(isinstance(hook, AtomicCheckpointHook) for hook in runner.hooks):
+        # It looks for a whole one when the run begins.
+        return
+    if find_latest_checkpoint(runner.work_dir) is None:
+        runner._resume = False
+        runner._load_from = runner.cfg.get('load_from')
 
 
 def enable_amp(cfg: Config) -> None:
@@ -105,6 +119,8 @@ def main() -> None:
         apply_args(cfg, args)
         loaders = ('train_dataloader', 'val_dataloader')
         runner = build_runner(cfg, loaders)
+        if args.resume == 'auto':
+            resume_newest(runner)
         # Loops and data sets are built only here.
         stack.enter_context(unknown_settings_explained())
         stack.enter_context(empty_data_explained())

@@ -10,8 +10,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from mmengine.config import Config
 from mmengine.optim import OptimWrapper
+
+from tests.toys import toy_runner
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ROOT / 'tools'
@@ -127,7 +130,30 @@ class TestTrainArguments:
 
     def test_resume_from_the_latest(self):
         cfg = self.apply({'load_from': 'pretrained.pth'}, '--resume')
-        assert (cfg.resume, cfg.load_from) == (True, None)
+        assert (cfg.resume, cfg.load_from) == (True, 'pretrained.pth')
+
+    @pytest.mark.parametrize('kind', ['Atomic', ''])
+    @pytest.mark.parametrize('begun', [False, True])
+    def test_a_run_that_begins_loads(self, tmp_path, kind, begun):
+        checkpoint = dict(type=f'{kind}CheckpointHook', by_epoch=False)
+        hooks = dict(logger=None, timer=None, checkpoint=checkpoint)
+        if begun:
+            toy_runner(tmp_path, default_hooks=hooks).train()
+        weights = tmp_path / 'pretrained.pth'
+        filled = {
+            key: torch.full_like(value, 2)
+            for key, value in toy_runner(tmp_path).model.state_dict().items()
+        }
+        torch.save(dict(meta={}, state_dict=filled), weights)
+        settings = dict(resume=True, load_from=str(weights))
+        runner = toy_runner(tmp_path, default_hooks=hooks, **settings)
+        self.tool.resume_newest(runner)
+        runner._train_loop = runner.build_train_loop(runner._train_loop)
+        runner.call_hook('before_run')
+        runner.load_or_resume()
+        found = runner.model.state_dict()
+        same = all(torch.equal(found[key], filled[key]) for key in filled)
+        assert (same, runner.iter) == ((False, 4) if begun else (True, 0))
 
     def test_resume_from_a_file(self):
         cfg = self.apply({}, '--resume', 'iter_5.pth')

@@ -113,9 +113,12 @@ class AtomicCheckpointHook(CheckpointHook):
         if path is None:
             # The Runner would follow `last_checkpoint` to a file that is gone.
             runner._resume = False
+            runner._load_from = runner.cfg.get('load_from')
+            weights = runner._load_from
             runner.logger.info(
                 f'{self._folder(runner)!r} holds no checkpoint to resume '
                 'from: the run starts from its beginning'
+                + (f', with the weights of {weights!r}' if weights else '')
             )
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
