@@ -20,7 +20,6 @@ from rml_mmseg.engine.command_line import (
     leave_group,
     load_config,
 )
-from rml_mmseg.engine.whole_checkpoint import CheckpointError
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -145,12 +144,7 @@ def main() -> None:
             check_scored_set(runner.test_loop, 'test')
         if args.show_dir:
             check_names(runner.test_loop.dataloader.dataset, '--show-dir')
-        try:
-            runner.test()
-        except CheckpointError as error:
-            raise SystemExit(
-                f'error: {args.checkpoint} does not fit {args.config}: {error}'
-            ) from error
+        runner.test()
     leave_group()
 
 

@@ -105,23 +105,6 @@ def check_checkpoint(
     return iteration
 
 
-def check_weights(
-    found: Mapping[str, Any], state: Mapping[str, torch.Tensor]
-) -> None:
-    """See to it that weights are not those of another model.
-
-    Args:
-        found (Mapping): A checkpoint, or weights alone.
-        state (Mapping): State of the model; what is in one of the two only
-            is not looked at.
-
-    Raises:
-        CheckpointError: If a tensor has another shape.
-    """
-    found = found.get('state_dict', found)
-    _check_shapes(found, state)
-
-
 def _check_model(
     found: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor]
 ) -> None:
@@ -135,13 +118,25 @@ def _check_model(
             f'it is of another model: {len(names)} tensors are in one of '
             f'the two only, such as {min(names)!r}'
         )
-    _check_shapes(found, wanted)
+    check_shapes(found, wanted)
 
 
-def _check_shapes(
+def check_shapes(
     found: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor]
 ) -> None:
+    """Refuse tensors of one name and different shapes.
+
+    Args:
+        found (Mapping): State of a checkpoint.
+        wanted (Mapping): State of the model.
+
+    Raises:
+        CheckpointError: Naming the first.
+    """
     for name, tensor in wanted.items():
+        if not isinstance(tensor, torch.Tensor):
+            # The extra state of a module, which is of any kind.
+            continue
         if name in found and found[name].shape != tensor.shape:
             raise CheckpointError(
                 f'it is of another model: {name!r} has the shape '

@@ -322,7 +322,8 @@ def test_train_then_test(folder_with_data):
         cwd=folder,
     )
     assert done.returncode == 1
-    assert f'error: {checkpoint} does not fit config.py: ' in done.stderr
+    error = f"error: '{checkpoint}' does not fit the config: it is of another"
+    assert error in done.stderr
     assert 'Iter(test)' not in done.stdout
 
 

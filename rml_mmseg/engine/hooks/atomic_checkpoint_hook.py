@@ -20,12 +20,12 @@ from rml_mmseg.setting_checks import check_choice
 
 from ..changed_settings import changed_settings, read_settings
 from ..checks.scored_set import IOU_METRICS
+from ..fitting_weights import check_weights
 from ..unwrap import unwrap
 from ..whole_checkpoint import (
     CheckpointError,
     check_checkpoint,
     check_owner,
-    check_weights,
     newest_whole_checkpoint,
 )
 
@@ -54,7 +54,7 @@ class AtomicCheckpointHook(CheckpointHook):
     one begins. A run with ``resume=True`` goes on from the newest
     one that is whole and of its model, of a remote ``out_dir`` from the last
     one; others are named and passed over, and settings that are not those it
-    was trained with are named. Weights of another model are not tested.
+    was trained with are named. Weights of another model are not loaded.
 
     Args:
         kwargs: Arguments of ``CheckpointHook``.
@@ -63,7 +63,8 @@ class AtomicCheckpointHook(CheckpointHook):
         CheckpointError: If the checkpoint to resume from, or every one of
             the work folder, is damaged or foreign, if it is of another
             optimiser, if the folder of a new run holds those of another
-            config, or if one to be tested is of another model.
+            config, or if the weights of one to test, or to train from, are
+            of another model.
         OSError: If one cannot be written; names the file and its disk.
         ValueError: If a setting is unknown, or ``save_best`` is none of the
             scores.
@@ -125,9 +126,15 @@ class AtomicCheckpointHook(CheckpointHook):
         """Compare what is loaded with what it is loaded into."""
         if runner._resume:
             self._compare_settings(runner, checkpoint['meta'])
-        elif not isinstance(runner._train_loop, BaseLoop):
-            # A test leaves out, with a warning, what does not fit.
-            check_weights(checkpoint, unwrap(runner.model).state_dict())
+            return
+        # What does not fit is left out by mmengine, with a warning.
+        tested = not isinstance(runner._train_loop, BaseLoop)
+        try:
+            check_weights(checkpoint, unwrap(runner.model), tested)
+        except CheckpointError as error:
+            raise CheckpointError(
+                f'{runner._load_from!r} does not fit the config: {error}'
+            ) from error
 
     @staticmethod
     def _compare_settings(runner: Runner, meta: dict) -> None:
