@@ -130,7 +130,6 @@ def keep_predictions(cfg: Config, folder: str) -> None:
     os.makedirs(folder, exist_ok=True)
     for metric in writers:
         metric['output_dir'] = folder
-        metric['keep_results'] = True
 
 
 def main() -> None:

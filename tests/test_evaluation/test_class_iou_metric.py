@@ -51,6 +51,16 @@ def test_unknown_class_is_refused():
         ClassIoUMetric(classes='crack')
 
 
+@pytest.mark.parametrize('kind', [ClassIoUMetric, LearnersIoUMetric])
+def test_unknown_settings_are_refused(kind):
+    with pytest.raises(ValueError, match="did you mean 'ignore_index'"):
+        kind(ignore_idx=0)
+    with pytest.raises(ValueError, match="did you mean 'classes'"):
+        kind(klasses=['crack'])
+    # As of mmseg's own tools/test.py.
+    kind(keep_results=True)
+
+
 def _sample(truth, found):
     return dict(
         gt_sem_seg=dict(data=torch.tensor([[truth]])),

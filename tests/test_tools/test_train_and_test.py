@@ -277,7 +277,6 @@ class TestTestArguments:
         assert cfg.test_evaluator[0].output_dir == maps
         # Before any process writes there.
         assert (tmp_path / 'maps').is_dir()
-        assert cfg.test_evaluator[0].keep_results is True
         assert 'output_dir' not in cfg.test_evaluator[1]
 
     def test_out_of_classes(self, tmp_path):

@@ -1,6 +1,7 @@
 """IoU with scores of single classes."""
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Iterable, Sequence
 from typing import Any, Optional
 
 import numpy as np
@@ -9,6 +10,26 @@ from mmseg.evaluation import IoUMetric
 from mmseg.registry import METRICS
 
 from rml_mmseg.setting_checks import check_choice, list_of_names
+
+# mmseg's own tools/test.py sets it, and nothing reads it.
+UNREAD = 'keep_results'
+
+
+def check_settings(names: Iterable[str], own: Sequence[str]) -> None:
+    """Refuse what ``IoUMetric`` would take without a word, and not read.
+
+    Args:
+        names (Iterable[str]): Settings of an evaluator.
+        own (Sequence[str]): Those that it has beside mmseg's.
+
+    Raises:
+        ValueError: Naming the unknown one and the nearest.
+    """
+    stock = inspect.signature(IoUMetric.__init__).parameters
+    known = [*own, *(key for key in stock if key not in ('self', 'kwargs'))]
+    for name in names:
+        if name != UNREAD:
+            check_choice('a setting of the evaluator', name, known)
 
 
 @METRICS.register_module()
@@ -24,10 +45,12 @@ class ClassIoUMetric(IoUMetric):
         kwargs: Arguments of ``IoUMetric``.
 
     Raises:
-        ValueError: If the data set has no such class.
+        ValueError: If the data set has no such class, or a setting is
+            unknown.
     """
 
     def __init__(self, classes: Sequence[str] = (), **kwargs: Any) -> None:
+        check_settings(kwargs, ['classes'])
         names = list_of_names('evaluator.classes', classes)
         super().__init__(**kwargs)
         self.classes = names

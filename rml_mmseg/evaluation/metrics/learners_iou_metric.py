@@ -8,8 +8,9 @@ from mmengine.logging import print_log
 from mmseg.registry import METRICS
 
 from rml_mmseg.models.utils.learner_names import prediction_key
+from rml_mmseg.setting_checks import list_of_names
 
-from .class_iou_metric import ClassIoUMetric
+from .class_iou_metric import ClassIoUMetric, check_settings
 
 
 @METRICS.register_module()
@@ -28,9 +29,12 @@ class LearnersIoUMetric(BaseMetric):
 
     Raises:
         KeyError: If the model made no prediction for a learner.
+        ValueError: If a setting is unknown.
     """
 
     def __init__(self, learners: Sequence[str] = (), **kwargs: Any) -> None:
+        check_settings(kwargs, ['learners', 'classes'])
+        learners = list_of_names('evaluator.learners', learners)
         super().__init__(
             collect_device=kwargs.get('collect_device', 'cpu'),
             prefix=kwargs.get('prefix'),
