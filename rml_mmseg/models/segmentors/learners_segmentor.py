@@ -169,7 +169,7 @@ class LearnersSegmentor(BaseSegmentor):
         inputs: Tensor,
         data_samples: Optional[list[SegDataSample]] = None,
     ) -> list[SegDataSample]:
-        """Predict with the deployed learner and all that are scored.
+        """Predict with the deployed learner, and all that can be scored.
 
         Args:
             inputs (Tensor): (N, 3, H, W).
@@ -179,7 +179,8 @@ class LearnersSegmentor(BaseSegmentor):
         Returns:
             list[SegDataSample]: With ``pred_sem_seg`` and ``seg_logits``
             of the deployed learner, and ``pred_{name}`` of each other one
-            in ``test_cfg.score``.
+            in ``test_cfg.score`` where there is ground truth to score it
+            by.
         """
         if data_samples is None:
             size = tuple(inputs.shape[2:])
@@ -192,6 +193,8 @@ class LearnersSegmentor(BaseSegmentor):
             metas = [dict(meta) for _ in inputs]
         else:
             metas = [dict(sample.metainfo) for sample in data_samples]
+        truth = all('gt_sem_seg' in sample for sample in data_samples or [()])
+        score = self.score if truth else ()
         known: dict[str, Tensor] = {}
         logits = self.predict_logits(self.predict_on, inputs, metas, known)
         others = {
@@ -200,11 +203,11 @@ class LearnersSegmentor(BaseSegmentor):
                 self.predict_logits(name, inputs, metas, known),
                 data_samples,
             )
-            for name in self.score
+            for name in score
             if name != self.predict_on
         }
         results = self.postprocess_result(logits, data_samples)
-        if self.predict_on in self.score:
+        if self.predict_on in score:
             others[self.predict_on] = [r.pred_sem_seg for r in results]
         for name, predictions in others.items():
             for result, prediction in zip(results, predictions):

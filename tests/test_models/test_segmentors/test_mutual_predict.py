@@ -132,6 +132,15 @@ def test_every_learner_reads_a_batch_once():
     model.predict(IMAGES, _samples())
     assert sorted(read) == sorted(NAMES[:-1])
     assert all(len(batches) == 1 for batches in read.values())
+    # Without ground truth, as in inference, the deployed one is enough.
+    samples = _samples()
+    for sample in samples:
+        del sample.gt_sem_seg
+    for given in (samples, None):
+        read.clear()
+        results = model.predict(IMAGES, given)
+        assert sorted(read) == ['teachers.1']
+        assert 'pred_teachers_1' not in results[0]
 
 
 @torch.no_grad()
