@@ -1,9 +1,10 @@
 """Schedules that a stage does not step are refused or told."""
 
 import pytest
+from mmengine.hooks import Hook
 
 from rml_mmseg.engine.loops.stage_schedules import check_schedules
-from tests.toys import toy_runner
+from tests.toys import toy_runner, val_settings
 
 
 @pytest.mark.parametrize(
@@ -24,6 +25,30 @@ def test_schedules_by_epoch_are_refused(tmp_path, schedulers):
     if isinstance(schedulers, list):
         with pytest.raises(ValueError, match=message):
             toy_runner(tmp_path, param_scheduler=schedulers).train()
+
+
+def test_a_schedule_by_scores_steps_with_each_validation(tmp_path):
+    plateau = dict(
+        type='ReduceOnPlateauLR', monitor='mIoU', factor=0.5, patience=0
+    )
+    rates = []
+
+    class Note(Hook):
+        def before_train_iter(self, runner, batch_idx, data_batch=None):
+            rates.append(runner.optim_wrapper.get_lr()['students.0.lr'][0])
+
+    toy_runner(
+        tmp_path,
+        [Note()],
+        train_cfg=dict(
+            type='StagedTrainLoop', iters_per_stage=3, stages=2, val_interval=1
+        ),
+        # No score is ever better.
+        param_scheduler=[dict(plateau, rule='greater', threshold=1e9)],
+        default_hooks=dict(logger=None, checkpoint=None, timer=None),
+        **val_settings(tmp_path),
+    ).train()
+    assert rates == [0.1, 0.1, 0.05] * 2
 
 
 def test_schedules_beyond_a_stage_are_told(monkeypatch):

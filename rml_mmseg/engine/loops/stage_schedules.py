@@ -8,7 +8,10 @@ from typing import Any
 from mmengine.logging import print_log
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
+from mmseg.registry import PARAM_SCHEDULERS
 from torch.optim import Optimizer
+
+from ..checks.registered import class_of
 
 
 def restart_schedules(runner: Runner, config: Any, length: int) -> None:
@@ -90,6 +93,9 @@ def check_schedules(config: Any, length: int) -> None:
                 'cannot start again with a stage: give its config'
             )
         kind = item.get('type')
+        if getattr(class_of(item, PARAM_SCHEDULERS), 'need_val_args', False):
+            # It is stepped by validations, whatever it counts.
+            continue
         if item.get('by_epoch', True):
             raise ValueError(
                 f'param_scheduler has a {kind} with by_epoch=True, which is '
