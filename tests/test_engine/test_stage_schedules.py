@@ -1,10 +1,15 @@
 """Schedules that a stage does not step are refused or told."""
 
+from types import SimpleNamespace
+
 import pytest
 from mmengine.hooks import Hook
 
-from rml_mmseg.engine.loops.stage_schedules import check_schedules
-from tests.toys import toy_runner, val_settings
+from rml_mmseg.engine.loops.stage_schedules import (
+    check_optimizers,
+    check_schedules,
+)
+from tests.toys import toy_mutual, toy_runner, val_settings
 
 
 @pytest.mark.parametrize(
@@ -49,6 +54,36 @@ def test_a_schedule_by_scores_steps_with_each_validation(tmp_path):
         **val_settings(tmp_path),
     ).train()
     assert rates == [0.1, 0.1, 0.05] * 2
+
+
+OWN = dict(constructor='MutualOptimWrapperConstructor')
+ONE = dict(optimizer=dict(type='SGD', lr=0.1))
+
+
+@pytest.mark.parametrize(
+    ('keys', 'wrapper', 'message'),
+    [
+        ('0', OWN, r"nothing for \['students.1'\]"),
+        ('012', OWN, "a key of param_scheduler='students.2' is unknown"),
+        ('01', ONE, "dict of .*there is one optimiser.*constructor='Mutual"),
+    ],
+)
+def test_schedules_of_other_optimisers(tmp_path, keys, wrapper, message):
+    linear = dict(type='LinearLR', by_epoch=False)
+    schedulers = {f'students.{key}': [linear] for key in keys}
+    runner = toy_runner(
+        tmp_path, param_scheduler=schedulers, optim_wrapper={**ONE, **wrapper}
+    )
+    with pytest.raises(ValueError, match=message):
+        runner.train()
+
+
+def test_a_schedule_for_each_optimiser():
+    schedulers = {'students.0': [], 'students.1': []}
+    runner = SimpleNamespace(model=toy_mutual(), param_schedulers=schedulers)
+    for wrapper in ({**ONE, **OWN}, dict(ONE, constructor='Mine')):
+        runner.optim_wrapper = wrapper
+        check_optimizers(runner)
 
 
 def test_schedules_beyond_a_stage_are_told(monkeypatch):

@@ -11,7 +11,10 @@ from mmengine.runner import Runner
 from mmseg.registry import PARAM_SCHEDULERS
 from torch.optim import Optimizer
 
+from rml_mmseg.setting_checks import check_choice
+
 from ..checks.registered import class_of
+from ..unwrap import unwrap
 
 
 def restart_schedules(runner: Runner, config: Any, length: int) -> None:
@@ -118,6 +121,46 @@ def check_schedules(config: Any, length: int) -> None:
                 logger='current',
                 level=logging.WARNING,
             )
+
+
+def check_optimizers(runner: Runner) -> None:
+    """Refuse schedules by optimiser that are not one for each.
+
+    Args:
+        runner (Runner): The runner. The optimisers of a constructor of one's
+            own are not known before they are built.
+
+    Raises:
+        ValueError: If one is missing, or is of no optimiser.
+    """
+    config, optim_wrapper = runner.param_schedulers, runner.optim_wrapper
+    if not isinstance(config, Mapping) or 'type' in config:
+        return
+    names: list[str] = []
+    if isinstance(optim_wrapper, Mapping):
+        kind = optim_wrapper.get('constructor')
+        name = kind if isinstance(kind, str) else getattr(kind, '__name__', '')
+        if name == 'MutualOptimWrapperConstructor':
+            students = getattr(unwrap(runner.model), 'students', ())
+            names = [f'students.{i}' for i in range(len(students))]
+        elif kind is not None or 'optimizer' not in optim_wrapper:
+            return
+    elif isinstance(optim_wrapper, OptimWrapperDict):
+        names = list(optim_wrapper.keys())
+    if not names:
+        raise ValueError(
+            f'param_scheduler is a dict of {list(config)}, and there is one '
+            'optimiser: give it a list of schedulers, or set '
+            "optim_wrapper.constructor='MutualOptimWrapperConstructor'"
+        )
+    for key in config:
+        check_choice('a key of param_scheduler', key, names)
+    missing = [name for name in names if name not in config]
+    if missing:
+        raise ValueError(
+            f'param_scheduler has nothing for {missing}: give each of '
+            f'{names} a list of schedulers, which may be empty'
+        )
 
 
 def _schedulers(config: Any) -> Iterator[Any]:

@@ -26,6 +26,7 @@ from .stage_files import StageFiles, stage_files_of
 from .stage_pass import run_stage_pass, try_stage_pass
 from .stage_schedules import (
     all_optimizers,
+    check_optimizers,
     check_schedules,
     restart_schedules,
 )
@@ -103,6 +104,7 @@ class StagedTrainLoop(IterBasedTrainLoop):
             raise ValueError(sharded_message())
         # Not of `runner.cfg`, which is empty for a runner of keywords.
         check_schedules(runner.param_schedulers, iters_per_stage)
+        check_optimizers(runner)
         check_checkpoint_hooks(runner.hooks)
         self._schedules = copy.deepcopy(runner.param_schedulers)
         self.stages = stages
