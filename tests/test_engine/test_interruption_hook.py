@@ -61,6 +61,19 @@ def expected(tmp_path_factory):
     return final(folder)
 
 
+def test_a_training_that_failed_leaves_signals_alone(tmp_path):
+    class Fails(Hook):
+        def after_train_iter(self, *args, **kwargs):
+            raise FloatingPointError
+
+    before = signal.getsignal(signal.SIGINT)
+    runner = runner_with(tmp_path)
+    runner.register_hook(Fails())
+    with pytest.raises(FloatingPointError):
+        runner.train()
+    assert signal.getsignal(signal.SIGINT) == before
+
+
 @pytest.mark.parametrize('name', ['SIGTERM', 'SIGINT', 'SIGUSR1'])
 @pytest.mark.parametrize(
     ('place', 'iteration', 'saved'),

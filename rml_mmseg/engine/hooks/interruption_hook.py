@@ -172,3 +172,10 @@ class InterruptionHook(Hook):
         )
         self.after_train(runner)
         raise SystemExit(self.exit_code)
+
+
+def stop_listening(runner: Runner) -> None:
+    """Leave signals to the program again, also where a training failed."""
+    for hook in runner.hooks:
+        if isinstance(hook, InterruptionHook):
+            hook.after_train(runner)

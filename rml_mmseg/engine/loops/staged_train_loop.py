@@ -19,6 +19,7 @@ from rml_mmseg.setting_checks import check_count
 from ..checks.classes import check_classes
 from ..checks.config import check_checkpoint_hooks, sharded_message
 from ..checks.trials import try_batch, try_validation
+from ..hooks.interruption_hook import stop_listening
 from ..unwrap import in_training, unwrap
 from .draws import draws_before
 from .shielded_dataloader import shielded_dataloader
@@ -155,6 +156,12 @@ class StagedTrainLoop(IterBasedTrainLoop):
 
     def run(self) -> nn.Module:
         """Train all stages."""
+        try:
+            return self._run()
+        finally:
+            stop_listening(self.runner)
+
+    def _run(self) -> nn.Module:
         self.runner.call_hook('before_train')
         self.runner.call_hook('before_train_epoch')
         model = unwrap(self.runner.model)
