@@ -14,7 +14,11 @@ from torch import Tensor, nn
 from rml_mmseg.setting_checks import check_choice, did_you_mean
 
 from ..utils.heads import class_probs
-from ..utils.learner_cfg import learner_cfg, without_weights
+from ..utils.learner_cfg import (
+    check_normalisation,
+    learner_cfg,
+    without_weights,
+)
 from ..utils.learner_names import ENSEMBLE, learner_names, prediction_key
 
 # The last ones are of stock heads that refine points.
@@ -54,6 +58,7 @@ class LearnersSegmentor(BaseSegmentor):
             segmentors = [segmentors]
         if not segmentors:
             raise ValueError('model.segmentors must name at least one')
+        check_normalisation(segmentors, data_preprocessor)
         test_cfg = dict(test_cfg or {})
         predict_on = test_cfg.pop('predict_on', 'teachers.0')
         score = test_cfg.pop('score', ())

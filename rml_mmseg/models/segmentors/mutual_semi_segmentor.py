@@ -82,10 +82,11 @@ class MutualSemiSegmentor(LearnersSegmentor):
         train_cfg: Optional[dict] = None,
         init_cfg: Optional[dict] = None,
     ) -> None:
-        if pretrained is not None or init_cfg is not None:
+        if pretrained is not None or init_cfg is not None or train_cfg:
             raise ValueError(
-                'pretrained and init_cfg belong into the configs of '
-                '`model.segmentors`, not into the wrapper'
+                'pretrained, init_cfg and train_cfg belong into the configs '
+                'of `model.segmentors`, not into the wrapper, which reads '
+                'semi_train_cfg'
             )
         super().__init__(segmentors, test_cfg, data_preprocessor)
         check_learners(self.students)

@@ -2,9 +2,10 @@
 
 import copy
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from mmengine.config import ConfigDict
 from mmseg.registry import MODELS
 
@@ -12,6 +13,7 @@ from rml_mmseg.setting_checks import check_choice
 
 LOADED_ONCE = ('pretrained', 'init_cfg')
 WRAPPER = 'MutualSemiSegmentor'
+NORMALISATION = ('mean', 'std', 'bgr_to_rgb', 'rgb_to_bgr')
 
 
 def is_semi(model: Any) -> bool:
@@ -31,6 +33,39 @@ def is_semi(model: Any) -> bool:
     found = MODELS.get(kind) if isinstance(kind, str) else kind
     parents = found.__mro__ if inspect.isclass(found) else ()
     return WRAPPER in [parent.__name__ for parent in parents]
+
+
+def check_normalisation(segmentors: Sequence[Mapping], common: Any) -> None:
+    """Refuse learners that were to see images in another way.
+
+    Args:
+        segmentors (list[dict]): ``model.segmentors``.
+        common (dict | nn.Module, optional): ``model.data_preprocessor``; a
+            built one is not looked at.
+
+    Raises:
+        ValueError: If a ``data_preprocessor`` of an entry is another one.
+    """
+    if not isinstance(common, (Mapping, type(None))):
+        return
+    shared = common or {}
+    for i, cfg in enumerate(segmentors):
+        own = cfg.get('data_preprocessor') or {}
+        for key in NORMALISATION:
+            if key in own and not _same(own[key], shared.get(key)):
+                raise ValueError(
+                    'all learners see the same images, by '
+                    f'model.data_preprocessor with {key}={shared.get(key)}, '
+                    f'and model.segmentors[{i}].data_preprocessor.{key}='
+                    f'{own[key]} would be ignored: set one for all, and '
+                    'leave it out of the entry'
+                )
+
+
+def _same(found: Any, wanted: Any) -> bool:
+    if not (found and wanted):
+        return not (found or wanted)
+    return np.allclose(found, wanted)
 
 
 def learner_cfg(cfg: Mapping, test_cfg: Mapping) -> dict[str, Any]:

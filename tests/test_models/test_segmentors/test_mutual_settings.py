@@ -179,14 +179,15 @@ def test_no_learner_is_an_error():
         toy_mutual(segmentors=[])
 
 
-@pytest.mark.parametrize('key', ['pretrained', 'init_cfg'])
-def test_weights_belong_to_the_segmentors(key):
+@pytest.mark.parametrize('key', ['pretrained', 'init_cfg', 'train_cfg'])
+def test_what_belongs_to_the_segmentors(key):
     with pytest.raises(ValueError, match='model.segmentors'):
         toy_mutual(2, **{key: 'x.pth'})
 
 
 def test_what_stock_tools_set_is_accepted():
     toy_mutual(2, pretrained=None, train_cfg=None, init_cfg=None)
+    toy_mutual(2, train_cfg={})
 
 
 def test_unknown_semi_setting_is_an_error():
