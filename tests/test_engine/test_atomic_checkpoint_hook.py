@@ -209,6 +209,11 @@ def test_unknown_score(tmp_path):
         runner.train()
 
 
+def test_old_name_of_backend_args():
+    with pytest.raises(ValueError, match='file_client_args.*use backend_args'):
+        AtomicCheckpointHook(file_client_args=dict(backend='disk'))
+
+
 def test_full_disk_names_it_and_leaves_the_one_before(tmp_path, monkeypatch):
     replace = os.replace
 

@@ -76,6 +76,11 @@ class AtomicCheckpointHook(CheckpointHook):
     best_ckpt_path_dict: dict[str, Optional[str]]
 
     def __init__(self, **kwargs: Any) -> None:
+        if kwargs.get('file_client_args') is not None:
+            raise ValueError(
+                'default_hooks.checkpoint.file_client_args is of old '
+                'versions: use backend_args'
+            )
         if kwargs.get('greater_keys') is None:
             # Scores of single classes, such as IoU.crack.
             own = [f'{name[1:]}.' for name in IOU_METRICS]
@@ -228,7 +233,6 @@ class AtomicCheckpointHook(CheckpointHook):
         runner.save_checkpoint(
             self.out_dir,
             name,
-            self.file_client_args,
             save_optimizer=self.save_optimizer,
             save_param_scheduler=self.save_param_scheduler,
             meta=meta,
