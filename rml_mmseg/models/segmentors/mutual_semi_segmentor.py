@@ -204,7 +204,7 @@ class MutualSemiSegmentor(LearnersSegmentor):
             return self._supervised_loss(inputs, data_samples)
         cfg, losses = self.semi_train_cfg, {}
         join = cfg.joint_forward and are_of_one_size(
-            self.students, inputs['labelled'], inputs['weak']
+            self, inputs['labelled'], inputs['weak']
         )
         for i, student in enumerate(self.students):
             view, targets, valid = self.student_view(i, inputs, labels[i])

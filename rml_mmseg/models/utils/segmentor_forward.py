@@ -172,23 +172,30 @@ def changed_features(
 
 
 def are_of_one_size(
-    network: nn.Module, labelled: Tensor, unlabelled: Tensor
+    model: nn.Module, labelled: Tensor, unlabelled: Tensor
 ) -> bool:
     """Whether labelled and unlabelled images have one size.
 
     Where batch normalisation is synchronised, all processes make the same
-    forward passes: they have one size if they have it in every process.
+    forward passes: they have one size if they have it in every process. The
+    others are not asked where ``data_preprocessor.size`` gives all the same.
 
     Args:
-        network (nn.Module): What the images are for.
+        model (nn.Module): A ``MutualSemiSegmentor``.
         labelled (Tensor): (N, 3, H, W).
         unlabelled (Tensor): (..., 3, H', W').
     """
     same = labelled.shape[-2:] == unlabelled.shape[-2:]
+    preprocessor = getattr(model, 'data_preprocessor', None)
+    size = getattr(getattr(preprocessor, 'base', None), 'size', None)
     # mmcv has a layer of that name that is none of PyTorch's.
-    if get_world_size() == 1 or not any(
-        'SyncBatchNorm' in type(module).__name__
-        for module in network.modules()
+    if (
+        get_world_size() == 1
+        or size is not None
+        or not any(
+            'SyncBatchNorm' in type(module).__name__
+            for module in model.modules()
+        )
     ):
         return same
     agreed = torch.tensor(int(same), device=labelled.device)

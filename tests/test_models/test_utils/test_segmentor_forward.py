@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -149,10 +151,14 @@ class TestAreOfOneSize:
         assert are_of_one_size(self.network, IMAGES, IMAGES) == bool(others)
         assert not are_of_one_size(self.network, IMAGES, IMAGES[..., :4])
 
-    def test_other_networks_do_not(self, monkeypatch):
+    def test_other_networks_and_padded_images_do_not(self, monkeypatch):
         monkeypatch.setattr(segmentor_forward, 'get_world_size', lambda: 2)
         monkeypatch.setattr(segmentor_forward, 'all_reduce', None)
         assert are_of_one_size(torch.nn.BatchNorm2d(3), IMAGES, IMAGES)
+        model = torch.nn.Sequential(torch.nn.SyncBatchNorm(3))
+        base = SimpleNamespace(size=(6, 8))
+        model.data_preprocessor = SimpleNamespace(base=base)
+        assert are_of_one_size(model, IMAGES, IMAGES)
 
 
 class TestStudentForward:
