@@ -55,10 +55,11 @@ def decode(arrays: dict[str, np.ndarray]) -> Tensor:
     return logits.scatter_(0, classes, values)
 
 
-def fingerprint(state: dict[str, Tensor]) -> str:
-    """Hash of a network's state, 16 hexadecimal digits."""
+def fingerprint(state: dict[str, Any]) -> str:
+    """Hash of the tensors of a network's state, 16 hexadecimal digits."""
     digest = hashlib.sha256()
-    for key in sorted(state):
+    # The extra state of a module is of any kind.
+    for key in sorted(k for k in state if isinstance(state[k], Tensor)):
         digest.update(key.encode())
         digest.update(state[key].detach().cpu().contiguous().numpy().data)
     return digest.hexdigest()[:16]

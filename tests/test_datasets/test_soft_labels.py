@@ -70,6 +70,8 @@ class TestFingerprint:
             fingerprint({**state, 'a': torch.tensor([0, 0, 1e-30])}) != first
         )
         assert fingerprint(dict(a=state['a'], c=state['b'])) != first
+        extra = {'norm._extra_state': dict(version=1)}
+        assert fingerprint({**state, **extra}) == first
 
 
 class TestStore:
