@@ -13,6 +13,7 @@ from PIL import Image
 
 from rml_mmseg.engine import ImageScoresHook
 from rml_mmseg.engine.hooks.image_scores_hook import image_iou
+from rml_mmseg.evaluation import LearnersIoUMetric
 from tests.toys import CLASSES, PALETTE, toy_runner, val_settings
 
 
@@ -38,7 +39,12 @@ def sample(name, labels, truth):
 def runner(tmp_path):
     meta = dict(classes=CLASSES, palette=PALETTE)
     loader = SimpleNamespace(dataset=SimpleNamespace(metainfo=meta))
+    loop = SimpleNamespace(
+        dataloader=loader, evaluator=SimpleNamespace(metrics=[])
+    )
     return SimpleNamespace(
+        val_loop=loop,
+        test_loop=loop,
         log_dir=str(tmp_path / 'log'),
         iter=7,
         val_dataloader=loader,
@@ -80,6 +86,14 @@ def test_images_from_the_worst_to_the_best(runner):
             # Shown in the colours of the classes.
             colours = np.asarray(image.convert('RGB')).tolist()
         assert colours == [[PALETTE[label] for label in labels[0]]]
+
+
+def test_the_label_that_the_evaluator_ignores(runner):
+    runner.val_loop.evaluator.metrics = [LearnersIoUMetric(ignore_index=0)]
+    hook = ImageScoresHook()
+    hook.after_val_iter(runner, 0, None, [sample('one', [1, 1], [0, 1])])
+    hook.after_val_epoch(runner)
+    assert read(runner)['hardest'][0]['IoU'] == {'tree': 1.0}
 
 
 def test_the_next_epoch_starts_anew(runner):

@@ -16,19 +16,24 @@ from torch import Tensor
 
 from rml_mmseg.visualization import class_colours
 
+from ..checks.scored_set import iou_metrics
+
 IGNORED = 255
 
 
-def image_iou(labels: Tensor, truth: Tensor, classes: int) -> Tensor:
+def image_iou(
+    labels: Tensor, truth: Tensor, classes: int, ignored: int = IGNORED
+) -> Tensor:
     """IoU (K,) of one image; NaN for classes that its truth has not.
 
     Args:
         labels (Tensor): Predicted class ids (H, W).
-        truth (Tensor): True class ids (H, W), 255 for none.
+        truth (Tensor): True class ids (H, W).
         classes (int): Number of classes K.
+        ignored (int): The label of pixels that count nothing.
     """
     intersect, union, _, own = IoUMetric.intersect_and_union(
-        labels, truth, classes, IGNORED
+        labels, truth, classes, ignored
     )
     return torch.where(own > 0, intersect / union, torch.nan)
 
@@ -39,7 +44,8 @@ class ImageScoresHook(Hook):
 
     Works with any mmseg model. Beside the log, in ``image_scores.json``, it
     lists all images from the worst to the best, with the mean IoU over the
-    classes that each one's ground truth holds; for the ``hardest`` it also
+    classes that each one's ground truth holds, but for the ``ignore_index`` of
+    the evaluator; for the ``hardest`` it also
     keeps IoU by class, and prediction and truth as label maps in
     ``hard_images``, class ids that are shown in the classes' colours. The
     next validation replaces them. ``tools/analysis_tools/report.py`` shows
@@ -73,7 +79,7 @@ class ImageScoresHook(Hook):
         outputs: Any = None,
     ) -> None:
         """Score a batch."""
-        self._count(runner.val_dataloader, outputs)
+        self._count(runner.val_loop, outputs)
 
     def after_test_iter(
         self,
@@ -83,16 +89,18 @@ class ImageScoresHook(Hook):
         outputs: Any = None,
     ) -> None:
         """Score a batch."""
-        self._count(runner.test_dataloader, outputs)
+        self._count(runner.test_loop, outputs)
 
-    def _count(self, loader: Any, outputs: Any) -> None:
-        classes = len(loader.dataset.metainfo['classes'])
+    def _count(self, loop: Any, outputs: Any) -> None:
+        classes = len(loop.dataloader.dataset.metainfo['classes'])
+        metric = next(iou_metrics(loop), None)
+        ignored = IGNORED if metric is None else metric.ignore_index
         for sample in outputs or ():
             if 'gt_sem_seg' not in sample:
                 continue
             labels = sample.pred_sem_seg.data.squeeze(0)
             truth = sample.gt_sem_seg.data.squeeze(0).to(labels)
-            ious = image_iou(labels, truth, classes).cpu()
+            ious = image_iou(labels, truth, classes, ignored).cpu()
             score = float(ious.nanmean())
             if np.isnan(score):
                 continue
