@@ -7,16 +7,13 @@ import os
 
 from mmengine.config import Config
 
-from rml_mmseg.engine.checks.empty_data import empty_data_explained
 from rml_mmseg.engine.checks.plain_errors import plain_errors
 from rml_mmseg.engine.checks.registered import type_name
 from rml_mmseg.engine.checks.scored_set import check_names, check_scored_set
-from rml_mmseg.engine.checks.unreadable_weights import (
-    unreadable_weights_explained,
-)
 from rml_mmseg.engine.command_line import (
     add_runner_arguments,
     build_runner,
+    explained,
     leave_group,
     load_config,
 )
@@ -135,12 +132,12 @@ def keep_predictions(cfg: Config, folder: str) -> None:
 def main() -> None:
     """Run the tool."""
     args = parse_args()
-    with plain_errors(), unreadable_weights_explained():
+    with plain_errors():
         cfg = load_config(args)
         apply_args(cfg, args)
+    with explained(cfg):
         runner = build_runner(cfg, ('test_dataloader',))
-        with empty_data_explained():
-            check_scored_set(runner.test_loop, 'test')
+        check_scored_set(runner.test_loop, 'test')
         if args.show_dir:
             check_names(runner.test_loop.dataloader.dataset, '--show-dir')
         runner.test()

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from contextlib import ExitStack
 
 from mmengine.config import Config
 from mmengine.runner import Runner, find_latest_checkpoint
 
-from rml_mmseg.engine.checks.downloads import downloads_explained
-from rml_mmseg.engine.checks.empty_data import empty_data_explained
 from rml_mmseg.engine.checks.plain_errors import plain_errors
 from rml_mmseg.engine.checks.registered import type_name
-from rml_mmseg.engine.checks.unknown_settings import unknown_settings_explained
-from rml_mmseg.engine.checks.unreadable_weights import (
-    unreadable_weights_explained,
-)
 from rml_mmseg.engine.command_line import (
     add_runner_arguments,
     build_runner,
+    explained,
     leave_group,
     load_config,
 )
@@ -113,19 +107,13 @@ def enable_amp(cfg: Config) -> None:
 def main() -> None:
     """Run the tool."""
     args = parse_args()
-    with ExitStack() as stack:
-        stack.enter_context(plain_errors())
+    with plain_errors():
         cfg = load_config(args)
         apply_args(cfg, args)
-        loaders = ('train_dataloader', 'val_dataloader')
-        runner = build_runner(cfg, loaders)
+    with explained(cfg):
+        runner = build_runner(cfg, ('train_dataloader', 'val_dataloader'))
         if args.resume == 'auto':
             resume_newest(runner)
-        # Loops and data sets are built only here.
-        stack.enter_context(unknown_settings_explained())
-        stack.enter_context(empty_data_explained())
-        stack.enter_context(downloads_explained(cfg))
-        stack.enter_context(unreadable_weights_explained())
         runner.train()
     leave_group()
 

@@ -6,7 +6,8 @@ import atexit
 import os
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,11 @@ from torch import distributed as dist
 
 from ..datasets.data_root import check_data_roots
 from .checks.config import check_config, check_options
+from .checks.downloads import downloads_explained
+from .checks.empty_data import empty_data_explained
+from .checks.plain_errors import plain_errors
 from .checks.unknown_settings import unknown_settings_explained
+from .checks.unreadable_weights import unreadable_weights_explained
 
 
 def add_runner_arguments(parser: ArgumentParser) -> None:
@@ -99,6 +104,26 @@ def load_config(args: Namespace) -> Config:
     return cfg
 
 
+@contextmanager
+def explained(cfg: Config) -> Iterator[None]:
+    """Leave with what is wrong in a config, where nothing else is.
+
+    Args:
+        cfg (Config): Whole config.
+
+    Raises:
+        SystemExit: In the place of an error that was raised for the user.
+    """
+    with (
+        plain_errors(),
+        unknown_settings_explained(),
+        empty_data_explained(),
+        downloads_explained(cfg),
+        unreadable_weights_explained(),
+    ):
+        yield
+
+
 def build_runner(cfg: Config, loaders: Sequence[str]) -> Runner:
     """Build the Runner of a config and make sure that its data is there.
 
@@ -114,16 +139,15 @@ def build_runner(cfg: Config, loaders: Sequence[str]) -> Runner:
 
     Raises:
         ValueError: If a setting is wrong; names it.
-        TypeError: If a component has no such setting; names the nearest.
+        TypeError: If a component has no such setting.
         SystemExit: In every process if data is missing for one of them; the
             main process prints what is missing.
     """
     check_config(cfg)
-    with unknown_settings_explained():
-        if 'runner_type' in cfg:
-            runner = RUNNERS.build(cfg)
-        else:
-            runner = Runner.from_cfg(cfg)
+    if 'runner_type' in cfg:
+        runner = RUNNERS.build(cfg)
+    else:
+        runner = Runner.from_cfg(cfg)
     try:
         check_data_roots(cfg, loaders)
         problem = None

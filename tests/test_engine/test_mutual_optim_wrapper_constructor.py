@@ -257,3 +257,12 @@ class TestGroups:
         optimizer = Counts([dict(params=x.parameters()) for x in layers], 0.1)
         mutual_optim_wrapper_constructor.merge_groups(optimizer)
         assert len(optimizer.param_groups) == 2
+
+
+@pytest.mark.parametrize(
+    ('key', 'meant'),
+    [('on_nonfinit', 'on_nonfinite'), ('student', 'students')],
+)
+def test_misspelt_settings_of_the_constructor(key, meant):
+    with pytest.raises(ValueError, match=f"'{key}' is unknown.*'{meant}'"):
+        _build(_model(), optimizer=SGD, **{key: 'skip'})

@@ -379,6 +379,15 @@ def test_weights_that_are_missing(folder_with_data, command):
     assert "error: the weights 'none.pth' cannot be read" in said
 
 
+@pytest.mark.parametrize('command', [('train.py',), ('test.py', 'none.pth')])
+def test_a_misspelt_setting_of_the_data(folder_with_data, command):
+    option = 'test_dataloader.dataset.img_sufix=.png'
+    if command[0] == 'train.py':
+        option = option.replace('test', 'train')
+    said = refused(folder_with_data, *command, '--cfg-options', option)
+    assert "BaseSegDataset has no setting 'img_sufix'; did you mean" in said
+
+
 def test_missing_data_stops_with_one_error(folder):
     done = run(
         *('bash', TOOLS / 'dist_train.sh', 'config.py', 2),

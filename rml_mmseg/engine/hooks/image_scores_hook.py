@@ -44,12 +44,11 @@ class ImageScoresHook(Hook):
 
     Works with any mmseg model. Beside the log, in ``image_scores.json``, it
     lists all images from the worst to the best, with the mean IoU over the
-    classes that each one's ground truth holds, but for the ``ignore_index`` of
-    the evaluator; for the ``hardest`` it also
-    keeps IoU by class, and prediction and truth as label maps in
-    ``hard_images``, class ids that are shown in the classes' colours. The
-    next validation replaces them. ``tools/analysis_tools/report.py`` shows
-    them.
+    classes that each one's ground truth holds, without the ``ignore_index``
+    of the evaluator; for the ``hardest`` it also keeps IoU by class, and
+    prediction and truth as label maps in ``hard_images``, class ids that are
+    shown in the classes' colours. The next validation replaces them.
+    ``tools/analysis_tools/report.py`` shows them.
 
     Args:
         hardest (int): Images to keep label maps of. Defaults to 8.

@@ -14,8 +14,13 @@ from mmseg.registry import (
 from torch import nn
 from torch.optim import Optimizer
 
+from rml_mmseg.setting_checks import check_choice, did_you_mean
+
 from ..unwrap import unwrap
 from .mutual_optim_wrapper import MutualOptimWrapper
+
+# Settings of optim_wrapper that no wrapper of one optimiser has.
+OWN = ['on_nonfinite', 'students']
 
 
 def keys_of_student(
@@ -167,13 +172,18 @@ class MutualOptimWrapperConstructor:
     Raises:
         ValueError: If there is not one entry for each student, a parameter
             is of no student, a student has no optimiser or another type than
-            all, or a rule is for a student that there is not.
+            all, a rule is for a student that there is not, or a setting is
+            misspelt.
     """
 
     def __init__(
         self, optim_wrapper_cfg: dict, paramwise_cfg: Optional[dict] = None
     ) -> None:
         cfg = copy.deepcopy(dict(optim_wrapper_cfg))
+        for key in cfg.keys() - set(OWN):
+            # What is like none of ours the class of the wrapper refuses.
+            if did_you_mean(key, OWN):
+                check_choice('a setting of optim_wrapper', key, OWN)
         self.on_nonfinite = cfg.pop('on_nonfinite', 'stop')
         self.students = cfg.pop('students', None)
         self.common = cfg
