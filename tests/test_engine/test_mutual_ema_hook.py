@@ -310,6 +310,13 @@ def test_teachers_absent_from_a_checkpoint_are_copied(tmp_path):
     recorder = _run(tmp_path, load_from=str(path))
     assert _differ(recorder.students[0], _states(source.students))
     _close(recorder.teachers[0], recorder.students[0], exact=True)
+    # Of one learner alone.
+    own = source.teachers[0].state_dict()
+    state.update({f'teachers.0.{key}': own[key] for key in own})
+    torch.save(dict(state_dict=state), path)
+    recorder = _run(tmp_path, load_from=str(path))
+    _close(recorder.teachers[0][:1], [own], exact=True)
+    _close(recorder.teachers[0][1:], recorder.students[0][1:], exact=True)
 
 
 class TestNonFinite:

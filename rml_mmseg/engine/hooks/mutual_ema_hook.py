@@ -101,7 +101,7 @@ class MutualEMAHook(Hook):
         model.ema_attached = True
 
     def before_train(self, runner: Runner) -> None:
-        """Copy students to teachers unless teachers were loaded."""
+        """Copy each student to its teacher unless that was loaded."""
         model = unwrap(runner.model)
         check_classes(model, runner.train_dataloader.dataset, runner.val_loop)
         # Synchronising batch normalisation loses the mode of a layer.
@@ -110,8 +110,7 @@ class MutualEMAHook(Hook):
             # mmengine wraps the modules only now.
             model.recomputed.activate()
             model.check_passes()
-        if not model.teachers_loaded:
-            model.sync_teachers()
+        model.sync_teachers(but=model.teachers_loaded)
         for i, student in enumerate(model.students):
             self._infinite[i] = infinite_buffers(student)
         self._scale = scale_of(runner.optim_wrapper)

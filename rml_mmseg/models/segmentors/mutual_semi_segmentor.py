@@ -1,6 +1,6 @@
 """Mutual learning of several segmentors from unlabelled images."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, Optional, Union
 
@@ -116,7 +116,7 @@ class MutualSemiSegmentor(LearnersSegmentor):
         self.iteration = 0
         self.burning_in = False
         self.ema_attached = False
-        self.teachers_loaded = False
+        self.teachers_loaded: set[int] = set()
         self.teachers_trained = False
         self.record: Optional[dict[str, Any]] = None
 
@@ -139,9 +139,15 @@ class MutualSemiSegmentor(LearnersSegmentor):
             student.init_weights()
         self.sync_teachers()
 
-    def sync_teachers(self) -> None:
-        """Make every teacher equal to its student."""
-        self.update_teachers(momentum=0.0)
+    def sync_teachers(self, but: Collection[int] = ()) -> None:
+        """Make every teacher equal to its student, but those of numbers."""
+        pairs = enumerate(zip(self.teachers, self.students))
+        states = [
+            (network_state(t), network_state(s))
+            for i, (t, s) in pairs
+            if i not in but
+        ]
+        self.update_teachers(momentum=0.0, states=states)
 
     def update_teachers(
         self,
@@ -171,7 +177,11 @@ class MutualSemiSegmentor(LearnersSegmentor):
         # Those made of a plain checkpoint are no more than its student.
         self.teachers_trained = is_filled(state_dict, mark, self.teachers)
         fan_out(state_dict, prefix, list(self.students))
-        self.teachers_loaded = any(key.startswith(mark) for key in state_dict)
+        self.teachers_loaded = {
+            int(key[len(mark) :].partition('.')[0])
+            for key in state_dict
+            if key.startswith(mark)
+        }
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     def loss(self, inputs: dict, data_samples: dict) -> dict[str, Tensor]:
