@@ -11,7 +11,11 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
-from rml_mmseg.setting_checks import check_choice, did_you_mean
+from rml_mmseg.setting_checks import (
+    check_choice,
+    did_you_mean,
+    list_of_names,
+)
 
 from ..utils.heads import class_probs
 from ..utils.learner_cfg import (
@@ -61,7 +65,8 @@ class LearnersSegmentor(BaseSegmentor):
         check_normalisation(segmentors, data_preprocessor)
         test_cfg = dict(test_cfg or {})
         predict_on = test_cfg.pop('predict_on', 'teachers.0')
-        score = test_cfg.pop('score', ())
+        score = test_cfg.pop('score', None) or ()
+        score = list_of_names('model.test_cfg.score', score)
         for key in test_cfg:
             if key not in TEST_CFG:
                 raise ValueError(

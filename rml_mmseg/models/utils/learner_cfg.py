@@ -104,6 +104,12 @@ def _check_windows(test_cfg: Mapping) -> None:
             'width of a window, and stride, the steps between windows, '
             f'and has no {" and no ".join(lacking)}'
         )
+    for key, pair in (('crop_size', window), ('stride', stride)):
+        if not isinstance(pair, Sequence) or len(pair) != 2:
+            raise ValueError(
+                f'model.test_cfg.{key} must be a height and a width, got '
+                f'{pair!r}'
+            )
     if any(step > side for step, side in zip(stride, window)):
         raise ValueError(
             f'model.test_cfg.stride={tuple(stride)} is larger than '

@@ -44,6 +44,15 @@ def test_unknown_learner_is_an_error(field, name):
         toy_mutual(2, test_cfg={field: value})
 
 
+def test_settings_of_a_test_have_their_form():
+    with pytest.raises(ValueError, match='score must be a list of names, got'):
+        toy_mutual(2, test_cfg=dict(score='teachers.1'))
+    windows = dict(mode='slide', crop_size=(8, 8), stride=(4, 4))
+    for name, value in (('crop_size', 32), ('stride', [8, 8, 8])):
+        with pytest.raises(ValueError, match=f'{name} must be a height and'):
+            toy_mutual(2, test_cfg={**windows, name: value})
+
+
 def test_hint_names_the_learner_that_was_meant():
     with pytest.raises(ValueError, match="did you mean 'teachers.1'"):
         toy_mutual(2, test_cfg=dict(predict_on='teacher.1'))
