@@ -59,6 +59,11 @@ def check_config(cfg: Mapping[str, Any]) -> None:
         return
     if cfg.get('runner_type') == SHARDED:
         raise ValueError(sharded_message())
+    wrapper = type_name(cfg.get('model_wrapper_cfg'))
+    if wrapper.endswith('FullyShardedDataParallel'):
+        raise ValueError(
+            sharded_message(f'model_wrapper_cfg.type={wrapper!r}')
+        )
     _check_loop(cfg['train_cfg'])
     _check_accumulation(cfg)
     check_data_config(cfg)
@@ -94,12 +99,16 @@ def check_options(cfg: Mapping[str, Any], options: Iterable[str]) -> None:
         )
 
 
-def sharded_message() -> str:
-    """Why a runner that shards models cannot be used."""
+def sharded_message(setting: str = f'runner_type={SHARDED!r}') -> str:
+    """Why what shards models cannot be used.
+
+    Args:
+        setting (str): What asks for it.
+    """
     return (
-        f'runner_type={SHARDED!r} is not supported: FSDP and DeepSpeed split '
-        'parameters over processes, and teachers follow whole students. '
-        'Take runner_type out, and train with DDP (tools/dist_train.sh)'
+        f'{setting} is not supported: FSDP and DeepSpeed split parameters '
+        'over processes, and teachers follow whole students. Take it out, '
+        'and train with DDP (tools/dist_train.sh)'
     )
 
 

@@ -106,6 +106,10 @@ def test_a_scope_hides_no_fault():
         ),
         (dict(model=[1]), r'model must be a dict, got \[1\]'),
         (dict(runner_type='FlexibleRunner'), 'FSDP and DeepSpeed.*DDP'),
+        (
+            dict(model_wrapper_cfg=dict(type='MMFullyShardedDataParallel')),
+            'model_wrapper_cfg.type=.*FSDP and DeepSpeed.*DDP',
+        ),
     ],
 )
 def test_faults(changes, message):
