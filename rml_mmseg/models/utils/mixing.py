@@ -45,7 +45,8 @@ def mix_masks(
         inputs (dict): Batch with ``mix_boxes`` (N, 4), ``mix_masks``
             (N, H, W) or ``mix_classes`` (N, 256), or none of them; with V
             masks an image a dimension V follows N.
-        labels (Tensor): Pseudo labels (N, H, W), for class masks.
+        labels (Tensor): Pseudo labels (N, H, W), for class masks. Of others
+            it may be any tensor (..., H, W).
         partner (Tensor): (N,).
         number (int): Which of an image's masks, modulo their number.
             Defaults to 0.
@@ -91,10 +92,10 @@ def mixed_view(
         inputs['valid'],
     )
     partner = torch.arange(len(valid), device=valid.device).roll(1)
-    labels = hard_labels(targets[0][1])
+    labels = targets[0][1]
     if 'mix_classes' in inputs:
         # Padding holds no class that could be pasted.
-        labels = labels.masked_fill(~valid, 255)
+        labels = hard_labels(labels).masked_fill(~valid, 255)
     masks = mix_masks(inputs, labels, partner, number)
     if masks is None:
         return image, targets, valid
