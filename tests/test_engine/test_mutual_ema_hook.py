@@ -368,7 +368,7 @@ class TestNonFinite:
         # What was discarded does not come back with the next batch.
         counts = [int(kept[0]['counts'].sum()) for kept in recorder.rectifiers]
         assert counts[4] - counts[3] == 160
-        assert recorder.runner.optim_wrapper.skipped_steps == 1
+        assert recorder.runner.message_hub.get_info('skipped_steps') == 1
 
     def test_step_that_one_gradient_scaler_leaves_out(
         self, tmp_path, monkeypatch
@@ -420,7 +420,7 @@ class TestNonFinite:
             optim_wrapper=self._wrapper('skip'),
         )
         assert len(recorder.students) == 5
-        assert recorder.runner.optim_wrapper.skipped_steps >= 1
+        assert recorder.runner.message_hub.get_info('skipped_steps') >= 1
         for name in ('running_mean', 'running_var'):
             key = f'backbone.norm.{name}'
             before = recorder.teachers[2][1][key]

@@ -162,11 +162,6 @@ class MutualOptimWrapper(OptimWrapperDict):
                 )
         super().load_state_dict(state_dict)
 
-    @property
-    def skipped_steps(self) -> int:
-        """int: Steps of a student left out so far, resumed runs included."""
-        return self._count('skipped_steps')
-
     def step(self, **kwargs: Any) -> None:
         """Clip and step every student's optimiser."""
         self.last_skipped = []
