@@ -204,7 +204,7 @@ class MutualSemiSegmentor(LearnersSegmentor):
         """The losses of :meth:`loss`."""
         if self.semi_train_cfg.channels_last:
             inputs = {**inputs, **channels_last(inputs)}
-        if self.burning_in:
+        if self.burning_in or not self.semi_train_cfg.unsup_weight:
             return self._supervised_loss(inputs, data_samples)
         self._show_labels(data_samples)
         labels = self.pseudo_labeller(self, inputs)

@@ -40,7 +40,8 @@ class SemiTrainCfg:
     """Settings of ``semi_train_cfg``; each is checked when it is built.
 
     Attributes:
-        unsup_weight: Weight of all that is learnt from unlabelled images.
+        unsup_weight: Weight of all that is learnt from unlabelled images; with
+            0 they are not looked at.
         self_weight: Weight of the labels of a learner's own teacher.
         peer_weight: Weight of the labels of each peer.
         self_source: Who makes a learner's own labels: its ``'teacher'`` or

@@ -435,6 +435,17 @@ def test_only_losses_are_named_so():
     assert others == [f'students.{i}.decode.acc_seg' for i in range(2)]
 
 
+def test_without_weight_no_unlabelled_image_is_read():
+    model = toy_mutual(2, semi_train_cfg=dict(unsup_weight=0.0))
+    seen = []
+    for network in (*model.students, *model.teachers):
+        network.backbone.register_forward_pre_hook(
+            lambda module, args: seen.append(len(args[0]))
+        )
+    model.loss(*toy_batch(labelled=3, unlabelled=2))
+    assert seen == [3, 3]
+
+
 def test_unlabelled_part_without_weight_may_have_no_labels():
     model = toy_mutual(
         1,
