@@ -1,6 +1,8 @@
 """Make every config that mmseg ships semi-supervised, or say why not.
 
-PYTHONPATH=. python tests/campaigns/stock_configs.py
+Of the configs whose networks are made of the same parts one is built::
+
+    PYTHONPATH=. python tests/campaigns/stock_configs.py
 """
 
 import argparse
@@ -10,7 +12,9 @@ import tempfile
 from pathlib import Path
 
 import mmseg
+from mmseg.registry import MODELS
 
+from rml_mmseg.engine.checks.registered import type_name
 from rml_mmseg.semi_config import (
     SemiPlan,
     compose,
@@ -27,12 +31,25 @@ num_classes = 4
 PLAN = SemiPlan(learners=2, iters=10000, stages=1, burn_in=1000)
 
 
-def outcome(path, own):
+def types(node):
+    """Types of a part of a config and of what is in it."""
+    if isinstance(node, dict):
+        return type_name(node), *(types(value) for value in node.values())
+    if isinstance(node, (list, tuple)):
+        return tuple(types(value) for value in node)
+    return ()
+
+
+def outcome(path, own, built):
     """'made', or the first words of the refusal."""
     try:
         stock = load_stock(str(path))
         data = data_of_config(stock, own, own_geometry=False)
-        compose([stock], data, PLAN)
+        config, _ = compose([stock], data, PLAN)
+        parts = types(config['model'])
+        if parts not in built:
+            MODELS.build(config['model'])
+            built.add(parts)
     except ValueError as error:
         return re.sub(r'\S*[/.]py\S* ?', '', str(error))[:90]
     return 'made'
@@ -47,13 +64,16 @@ def main():
         for path in sorted(stock_folder().glob('*/*.py'))
         if path.parent.name != '_base_' and only in path.as_posix()
     ]
-    found = collections.defaultdict(list)
+    found, built = collections.defaultdict(list), set()
     with tempfile.TemporaryDirectory() as folder:
         own = Path(folder) / 'dataset_config.py'
         own.write_text(OWN)
         for path in paths:
-            found[outcome(path, own)].append(path.stem)
-    print(f'mmseg {mmseg.__version__}: {len(paths)} configs')
+            found[outcome(path, own, built)].append(path.stem)
+    print(
+        f'mmseg {mmseg.__version__}: {len(paths)} configs, '
+        f'{len(built)} pairs of other parts built'
+    )
     for reason, names in sorted(found.items(), key=lambda x: -len(x[1])):
         print(f'{len(names)} {reason}, such as {names[0]}')
 

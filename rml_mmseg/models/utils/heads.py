@@ -8,6 +8,7 @@ from mmseg.models.decode_heads import (
     MaskFormerHead,
     PIDHead,
     PointHead,
+    SegmenterMaskTransformerHead,
 )
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
@@ -22,7 +23,8 @@ class FeatureLayer(NamedTuple):
 
     Attributes:
         layer (nn.Module): A layer of the head.
-        is_input (bool): Whether they are its input, or its output.
+        is_input (bool): Whether they are its input, or its output, a map
+            (N, C, h, w) or tokens (N, h * w, C).
         channels (int): Number C of their channels.
     """
 
@@ -47,10 +49,13 @@ def feature_layer(segmentor: Any) -> Optional[FeatureLayer]:
     """Where a segmentor's features are, or None where its head has none.
 
     They are the input of the classifier ``conv_seg``, of K-Net's that of
-    its first stage, and of heads that predict masks those features that each
-    mask is a product with.
+    its first stage, and of heads that predict masks, as Segmenter's, those
+    features that each mask is a product with.
     """
     head = final_head(segmentor)
+    if isinstance(head, SegmenterMaskTransformerHead):
+        layer = head.patch_proj
+        return FeatureLayer(layer, False, layer.out_features)
     if isinstance(head, MASK_HEADS):
         layer = head.pixel_decoder.mask_feature
         return FeatureLayer(layer, False, layer.out_channels)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from mmengine.dist import get_world_size
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.registry import MODELS
 from torch import nn
@@ -48,7 +49,7 @@ def check_learners(students: Any) -> None:
         extra = extra if isinstance(extra, nn.ModuleList) else [extra]
         for part in extra:
             own = getattr(part, 'num_classes', student.num_classes)
-            if own != student.num_classes:
+            if own != student.num_classes and not _has_own_loss(part):
                 raise ValueError(
                     f'model.segmentors[{i}].auxiliary_head.num_classes is '
                     f'{own}: set it to {student.num_classes}, as in its '
@@ -84,6 +85,11 @@ def check_learners(students: Any) -> None:
             f'decode_head.ignore_index must be {IGNORE_INDEX} in all of '
             f'model.segmentors, found {ignored}'
         )
+
+
+def _has_own_loss(head: Any) -> bool:
+    """Whether a head learns something else, as STDC's the edges."""
+    return type(head).loss_by_feat is not BaseDecodeHead.loss_by_feat
 
 
 def _check_class_weights(place: str, head: Any) -> None:

@@ -65,7 +65,11 @@ def logits_of(
         logits = forward_logits(segmentor, images)
     finally:
         handle.remove()
-    return logits, caught[-1]
+    features = caught[-1]
+    if features.dim() == 3:
+        # Tokens, one for each pixel of the logits.
+        features = features.mT.reshape(len(features), -1, *logits.shape[-2:])
+    return logits, features
 
 
 def feature_labels(

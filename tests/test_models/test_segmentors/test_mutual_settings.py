@@ -147,6 +147,14 @@ def test_classes_of_an_auxiliary_head_must_agree():
         toy_mutual(segmentors=[segmentor])
 
 
+def test_an_auxiliary_head_may_learn_edges():
+    segmentor = toy_segmentor()
+    head = segmentor['decode_head']
+    segmentor['auxiliary_head'] = dict(head, type='STDCHead', num_classes=2)
+    model = toy_mutual(segmentors=[segmentor])
+    assert model.num_classes == 3
+
+
 def test_classes_must_agree():
     with pytest.raises(ValueError, match=r'num_classes, found \[3, 4\]'):
         toy_mutual(segmentors=[toy_segmentor(), toy_segmentor(num_classes=4)])

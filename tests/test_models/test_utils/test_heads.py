@@ -5,6 +5,7 @@ from importlib.util import find_spec
 
 import pytest
 import torch
+import torch.nn.functional as F
 from mmengine.config import ConfigDict
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
@@ -126,6 +127,22 @@ def pointrend():
             subdivision_num_points=16,
             scale_factor=2,
         ),
+    )
+    return cfg
+
+
+def segmenter():
+    cfg = toy_segmentor(stride=2)
+    cfg['decode_head'] = dict(
+        type='SegmenterMaskTransformerHead',
+        in_channels=4,
+        channels=4,
+        num_classes=3,
+        num_layers=1,
+        num_heads=2,
+        embed_dims=8,
+        dropout_ratio=0.0,
+        loss_decode=LOSS,
     )
     return cfg
 
@@ -256,7 +273,10 @@ def test_of_several_outputs_it_is_the_one_of_tests(make, others):
         assert other.shape != tested.shape or not torch.allclose(other, tested)
 
 
-@pytest.mark.parametrize('make', [knet, danet, pidnet, pointrend])
+NETWORKS = [knet, danet, pidnet, pointrend, segmenter]
+
+
+@pytest.mark.parametrize('make', NETWORKS)
 def test_features_are_what_a_classifier_reads(make):
     network = build(make()).eval()
     found = feature_layer(network)
@@ -267,7 +287,20 @@ def test_features_are_what_a_classifier_reads(make):
         assert torch.equal(logits, found.layer(features))
 
 
-@pytest.mark.parametrize('make', [knet, danet, pidnet, pointrend])
+def test_segmenter_s_features_are_those_of_its_patches():
+    network = build(segmenter()).eval()
+    head = network.decode_head
+    found = []
+    head.classes_proj.register_forward_hook(
+        lambda module, args, output: found.append(output)
+    )
+    logits, features = logits_of(network, IMAGES, True)
+    patches = F.normalize(features).flatten(2).mT
+    masks = head.mask_norm(patches @ F.normalize(found[0], dim=2).mT)
+    torch.testing.assert_close(logits, masks.mT.reshape_as(logits))
+
+
+@pytest.mark.parametrize('make', NETWORKS)
 def test_two_of_a_kind_teach_each_other(make):
     model = toy_mutual(segmentors=[make(), make()])
     inputs, samples = toy_batch(size=(64, 96))
@@ -351,7 +384,7 @@ class TestMask2Former:
         costs = []
         for _ in range(20):
             logits = forward_logits(network, IMAGES)
-            cost = torch.nn.functional.cross_entropy(logits, labels)
+            cost = F.cross_entropy(logits, labels)
             optimizer.zero_grad()
             cost.backward()
             optimizer.step()
