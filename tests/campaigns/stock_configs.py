@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 import mmseg
+from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 
 from rml_mmseg.engine.checks.registered import type_name
@@ -64,6 +65,7 @@ def main():
         for path in sorted(stock_folder().glob('*/*.py'))
         if path.parent.name != '_base_' and only in path.as_posix()
     ]
+    init_default_scope('mmseg')
     found, built = collections.defaultdict(list), set()
     with tempfile.TemporaryDirectory() as folder:
         own = Path(folder) / 'dataset_config.py'

@@ -161,7 +161,7 @@ def plot_gains(
     figure, _ = _axes(len(splits), titles)
     for axes, split in zip(figure.axes, splits):
         _dots(axes, {t: found.get((split, t), []) for t in titles}, '{:+.1f}')
-        axes.axvline(0, color='0.4', lw=1)
+        axes.axvline(0, color='0.4', lw=1, zorder=1)
         axes.set_title(split.replace('-', '/'), fontsize='medium')
     # Space for half a number beside the outermost dots.
     width = (SIZE[0] - NAMES) / len(splits)
@@ -175,7 +175,10 @@ def plot_gains(
 
 
 def _dots(axes: Axes, found: Mapping[str, Sequence[float]], text: str) -> None:
-    """A line a method: a dot a seed, the mean and its deviation."""
+    """A line a method: a ring a seed, the mean and its deviation."""
+    # Only where something is drawn: it takes long to import.
+    from matplotlib.ticker import MaxNLocator
+
     for place, values in enumerate(found.values()):
         if not values:
             continue
@@ -183,18 +186,27 @@ def _dots(axes: Axes, found: Mapping[str, Sequence[float]], text: str) -> None:
         if len(values) > 1:
             std = statistics.stdev(values)
         rows_of_seeds = [place] * len(values)
-        axes.plot(values, rows_of_seeds, 'o', mfc='none', color='0.45', ms=4)
-        axes.errorbar(
-            mean, place, xerr=std, fmt='o', capsize=3, color=_colour(0)
+        mark: Any = dict(mfc='none', ms=4, zorder=3)
+        axes.plot(values, rows_of_seeds, 'o', color='0.45', **mark)
+        # One seed says less than a mean, and has no deviation.
+        several = len(values) > 1
+        number = text.format(round(mean, 1) + 0.0).replace(
+            '-', '\N{MINUS SIGN}'
         )
+        if several:
+            axes.errorbar(
+                mean, place, xerr=std, fmt='o', capsize=3, color=_colour(0)
+            )
         axes.annotate(
-            text.format(round(mean, 1) + 0.0),
+            number if several else f'{number} (1)',
             (mean, place),
             xytext=(0, 6),
             textcoords='offset points',
             ha='center',
             fontsize=SMALL,
+            bbox=dict(fc='white', ec='none', pad=0.5),
         )
+    axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.set_yticks(range(len(found)), list(map(_wrapped, found)))
     axes.set_ylim(len(found) - 0.5, -0.75)
 
