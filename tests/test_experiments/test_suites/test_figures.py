@@ -141,7 +141,7 @@ def test_ladder_shows_means_seeds_and_deviations(scores, more):
     )
     assert [text.get_text() for text in axes.texts] == [
         f'{42 + more}.0',
-        f'{41 + more}.0',
+        f'{41 + more}.0 (1)',
     ]
 
 
@@ -205,7 +205,7 @@ def test_gains_are_of_the_same_seed():
     assert eighth == {(2.0, 1.0): {0}, (-1.0,): {1}}
     assert quarter == {(1.0,): {1}}
     texts = [text.get_text() for text in figure.axes[0].texts]
-    assert texts == ['+1.5', '-1.0']
+    assert texts == ['+1.5', '\N{MINUS SIGN}1.0 (1)']
 
 
 def test_no_gains_without_a_baseline():
