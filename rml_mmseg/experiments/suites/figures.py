@@ -42,7 +42,7 @@ SMALL = 8
 WRAP = 30
 # Height of a line of text, and what labels of numbers and the names of
 # methods take of the width, inches.
-LINE, NUMBER, NAMES = 0.15, 0.35, 2.3
+LINE, NUMBER, NAMES = 0.15, 0.4, 2.3
 Curves = Mapping[str, Sequence[Mapping[int, float]]]
 
 
