@@ -33,9 +33,9 @@ def check_learners(students: Any) -> None:
     for i, student in enumerate(students):
         if not isinstance(student, EncoderDecoder):
             raise ValueError(
-                f'model.segmentors[{i}] is a {type(student).__name__}, which '
-                'has no backbone and decode_head to learn by: take an '
-                'EncoderDecoder or a child of it'
+                f'model.segmentors[{i}] is a {type(student).__name__}: take '
+                'an EncoderDecoder or a child of it, which learn by a '
+                'backbone and a decode_head'
             )
     for setting in ('num_classes', 'out_channels'):
         found = [getattr(student, setting) for student in students]
