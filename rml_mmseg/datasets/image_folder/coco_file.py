@@ -1,9 +1,9 @@
 """Annotations of COCO."""
 
-import contextlib
-import io
 import json
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Any, Optional
 
@@ -16,7 +16,7 @@ class CocoFile:
     """One JSON file of polygons or run lengths for all images.
 
     A small object covers a large one where they overlap. Images without
-    annotations count as not annotated. pycocotools reads the file.
+    annotations count as not annotated. pycocotools draws what is annotated.
 
     Args:
         path (Path): File with ``images``, ``annotations`` and
@@ -30,7 +30,8 @@ class CocoFile:
 
     Raises:
         ModuleNotFoundError: If pycocotools is not installed.
-        ValueError: If the file is none of COCO's, or a category unknown.
+        ValueError: If the file is none of COCO's, two images have one id, or
+            an annotation is of no image or no category.
     """
 
     palette: Optional[list[list[int]]] = None
@@ -43,12 +44,25 @@ class CocoFile:
         background: bool = True,
     ) -> None:
         self.path = path
-        self._coco = _load(path)
+        data = _load(path)
+        self._sizes: dict[Any, tuple[int, int]] = {}
+        self._annotations: dict[Any, list[dict]] = defaultdict(list)
+        for annotation in data['annotations']:
+            self._annotations[annotation['image_id']].append(annotation)
         # Files that were merged may list an image several times.
-        images: dict[str, list[int]] = {}
-        for number, image in self._coco.imgs.items():
-            if self._coco.imgToAnns[number]:
+        images: dict[str, list[Any]] = {}
+        for image in data['images']:
+            number = image['id']
+            if number in self._sizes:
+                raise ValueError(
+                    f'{path}: several images have the id {number!r}, so that '
+                    'annotations may be of any of them; where files were '
+                    'merged, give each image an id of its own'
+                )
+            self._sizes[number] = (image['height'], image['width'])
+            if number in self._annotations:
                 images.setdefault(_name(image), []).append(number)
+        _check_known(path, 'image', self._annotations, self._sizes)
         self._images = {n: i for n, i in images.items() if n in names}
         if not self._images:
             raise ValueError(
@@ -58,18 +72,12 @@ class CocoFile:
                 'starts from'
             )
         self.orphans = [f'{path}: {name}' for name in unused(images, names)]
-        used = {a['category_id'] for a in self._coco.anns.values()}
-        categories = self._coco.cats
-        unknown = used - set(categories)
-        if unknown:
-            raise ValueError(
-                f'{path}: annotations have the category_id {min(unknown)}, '
-                'which is not in categories; add it there'
-            )
-        labels = {
-            str(categories[number]['name']): str(path)
-            for number in sorted(used)
+        used = {a['category_id'] for a in data['annotations']}
+        self._categories = {
+            c['id']: str(c['name']) for c in data['categories']
         }
+        _check_known(path, 'category', used, self._categories)
+        labels = {self._categories[n]: str(path) for n in sorted(used)}
         self.classes: Optional[tuple[str, ...]]
         self.classes, self._ids = polygon_classes(labels, classes, background)
 
@@ -89,8 +97,7 @@ class CocoFile:
                 annotation.
         """
         numbers = self._images[name]
-        images = [self._coco.imgs[number] for number in numbers]
-        size, *others = {(i['height'], i['width']) for i in images}
+        size, *others = {self._sizes[number] for number in numbers}
         if others:
             raise ValueError(
                 f'{self.path}: the images {numbers} are all {name!r}, but '
@@ -98,27 +105,24 @@ class CocoFile:
             )
         mask = np.full(size, self._ids['background'], np.uint8)
         drawn = [
-            (self._drawn(annotation), annotation['category_id'])
+            (self._drawn(annotation, size), annotation['category_id'])
             for number in numbers
-            for annotation in self._coco.imgToAnns[number]
+            for annotation in self._annotations[number]
         ]
         drawn.sort(key=lambda pair: -int(pair[0].sum()))
         for covered, category in drawn:
-            mask[covered] = self._ids[str(self._coco.cats[category]['name'])]
+            mask[covered] = self._ids[self._categories[category]]
         return mask
 
-    def _drawn(self, annotation: dict[str, Any]) -> np.ndarray:
+    def _drawn(
+        self, annotation: dict[str, Any], size: tuple[int, int]
+    ) -> np.ndarray:
         try:
-            if not annotation.get('segmentation'):
-                raise ValueError('no segmentation; a box alone is no mask')
-            parts = annotation['segmentation']
-            if isinstance(parts, list) and min(map(len, parts)) < 6:
-                raise ValueError('a polygon needs 3 points, x and y of each')
-            return self._coco.annToMask(annotation).astype(bool)
+            return _pixels(annotation.get('segmentation'), size)
         except Exception as error:
             # The library raises whatever its C code does.
             raise ValueError(
-                f'{self.path}: annotation {annotation.get("id")} cannot be '
+                f'{self.path}: annotation {annotation["id"]} cannot be '
                 f'drawn: {error}'
             ) from error
 
@@ -133,29 +137,69 @@ def _name(image: dict[str, Any]) -> str:
     return str(path.with_suffix(''))
 
 
-def _load(path: Path) -> Any:
-    """An index of the file by pycocotools."""
-    try:
-        from pycocotools.coco import COCO
-    except ModuleNotFoundError as error:
+def _check_known(
+    path: Path, kind: str, used: Iterable[Any], known: Collection[Any]
+) -> None:
+    """Refuse annotations of what the file does not list."""
+    for number in used:
+        if number not in known:
+            raise ValueError(
+                f'{path}: annotations have the {kind}_id {number!r}, which '
+                f'is the id of no {kind} there; add it, or take them out'
+            )
+
+
+def _pixels(segmentation: Any, size: tuple[int, int]) -> np.ndarray:
+    """Polygons, or run lengths, as pixels, bool (H, W)."""
+    from pycocotools import mask
+
+    if not segmentation:
+        raise ValueError('no segmentation; a box alone is no mask')
+    if isinstance(segmentation, list):
+        lengths = [len(part) for part in segmentation]
+        if min(lengths) < 6 or any(length % 2 for length in lengths):
+            raise ValueError(
+                'a polygon needs 3 points or more, x and y of each'
+            )
+        runs = mask.merge(mask.frPyObjects(segmentation, *size))
+        return mask.decode(runs).astype(bool)
+    if tuple(segmentation['size']) != size:
+        raise ValueError(
+            f'its size is {segmentation["size"]}, but its image is '
+            f'{list(size)} (height, width)'
+        )
+    counts = segmentation['counts']
+    if isinstance(counts, list):
+        if sum(counts) != size[0] * size[1]:
+            raise ValueError(
+                f'its counts sum to {sum(counts)}, but its image has '
+                f'{size[0] * size[1]} pixels'
+            )
+        segmentation = mask.frPyObjects(segmentation, *size)
+    return mask.decode(segmentation).astype(bool)
+
+
+def _load(path: Path) -> dict[str, Any]:
+    """The file's content, with an ``id`` in each annotation."""
+    if find_spec('pycocotools') is None:
         raise ModuleNotFoundError(
             f'{path} needs pycocotools: pip install pycocotools'
-        ) from error
+        )
     needed = dict(
         images=('id', 'file_name', 'height', 'width'),
         annotations=('image_id', 'category_id'),
         categories=('id', 'name'),
     )
     try:
-        data = json.loads(path.read_text('utf-8'))
+        data = json.loads(path.read_text('utf-8-sig'))
         for part, keys in needed.items():
-            for entry in data[part]:
+            for number, entry in enumerate(data[part], start=1):
                 for key in keys:
-                    entry[key]
+                    hash(entry[key])
+                entry.setdefault('id', number)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f'{path} is not a file of COCO ({type(error).__name__}: {error}); '
             f'it needs {needed}'
         ) from error
-    with contextlib.redirect_stdout(io.StringIO()):
-        return COCO(str(path))
+    return data

@@ -69,14 +69,64 @@ def test_no_image_of_the_folder(tmp_path):
         CocoFile(path, ['1', '2'])
 
 
-@pytest.mark.parametrize('segmentation', [None, [], [[1, 2]]])
-def test_annotation_that_cannot_be_drawn(tmp_path, segmentation):
+@pytest.mark.parametrize(
+    ('segmentation', 'reason'),
+    [
+        (None, 'no segmentation'),
+        ([], 'no segmentation'),
+        ([[1, 2]], 'needs 3 points'),
+        ([[0, 0, 1, 3]], 'needs 3 points'),
+        ([[0, 0, 1, 0, 1, 3, 0]], 'x and y of each'),
+        (dict(size=[4, 3], counts=[12]), r'size is \[4, 3\].* is \[3, 4\]'),
+        (dict(size=[3, 4], counts=[3, 3]), 'sum to 6, .* has 12 pixels'),
+    ],
+)
+def test_annotation_that_cannot_be_drawn(tmp_path, segmentation, reason):
     path = write(
         tmp_path / 'coco.json', dict(category_id=4, segmentation=segmentation)
     )
     found = CocoFile(path, ['cam/1'])
-    with pytest.raises(ValueError, match='annotation 1 cannot be drawn'):
+    with pytest.raises(ValueError, match=f'annotation 1 cannot .*{reason}'):
         found.read('cam/1')
+
+
+def test_images_of_one_id(tmp_path):
+    images = [
+        dict(id=0, file_name=f'cam/{name}.jpg', height=3, width=4)
+        for name in '12'
+    ]
+    path = write(
+        tmp_path / 'coco.json',
+        dict(category_id=4, segmentation=polygon(0, 0, 1, 1), image_id=0),
+        images=images,
+    )
+    with pytest.raises(ValueError, match='several images have the id 0'):
+        CocoFile(path, ['cam/1', 'cam/2'])
+
+
+def test_an_annotation_of_no_image(tmp_path):
+    path = write(
+        tmp_path / 'coco.json',
+        dict(category_id=4, segmentation=polygon(0, 0, 1, 1)),
+        dict(category_id=4, segmentation=polygon(0, 0, 1, 1), image_id=8),
+    )
+    with pytest.raises(ValueError, match='image_id 8, .*id of no image'):
+        CocoFile(path, ['cam/1'])
+
+
+@pytest.mark.parametrize('same', [True, False])
+def test_annotations_without_ids_of_their_own(tmp_path, same):
+    annotations = [
+        dict(image_id=5, category_id=4, segmentation=polygon(0, 0, 1, 3)),
+        dict(image_id=5, category_id=2, segmentation=polygon(2, 0, 3, 3)),
+    ]
+    for annotation in annotations:
+        annotation.update(dict(id=1) if same else {})
+    path = write(tmp_path / 'coco.json', annotations=annotations)
+    text = path.read_text()
+    path.write_text(text, 'utf-8-sig')
+    found = CocoFile(path, ['cam/1'])
+    assert found.read('cam/1').tolist() == [[2, 0, 1, 0]] * 3
 
 
 def test_category_that_is_missing(tmp_path):
@@ -84,7 +134,9 @@ def test_category_that_is_missing(tmp_path):
         tmp_path / 'coco.json',
         dict(category_id=77, segmentation=polygon(0, 0, 1, 1)),
     )
-    with pytest.raises(ValueError, match='category_id 77'):
+    with pytest.raises(
+        ValueError, match='category_id 77, .*id of no category'
+    ):
         CocoFile(path, ['cam/1'])
 
 
@@ -119,13 +171,4 @@ def test_an_image_that_is_listed_twice(tmp_path):
     with pytest.raises(
         ValueError, match=r'\[5, 7\] are all .*differ in height'
     ):
-        CocoFile(path, ['cam/1']).read('cam/1')
-
-
-def test_a_polygon_of_two_points(tmp_path):
-    path = write(
-        tmp_path / 'coco.json',
-        dict(category_id=4, segmentation=[[0, 0, 1, 3]]),
-    )
-    with pytest.raises(ValueError, match='annotation 1 .*needs 3 points'):
         CocoFile(path, ['cam/1']).read('cam/1')
