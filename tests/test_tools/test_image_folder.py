@@ -496,15 +496,20 @@ class TestImageFolder:
         save(tmp_path / 'masks/city/0.png', [[0, 1]])
         save(tmp_path / 'masks/city/1.png', [[0, 7, 0, 0]] * 2)
         (tmp_path / 'images/city/2.png').write_bytes(b'')
+        _, jpeg = cv2.imencode('.jpg', np.zeros((64, 64, 3), np.uint8))
+        (tmp_path / 'images/city/7.png').unlink()
+        cut = tmp_path / 'images/city/7.jpg'
+        cut.write_bytes(jpeg[:-40].tobytes())
         save(tmp_path / 'masks/city/99.png', [[0]])
         arguments += ('--classes', 'a,b')
         with pytest.raises(SystemExit, match='nothing was written'):
             call(image_folder, *arguments)
         text = capsys.readouterr().out
-        assert '3 images or masks are wrong' in text
+        assert '4 images or masks are wrong' in text
         assert '0.png is 1 x 2 pixels, but its image 2 x 4' in text
         assert '1.png holds the ids [7], but 2 classes' in text
-        assert '2.png cannot be read as an image' in text
+        assert "2.png' is empty" in text
+        assert "7.jpg' is damaged: image file is truncated" in text
         assert '1 annotation is of no use' in text
         assert not (tmp_path / 'out').exists()
 

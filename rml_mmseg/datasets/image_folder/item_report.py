@@ -6,7 +6,11 @@ from typing import Optional
 import numpy as np
 
 from ..counted import counted
-from ..transforms.check_image import lost_bits, pixel_digest
+from ..transforms.check_image import (
+    check_image_file,
+    lost_bits,
+    pixel_digest,
+)
 from .annotations import IGNORED, Annotations
 from .folder_item import FolderItem
 from .value_range import read_image
@@ -60,12 +64,13 @@ def inspect_item(
 
     try:
         image = read_image(item.image, value_range)
-    except ValueError as error:
+        if value_range is None:
+            lost = lost_bits(str(item.image), image)
+            if lost is not None:
+                return wrong(lost)
+            check_image_file(str(item.image))
+    except (ValueError, OSError) as error:
         return wrong(str(error))
-    if value_range is None:
-        lost = lost_bits(str(item.image), image)
-        if lost is not None:
-            return wrong(lost)
     if image is None:
         return wrong(
             f'{item.image} cannot be read as an image; replace it or take '
