@@ -7,12 +7,14 @@ from typing import Optional
 import numpy as np
 from PIL import Image
 
-from ..folder_files import folder_files
+from ..folder_files import IMAGE_SUFFIXES, folder_files
 from ..mask_decoding import ColourTable, read_mask
 from .annotations import IGNORED
 from .folder_item import files_by_name
 
 MASK_SUFFIXES = ('.png', '.bmp', '.tif', '.tiff', '.gif')
+# Kinds of images that are no masks, most since they change ids.
+OTHER_SUFFIXES = tuple(set(IMAGE_SUFFIXES) - set(MASK_SUFFIXES))
 
 
 class MaskFolder:
@@ -44,23 +46,32 @@ class MaskFolder:
     ) -> None:
         self.table = table
         self.ignore_index = ignore_index
-        found = {
-            name[: len(name) - len(ending)]: path
-            for name, path in files_by_name(folder, MASK_SUFFIXES).items()
-            if name.endswith(ending)
-        }
+        found, others = (
+            {
+                name[: len(name) - len(ending)]: path
+                for name, path in files_by_name(folder, suffixes).items()
+                if name.endswith(ending)
+            }
+            for suffixes in (MASK_SUFFIXES, OTHER_SUFFIXES)
+        )
         self.files = {n: path for n, path in found.items() if n in names}
         self.orphans = [str(p) for n, p in found.items() if n not in names]
         if not self.files:
-            others = len(folder_files(folder))
+            count = len(folder_files(folder))
             raise ValueError(
                 f'{folder}: no image has a mask of its name'
                 f'{f" and {ending!r}" if ending else ""}, such as '
-                f'{min(names)}{ending}.png; of {others} files there '
+                f'{min(names)}{ending}.png; of {count} files there '
                 f'{len(found)} could be masks ({", ".join(MASK_SUFFIXES)}; '
                 'JPEG, which changes ids, could not). '
                 f'{_elsewhere(folder, names, found, ending)}'
             )
+        # Reading them tells what is wrong, where an image has no other mask.
+        self.files.update(
+            (n, path)
+            for n, path in others.items()
+            if n in names and n not in found
+        )
         self.classes: Optional[tuple[str, ...]] = None
         if table is not None:
             self.classes = table.class_names(ignore_index)
@@ -94,8 +105,19 @@ class MaskFolder:
         return str(self.files[name])
 
     def read(self, name: str) -> np.ndarray:
-        """Class ids, uint8 (H, W), with 255 for ignored pixels."""
-        mask = read_mask(self.files[name], self.table)
+        """Class ids, uint8 (H, W), with 255 for ignored pixels.
+
+        Raises:
+            ValueError: If the mask is wrong; names the file.
+        """
+        path = self.files[name]
+        if path.suffix.lower() not in MASK_SUFFIXES:
+            raise ValueError(
+                f'{path} cannot be a mask: these must be '
+                f'{", ".join(MASK_SUFFIXES)}, since JPEG changes ids; export '
+                'it again as PNG'
+            )
+        mask = read_mask(path, self.table)
         if self.ignore_index == 0:
             # 0 wraps around to 255, which itself must stay.
             return np.where(mask == IGNORED, mask, mask - np.uint8(1))

@@ -63,6 +63,15 @@ def test_no_mask_of_an_image(tmp_path):
     assert '0 could be masks (.png, .bmp' in str(no.value)
 
 
+def test_a_jpeg_among_the_masks(tmp_path):
+    for name in ('a_m.png', 'b_m.jpg', 'a_m.jpg', 'c_m.jpg'):
+        Image.new('L', (2, 2)).save(tmp_path / name)
+    found = MaskFolder(tmp_path, ['a', 'b'], '_m')
+    assert found.read('a').tolist() == [[0, 0]] * 2
+    with pytest.raises(ValueError, match=r'b_m\.jpg cannot be .* as PNG'):
+        found.read('b')
+
+
 def test_masks_in_other_sub_folders_than_their_images(tmp_path):
     Image.new('L', (2, 2)).save(tmp_path / 'a_m.png')
     with pytest.raises(ValueError, match='in the same sub-folders') as no:
