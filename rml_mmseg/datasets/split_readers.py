@@ -102,20 +102,35 @@ def image_column(line: str, source: str) -> str:
 
     Known lines are ``id`` (DMT; CPS on VOC), ``image label`` (UniMatch and
     ST++) and ``/image<TAB>/label`` (CPS on Cityscapes, whose leading slash
-    stands for the data root).
+    stands for the data root). A name may hold blanks where it has no suffix.
 
     Raises:
-        ValueError: If a line has more than two columns.
+        ValueError: If a line has more than two columns, or it is not clear
+            where a label begins.
     """
-    tabbed = '\t' in line
-    columns = line.split('\t') if tabbed else line.split()
-    if len(columns) > 2:
+    if '\t' in line:
+        columns = line.split('\t')
+        if len(columns) > 2:
+            raise ValueError(
+                f"{source}: {line!r} has {len(columns)} columns; 'image' or "
+                f"'image label' can be read"
+            )
+        return columns[0].strip().removeprefix('/')
+    words = line.split()
+    files = [_has_suffix(word) for word in words]
+    folders = ['/' in word for word in words]
+    if len(words) == 2 and files[0] and (files[1] or folders[1]):
+        return words[0]
+    if len(words) > 1 and (any(files) or all(folders)):
         raise ValueError(
-            f"{source}: {line!r} has {len(columns)} columns; 'image' or "
-            f"'image label' can be read"
+            f'{source}: {line!r} may be a name with blanks, or an image and '
+            'its label: leave out suffixes, or separate the two by a tab'
         )
-    image = columns[0].strip()
-    return image.removeprefix('/') if tabbed else image
+    return line.strip()
+
+
+def _has_suffix(path: str) -> bool:
+    return PurePosixPath(path).suffix.lower() in IMAGE_SUFFIXES
 
 
 def to_stem(
@@ -143,11 +158,8 @@ def to_stem(
             )
         image = image[len(folder) :]
     if suffix is None:
-        extension = PurePosixPath(image).suffix
-        known = extension.lower() in IMAGE_SUFFIXES
-        return image.removesuffix(extension) if known else image
-    has_extension = PurePosixPath(image).suffix.lower() in IMAGE_SUFFIXES
-    if has_extension and not image.endswith(suffix):
+        return image[: image.rindex('.')] if _has_suffix(image) else image
+    if _has_suffix(image) and not image.endswith(suffix):
         raise ValueError(
             f'{source}: {image!r} does not end with the image suffix '
             f'{suffix!r}'

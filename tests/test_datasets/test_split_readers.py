@@ -136,6 +136,10 @@ def test_read_permutation_refuses_what_is_none(tmp_path, content):
             'jena_7',
         ),
         ('d.webp\n', '', None, 'd'),
+        # blanks within a name
+        ('with two blanks\n', '', None, 'with two blanks'),
+        ('Site 1/slice 2\n', 'Site 1', None, 'slice 2'),
+        ('with one.png\tits mask.png\n', '', None, 'with one'),
         # a byte order mark, blank lines, a dot that begins no suffix
         ('\ufeffa.b\n\n', '', None, 'a.b'),
     ],
@@ -149,7 +153,10 @@ def test_read_names_of_the_peers(tmp_path, text, prefix, suffix, expected):
 @pytest.mark.parametrize(
     ('text', 'prefix', 'suffix', 'message'),
     [
-        ('a.jpg\nb.jpg b.png c\n', '', None, 'line 2.*3 columns'),
+        ('a.jpg\nb.jpg\tb.png\tc\n', '', None, 'line 2.*3 columns'),
+        ('a.jpg\nb.jpg b.png c\n', '', None, 'line 2.*with blanks'),
+        ('with one.png\n', '', None, 'name with blanks, .* by a tab'),
+        ('a/with b/one\n', '', None, 'leave out suffixes'),
         ('images/a.jpg\n', 'JPEGImages', None, "prefix 'JPEGImages/'"),
         ('a.png\n', '', '.jpg', "suffix '.jpg'"),
         ('/data/a.jpg /data/a.png\n', '', None, 'absolute'),
