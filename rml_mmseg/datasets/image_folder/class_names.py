@@ -28,7 +28,7 @@ def read_class_names(classes: Optional[str]) -> Optional[tuple[str, ...]]:
     is_file = path.is_file()
     if not is_file and path.suffix in ('.txt', '.csv'):
         raise ValueError(f'--classes: there is no file {classes}')
-    text = path.read_text('utf-8') if is_file else classes
+    text = path.read_text('utf-8-sig') if is_file else classes
     parts = text.splitlines() if is_file else text.split(',')
     names = tuple(part.strip() for part in parts if part.strip())
     if len(set(names)) != len(names) or not names:

@@ -99,7 +99,7 @@ def _load(path: Path) -> dict[str, Any]:
         ValueError: If it is something else.
     """
     try:
-        data = json.loads(path.read_text('utf-8'))
+        data = json.loads(path.read_text('utf-8-sig'))
         for side in ('imageHeight', 'imageWidth'):
             if int(data[side]) < 1:
                 raise ValueError(f'{side} is {data[side]}')

@@ -5,6 +5,7 @@ from rml_mmseg.datasets.image_folder.class_names import (
     about_ids_from_one,
     agreed_names,
     names_of_ids,
+    read_class_names,
     usable_palette,
 )
 
@@ -24,6 +25,12 @@ def test_stored_palette_only_if_it_tells_classes_apart():
     assert usable_palette(stored, 2) == stored[:2]
     assert usable_palette(stored, 3)[1] == [128, 0, 0]
     assert usable_palette(stored, 4)[1] == [128, 0, 0]
+
+
+def test_names_of_a_file_that_begins_with_a_byte_order_mark(tmp_path):
+    path = tmp_path / 'classes.txt'
+    path.write_text('road\ntram\n', 'utf-8-sig')
+    assert read_class_names(str(path)) == ('road', 'tram')
 
 
 def test_names_given_and_found():

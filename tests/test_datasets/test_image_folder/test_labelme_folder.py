@@ -13,7 +13,8 @@ from rml_mmseg.datasets.mask_decoding import IGNORED_NAMES
 def write(folder, name, *shapes, size=(4, 6)):
     data = dict(shapes=list(shapes), imageHeight=size[0], imageWidth=size[1])
     path = folder / f'{name}.json'
-    path.write_text(json.dumps(data))
+    # As Windows may write it.
+    path.write_text(json.dumps(data), 'utf-8-sig')
     return path
 
 
