@@ -8,8 +8,8 @@ from typing import Optional
 
 from .lists import SPLIT, ImageLists
 from .methods import SUPERVISED, TITLES
+from .writing import HERE
 
-HERE = '{{ fileDirname }}'
 PLAIN_KEY = 'train_dataloader.dataset.ann_file'
 SEMI_KEYS = (
     'train_dataloader.dataset.labelled.ann_file',

@@ -1,10 +1,15 @@
 """Writing configs, all or none."""
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Union
 
 from mmengine.config import Config
+
+HERE = '{{ fileDirname }}'
+"""The folder of a config, as mmengine puts it into the text as it is."""
+_STRING = re.compile(rf"'({re.escape(HERE)}[^'\"\n]*)'")
 
 
 def portable(node: Any, folder: Path) -> Any:
@@ -15,9 +20,9 @@ def portable(node: Any, folder: Path) -> Any:
         return type(node)(portable(value, folder) for value in node)
     prefix = f'{folder.resolve().as_posix()}/'
     if isinstance(node, str) and node.startswith(prefix):
-        return '{{ fileDirname }}/' + node[len(prefix) :]
+        return f'{HERE}/{node[len(prefix) :]}'
     if isinstance(node, str) and node == prefix[:-1]:
-        return '{{ fileDirname }}'
+        return HERE
     return node
 
 
@@ -43,10 +48,10 @@ def write_all(
             path.write_text(text, 'utf-8')
         for draft, path in drafts.items():
             content = configs[path]
-            if isinstance(content, str):
-                draft.write_text(content, 'utf-8')
-            else:
-                content.dump(draft)
+            if isinstance(content, Config):
+                content = content.pretty_text
+            # The folder's name may hold an apostrophe.
+            draft.write_text(_STRING.sub(r'"\1"', content), 'utf-8')
             check(path, draft)
         for draft, path in drafts.items():
             draft.replace(path)

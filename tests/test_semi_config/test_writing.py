@@ -1,7 +1,7 @@
 import pytest
 from mmengine.config import Config
 
-from rml_mmseg.semi_config.writing import portable, write_all
+from rml_mmseg.semi_config.writing import HERE, portable, write_all
 
 
 def test_paths_below_the_folder_move_with_it(tmp_path):
@@ -41,3 +41,13 @@ def test_all_or_none(tmp_path):
         'new.py',
         'l.txt',
     }
+
+
+def test_a_folder_with_an_apostrophe(tmp_path):
+    folder = tmp_path / "Ann's"
+    cfg = Config(portable(dict(a=f'{folder}/x', b=[str(folder)]), folder))
+    configs = {folder / 'a.py': cfg, folder / 'b.py': f'c = {HERE!r}\n'}
+    write_all(configs, {}, lambda path, draft: None)
+    read = Config.fromfile(folder / 'a.py')
+    assert (read.a, read.b) == (f'{folder}/x', [str(folder)])
+    assert Config.fromfile(folder / 'b.py').c == str(folder)

@@ -1,5 +1,6 @@
 import json
 import re
+import shlex
 from pathlib import Path
 
 import cv2
@@ -71,10 +72,13 @@ class TestImageFolder:
         assert len(chosen[0]) == 4
         assert chosen[0] == chosen[1] != chosen[2]
 
-    def test_config_builds_the_datasets(self, tmp_path, call):
-        arguments = self._source(tmp_path)
+    def test_config_builds_the_datasets(self, tmp_path, call, capsys):
+        arguments = self._source(tmp_path / "Ann's")
         call(image_folder, *arguments, '--classes', 'road, tram')
-        cfg = Config.fromfile(str(tmp_path / 'out/dataset_config.py'))
+        ready = capsys.readouterr().out.splitlines()[-1]
+        config = tmp_path / "Ann's/out/rml.py"
+        assert shlex.split(ready.partition(': ')[2])[-1] == str(config)
+        cfg = Config.fromfile(config)
         assert cfg.num_classes == 2
         init_default_scope('mmseg')
         sizes = dict(labelled=4, unlabelled=3, val=1)
@@ -305,7 +309,7 @@ class TestImageFolder:
     def test_val_list(self, tmp_path, call):
         arguments = self._source(tmp_path)
         names = tmp_path / 'val.txt'
-        names.write_text('city/3\ncity/0\n')
+        names.write_text('city/3\ncity/0\n', 'utf-8-sig')
         call(image_folder, *arguments, '--val-list', names)
         assert self._list(tmp_path, 'val') == ['city/0', 'city/3']
         names.write_text('city/3\ncity/6\n')

@@ -157,12 +157,13 @@ def test_own_data_in_stock_networks(tmp_path, call, capsys):
     for i in range(4):
         mask = np.arange(32 * 64).reshape(32, 64) // 1024
         save(tmp_path / f'masks/{i}.png', mask)
+    data = tmp_path / "Ann's data"
     call(
-        image_folder, tmp_path / 'images', tmp_path / 'data',
+        image_folder, tmp_path / 'images', data,
         '--masks', tmp_path / 'masks', '--test-fraction', 0.25,
     )  # fmt: skip
-    out = tmp_path / 'data/semi.py'
-    own = Config.fromfile(tmp_path / 'data/dataset_config.py')
+    out = data / 'semi.py'
+    own = Config.fromfile(data / 'dataset_config.py')
     arguments = (
         make_semi_config, ADE, '--dataset', own.filename, '--out', out,
         '--force', '--cfg-options', *options(0, SMALL_SEGFORMER),

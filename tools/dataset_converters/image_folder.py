@@ -2,13 +2,13 @@
 
 import argparse
 import json
+import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Optional
 
-import mmengine
 import numpy as np
 
 from rml_mmseg.datasets.counted import counted
@@ -405,7 +405,7 @@ def read_lists(args: argparse.Namespace) -> dict[str, list[str]]:
         path = getattr(args, f'{split}_list')
         if path is not None:
             with named(f'--{split}-list'):
-                lines = mmengine.list_from_file(path)
+                lines = path.read_text('utf-8-sig').splitlines()
             lists[split] = sorted({line.strip() for line in lines} - {''})
     return lists
 
@@ -515,7 +515,8 @@ def run(args: argparse.Namespace) -> None:
     for name, text in texts.items():
         (args.out / name).write_text(text, 'utf-8')
     best = 'rml.py' if 'rml.py' in texts else 'supervised.py'
-    print(f'{args.out} is ready: python tools/train.py {args.out / best}')
+    config = shlex.quote(str(args.out / best))
+    print(f'{args.out} is ready: python tools/train.py {config}')
 
 
 def _write_one(

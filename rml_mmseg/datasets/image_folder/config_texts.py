@@ -1,7 +1,7 @@
 """Texts that the configs of a data set are made of."""
 
 DATA = """# The data set of this folder, which may be moved with it.
-data_root = '{{{{ fileDirname }}}}'
+data_root = "{{{{ fileDirname }}}}"
 num_classes = {num_classes}
 metainfo = dict(
     classes=(
