@@ -106,7 +106,8 @@ def read_colour_table(path: Path, ignore_index: int = 255) -> ColourTable:
     A JSON file is either ``{"road": [128, 64, 128], ...}`` or a list of
     ``{"name": "road", "color": [128, 64, 128], "id": 0}``. Without ids the
     rows count up from 0, or from 1 where 0 is ignored; rows with one of the
-    ``IGNORED_NAMES`` are ignored and not counted.
+    ``IGNORED_NAMES`` are ignored and not counted, and rows of one name are
+    colours of one class.
 
     Args:
         path (Path): File ending in .csv or .json.
@@ -117,12 +118,13 @@ def read_colour_table(path: Path, ignore_index: int = 255) -> ColourTable:
 
     Raises:
         ValueError: If the file is no such table, a colour is not three
-            values from 0 to 255, an id is no integer from 0 to 255 or a
-            colour stands twice.
+            values from 0 to 255, an id is no integer from 0 to 255, a
+            colour stands twice or a name has two ids.
     """
     text = path.read_text('utf-8-sig')
     try:
-        rows = _json_rows(text) if path.suffix == '.json' else _csv_rows(text)
+        is_json = path.suffix.lower() == '.json'
+        rows = _json_rows(text) if is_json else _csv_rows(text)
     except (TypeError, ValueError) as error:
         raise ValueError(f'{path} is not a colour table: {error}') from error
     if not rows:
@@ -149,6 +151,8 @@ def read_colour_table(path: Path, ignore_index: int = 255) -> ColourTable:
             ) from error
         if class_id is None and name.lower() in IGNORED_NAMES:
             class_id = ignore_index
+        elif class_id is None and name in names:
+            class_id = ids[names.index(name)]
         elif class_id is None:
             class_id = upcoming
             upcoming += 1
@@ -166,6 +170,11 @@ def read_colour_table(path: Path, ignore_index: int = 255) -> ColourTable:
             other = names[colours.index(colour)]
             raise ValueError(
                 f'{path}: {other!r} and {name!r} have the same colour {colour}'
+            )
+        if name in names and class_id != ids[names.index(name)]:
+            raise ValueError(
+                f'{path}: {name!r} has the ids {ids[names.index(name)]} and '
+                f'{class_id}; give one id to all colours of a class'
             )
         colours.append(colour)
         ids.append(class_id)

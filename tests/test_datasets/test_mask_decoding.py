@@ -39,8 +39,17 @@ def test_names_that_are_ignored(tmp_path, name):
     assert read_colour_table(path).ids.tolist() == [0, 255, 1]
 
 
-def test_json_forms(tmp_path):
-    path = tmp_path / 'colours.json'
+def test_colours_of_one_name_are_one_class(tmp_path):
+    path = tmp_path / 'colours.csv'
+    path.write_text('name,r,g,b\na,1,1,1\nb,2,2,2\na,3,3,3\nc,4,4,4\n')
+    table = read_colour_table(path)
+    assert table.ids.tolist() == [0, 1, 0, 2]
+    assert table.class_names() == ('a', 'b', 'c')
+
+
+@pytest.mark.parametrize('suffix', ['.json', '.JSON'])
+def test_json_forms(tmp_path, suffix):
+    path = tmp_path / f'colours{suffix}'
     path.write_text(json.dumps({'a': [1, 2, 3], 'b': [4, 5, 6]}))
     assert read_colour_table(path).ids.tolist() == [0, 1]
     # Two colours of one class, and an explicit order.
@@ -64,6 +73,7 @@ def test_json_forms(tmp_path):
         ('name,r,g,b\na,1,2,300\n', 'three values from 0 to 255'),
         ('name,r,g,b,id\na,1,2,3,256\n', "id of 'a' must be 0 to 255"),
         ('name,r,g,b\na,1,2,3\nb,1,2,3\n', "'a' and 'b' have the same"),
+        ('name,r,g,b,id\na,1,2,3,0\na,2,2,3,1\n', "'a' has the ids 0 and 1"),
     ],
 )
 def test_bad_tables_are_named(tmp_path, text, message):
