@@ -10,6 +10,8 @@ from .panel_grid import Panel
 CELL = 2.4
 """Width of a panel, inches."""
 DPI = 100
+# Of the legend, inches: its patches with their margins, and a letter.
+PATCH, LETTER = 0.55, 0.065
 
 
 def draw_panels(
@@ -36,7 +38,8 @@ def draw_panels(
     columns = len(rows[0])
     shown = [panel for row in rows for panel in row if panel]
     height, width = shown[0].picture.shape[:2]
-    names = max(1, columns * 5 // 4)
+    longest = max(map(len, legend), default=0)
+    names = max(1, int(columns * CELL / (PATCH + LETTER * longest)))
     lines = -(-len(legend) // names)
     cell = CELL * height / width + 0.3
     size = (columns * CELL, len(rows) * cell + 0.25 * lines + 0.3)

@@ -169,3 +169,11 @@ def test_the_picture_shows_panels_and_legend():
     assert {tuple(PALETTE[0]), tuple(PALETTE[1]), (1, 2, 250)} <= colours
     bare = draw_panels(rows, {})
     assert not (bare == (1, 2, 250)).all(-1).any()
+
+
+def test_a_legend_of_long_names_is_whole():
+    legend = {f'{i} and {"forty letters" * 3}': (1, i, 250) for i in range(9)}
+    picture = draw_panels(panel_grid(*make(), COLOURS), legend)
+    for colour in legend.values():
+        assert (picture == colour).all(-1).any()
+    assert (picture[-50:, [0, -1]] == 255).all()
