@@ -4,7 +4,10 @@ import os
 from pathlib import Path
 from typing import Union
 
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
+IMAGE_SUFFIXES = (
+    *('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp'),
+    *('.ppm', '.pgm', '.jp2'),
+)
 
 
 def folder_files(folder: Union[Path, str]) -> list[str]:

@@ -119,6 +119,21 @@ class TestImageFolder:
         written = cv2.imread(str(tmp_path / 'out/img_dir/train/city/7.png'))
         assert np.array_equal(written[..., ::-1], photo(2, 4, 7))
 
+    @pytest.mark.parametrize('suffix', ['.ppm', '.pgm', '.jp2'])
+    def test_formats_that_are_rare(self, tmp_path, call, suffix):
+        arguments = self._source(tmp_path)
+        for path in (tmp_path / 'images/city').iterdir():
+            with Image.open(path) as file:
+                mode = 'L' if suffix == '.pgm' else 'RGB'
+                file.convert(mode).save(path.with_suffix(suffix))
+            path.unlink()
+        call(image_folder, *arguments)
+        cfg = Config.fromfile(tmp_path / 'out/dataset_config.py')
+        init_default_scope('mmseg')
+        for part in ('labelled', 'unlabelled'):
+            dataset = DATASETS.build(cfg[f'{part}_dataset'])
+            assert dataset.pipeline(dataset.get_data_info(0))
+
     def test_links(self, tmp_path, call):
         call(image_folder, *self._source(tmp_path), '--link')
         link = tmp_path / 'out/img_dir/train/city/6.png'
