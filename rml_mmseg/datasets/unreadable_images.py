@@ -47,7 +47,7 @@ class UnreadableImages:
         message = f'unlabelled image {path!r} cannot be read ({error})'
         if count > self.limit:
             raise RuntimeError(
-                f'cannot load {path!r}: {message}, the {count}th of '
+                f'cannot load {path!r}: {message}, which makes {count} of '
                 f'{self.total}, and dataset.max_unreadable allows '
                 f'{self.limit}. tools/analysis_tools/check_data.py lists all '
                 'of them'

@@ -3,11 +3,12 @@
 from .built import Built, build_config, summary
 from .combinations import check_methods, check_output
 from .compose import SemiPlan, compose
-from .data import SemiData, data_of_config
+from .data import SemiData
 from .deployed_size import deployed_size, input_channels
 from .lists import ImageLists
 from .methods import RML, SUPERVISED, TITLES, networks_of, recolours
 from .options import fit_options
+from .own_data import data_of_config
 from .pipelines import STRONG_VIEWS
 from .stock import load_stock, training_length
 from .stock_data import ALLOW_OVERLAP, data_of_lists

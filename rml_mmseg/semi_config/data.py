@@ -2,15 +2,12 @@
 
 import copy
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
 from mmengine.config import Config
 from mmseg.registry import DATASETS
 
 from rml_mmseg.engine.checks.registered import type_name
-
-from .pipelines import KEY, strong_steps, without_zero_label
 
 
 class SemiData(NamedTuple):
@@ -112,82 +109,3 @@ def listed(dataset: dict[str, Any]) -> list[dict]:
             'the folder'
         ) from error
     return list(built.load_data_list())
-
-
-def data_of_config(
-    cfg: Config,
-    dataset_config: Path,
-    own_geometry: bool = True,
-    lists: Optional[tuple[Path, Path]] = None,
-) -> SemiData:
-    """Own data.
-
-    Args:
-        cfg (Config): A stock config.
-        dataset_config (Path): ``dataset_config.py`` of the converter for
-            folders of images.
-        own_geometry (bool): Whether its pipelines are used, with its sizes,
-            and not those of the stock config. Defaults to True.
-        lists (tuple[Path, Path], optional): Labelled and unlabelled images
-            in the place of its own lists, as ``make_splits.py`` writes them.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it holds no data sets, or no unlabelled image.
-    """
-    own = Config.fromfile(dataset_config)
-    needed = ('labelled_dataset', 'unlabelled_dataset', 'num_classes')
-    for key in needed:
-        if key not in own:
-            raise ValueError(
-                f'--dataset: {dataset_config} has no {key}; give the '
-                'dataset_config.py that image_folder.py writes'
-            )
-    labelled, unlabelled = (
-        {k: v for k, v in own[key].items() if k != KEY}
-        for key in ('labelled_dataset', 'unlabelled_dataset')
-    )
-    strong = strong_steps(unlabelled.pop('pipeline', None) or ())
-    hooks = list(own.get('custom_hooks') or ())
-    for dataset, file in zip((labelled, unlabelled), lists or ()):
-        if not file.is_file():
-            raise FileNotFoundError(f'--dataset: no list file {file}')
-        dataset['ann_file'] = str(file.resolve())
-    try:
-        listed(unlabelled)
-    except ValueError as error:
-        raise ValueError(
-            f'--dataset: {error}. Where all images are annotated, let '
-            'make_splits.py divide them, and give its lists by --labelled '
-            'and --unlabelled'
-        ) from error
-    held_out = {
-        split: dict(own[f'{split}_dataloader'].dataset)
-        for split in ('val', 'test')
-        if f'{split}_dataloader' in own
-    }
-    if own_geometry:
-        return SemiData(
-            labelled,
-            unlabelled,
-            held_out,
-            own.num_classes,
-            crop_size=tuple(own.crop_size),
-            image_pipeline=own.image_pipeline,
-            tta_pipeline=own.get('tta_pipeline'),
-            strong=strong,
-            hooks=hooks,
-        )
-    train = without_zero_label(pipeline_of(cfg, 'train_dataloader'))
-    labelled['pipeline'] = train
-    for dataset in held_out.values():
-        test = without_zero_label(pipeline_of(cfg, 'val_dataloader'))
-        dataset['pipeline'] = test
-    return SemiData(
-        labelled,
-        unlabelled,
-        held_out,
-        own.num_classes,
-        strong=strong,
-        hooks=hooks,
-    )

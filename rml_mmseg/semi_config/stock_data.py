@@ -63,18 +63,18 @@ def data_of_lists(
     lists = list(dict.fromkeys(path for path, _ in runs))
     parts = plain_datasets(cfg, 'train_dataloader')
     labelled = one_dataset(parts, lists)
-    known = {path: _files(labelled, path) for path in lists}
+    known = {path: files_of_list(labelled, path) for path in lists}
     for path, taken in known.items():
         if not taken:
             raise ValueError(f'--labelled: {path} names no image')
-    held_out = _val_images(cfg)
+    held_out = scored_images(cfg, ['val_dataloader'])
     (labelled_list, images), *_ = runs
     if images.is_dir():
         return _of_folder(labelled, images, known[labelled_list] | held_out)
     unlabelled = _unlabelled(labelled)
     for labelled_list, images in runs:
         taken = set() if allow_overlap else known[labelled_list]
-        _check_unlabelled(unlabelled, images, taken, held_out)
+        check_unlabelled(unlabelled, images, taken, held_out)
     unlabelled['ann_file'] = str(runs[0][1].resolve())
     return SemiData(labelled, unlabelled)
 
@@ -116,13 +116,24 @@ def _unlabelled(labelled: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-def _check_unlabelled(
+def check_unlabelled(
     unlabelled: dict[str, Any],
     path: Path,
     labelled: set[str],
     held_out: set[str],
 ) -> None:
-    """Refuse a list of images that are missing or taken already."""
+    """Refuse a list of images that are missing or taken already.
+
+    Args:
+        unlabelled (dict): Config of a data set.
+        path (Path): Names of its images.
+        labelled (set[str]): Files of labelled images, out of links.
+        held_out (set[str]): Files of images that are scored.
+
+    Raises:
+        FileNotFoundError: If the list or an image is missing.
+        ValueError: If it names no image, or one that is taken.
+    """
     rule = names_rule(unlabelled, 'with or without suffix')
     dataset = dict(unlabelled, ann_file=str(path.resolve()))
     try:
@@ -142,7 +153,7 @@ def _check_unlabelled(
             labelled,
             f', or --cfg-options {ALLOW_OVERLAP}=True if that is meant',
         ),
-        ('for validation', held_out, ''),
+        ('for validation or a test', held_out, ''),
     ):
         both = [file for name, file in real.items() if name in taken]
         if both:
@@ -153,20 +164,32 @@ def _check_unlabelled(
             )
 
 
-def _files(dataset: dict[str, Any], path: Path) -> set[str]:
-    """Files of a data set's images by another list, out of links."""
-    infos = listed(dict(dataset, ann_file=str(path.resolve())))
-    return {os.path.realpath(info['img_path']) for info in infos}
+def files_of_list(
+    dataset: dict[str, Any], path: Optional[Path] = None
+) -> set[str]:
+    """Files of a data set's images, out of links.
+
+    Args:
+        dataset (dict): Its config.
+        path (Path, optional): Another list of names than its own.
+    """
+    if path is not None:
+        dataset = dict(dataset, ann_file=str(path.resolve()))
+    return {os.path.realpath(info['img_path']) for info in listed(dataset)}
 
 
-def _val_images(cfg: Config) -> set[str]:
-    """Images for validation, as far as they are there."""
-    try:
-        infos = [
-            info
-            for dataset in plain_datasets(cfg, 'val_dataloader')
-            for info in listed(dataset)
-        ]
-    except (AttributeError, KeyError, OSError):
-        return set()
-    return {os.path.realpath(info['img_path']) for info in infos}
+def scored_images(cfg: Config, loaders: Sequence[str]) -> set[str]:
+    """Images that are not for training, as far as they are there.
+
+    Args:
+        cfg (Config): With data sets.
+        loaders (Sequence[str]): Such as ``'val_dataloader'``.
+    """
+    files: set[str] = set()
+    for loader in loaders:
+        try:
+            for dataset in plain_datasets(cfg, loader):
+                files |= files_of_list(dataset)
+        except (AttributeError, KeyError, OSError):
+            continue
+    return files

@@ -197,6 +197,16 @@ def test_own_data_in_stock_networks(tmp_path, call, capsys):
     assert np.isfinite(hub.get_scalar('val/mIoU').data[0][-1])
 
 
+@pytest.mark.parametrize('name', ['gone.py', 'classes.txt'])
+def test_own_data_that_is_no_config(tmp_path, call, name):
+    (tmp_path / 'classes.txt').write_text('a\nb\n')
+    with pytest.raises(SystemExit, match=f'--dataset: .*{name} cannot'):
+        call(
+            make_semi_config, ADE, '--dataset', tmp_path / name,
+            '--out', tmp_path / 'semi.py',
+        )  # fmt: skip
+
+
 def test_own_data_that_is_all_annotated(tmp_path, call):
     for i in range(6):
         save(tmp_path / f'images/{i}.png', photo(32, 64, i))
@@ -224,6 +234,16 @@ def test_own_data_that_is_all_annotated(tmp_path, call):
     dataset = cfg.train_dataloader.dataset
     assert len(DATASETS.build(dataset.labelled)) == 1
     assert len(DATASETS.build(dataset.unlabelled)) == len(names) - 1
+    for wrong, told in (
+        ('gone', r'1 of \d images of .*unlabelled_own.txt are not there'),
+        (names[0], r'--unlabelled: 1 of \d images .* are labelled, .*True if'),
+    ):
+        lists[3].write_text(f'{names[1]}\n{wrong}\n')
+        with pytest.raises(SystemExit, match=told):
+            call(*arguments, *lists, '--force')
+    lists[1].write_text('gone\n')
+    with pytest.raises(SystemExit, match='a labelled image has no file'):
+        call(*arguments, *lists, '--force')
     lists[1].unlink()
     with pytest.raises(SystemExit, match='no list file .*labelled_own.txt'):
         call(*arguments, *lists, '--force')

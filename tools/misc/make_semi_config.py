@@ -211,13 +211,14 @@ def find_data(args: argparse.Namespace, cfg: Config) -> SemiData:
     Raises:
         ValueError: If who is left out of a folder would follow the run.
     """
+    overlap = (args.cfg_options or {}).get(ALLOW_OVERLAP, False)
     if args.dataset is not None:
         own = args.geometry != 'stock'
-        lists = None
+        runs = []
         if args.lists is not None:
             args.lists.check_files(args.seeds, args.splits)
-            lists = args.lists.of_runs(args.seeds, args.splits)[0]
-        return data_of_config(cfg, args.dataset, own, lists)
+            runs = args.lists.of_runs(args.seeds, args.splits)
+        return data_of_config(cfg, args.dataset, own, runs, overlap)
     runs = args.lists.of_runs(args.seeds, args.splits)
     folder = next((path for _, path in runs if path.is_dir()), None)
     if folder is not None and args.lists.follow_runs:
@@ -227,7 +228,6 @@ def find_data(args: argparse.Namespace, cfg: Config) -> SemiData:
             'make_splits.py writes, such as '
             'splits/{split}_seed{seed}/unlabelled.txt'
         )
-    overlap = (args.cfg_options or {}).get(ALLOW_OVERLAP, False)
     return data_of_lists(cfg, runs, args.data_root, overlap)
 
 

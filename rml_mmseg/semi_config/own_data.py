@@ -1,0 +1,109 @@
+"""Own data, as image_folder.py describes it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmengine.config import Config
+
+from .data import SemiData, listed, pipeline_of
+from .mask_folders import one_dataset
+from .pipelines import KEY, strong_steps, without_zero_label
+from .stock_data import check_unlabelled, files_of_list, scored_images
+
+
+def data_of_config(
+    cfg: Config,
+    dataset_config: Path,
+    own_geometry: bool = True,
+    runs: Sequence[tuple[Path, Path]] = (),
+    allow_overlap: bool = False,
+) -> SemiData:
+    """The data of a ``dataset_config.py``.
+
+    Args:
+        cfg (Config): A stock config.
+        dataset_config (Path): ``dataset_config.py`` of the converter for
+            folders of images.
+        own_geometry (bool): Whether its pipelines are used, with its sizes,
+            and not those of the stock config. Defaults to True.
+        runs (Sequence[tuple[Path, Path]]): Labelled and unlabelled images of
+            each run in the place of its own lists, as ``make_splits.py``
+            writes them. All are checked, and the first are taken. Defaults
+            to ().
+        allow_overlap (bool): Whether images may be in both lists. Defaults
+            to False.
+
+    Raises:
+        FileNotFoundError: If a list, an image or a mask is missing.
+        ValueError: If there is no such config, it holds no data sets or no
+            unlabelled image, or images are labelled or held out and
+            unlabelled.
+    """
+    try:
+        own = Config.fromfile(dataset_config)
+    except OSError as error:
+        raise ValueError(
+            f'--dataset: {dataset_config} cannot be read as a config '
+            f'({error}); give the dataset_config.py that image_folder.py '
+            'writes'
+        ) from error
+    needed = ('labelled_dataset', 'unlabelled_dataset', 'num_classes')
+    for key in needed:
+        if key not in own:
+            raise ValueError(
+                f'--dataset: {dataset_config} has no {key}; give the '
+                'dataset_config.py that image_folder.py writes'
+            )
+    labelled, unlabelled = (
+        {k: v for k, v in own[key].items() if k != KEY}
+        for key in ('labelled_dataset', 'unlabelled_dataset')
+    )
+    strong = strong_steps(unlabelled.pop('pipeline', None) or ())
+    hooks = list(own.get('custom_hooks') or ())
+    held_out = {
+        split: dict(own[f'{split}_dataloader'].dataset)
+        for split in ('val', 'test')
+        if f'{split}_dataloader' in own
+    }
+    if runs:
+        scored = scored_images(own, ['val_dataloader', 'test_dataloader'])
+        labelled = one_dataset([labelled], [path for path, _ in runs])
+        for labelled_list, path in runs:
+            taken = files_of_list(labelled, labelled_list)
+            if allow_overlap:
+                taken = set()
+            check_unlabelled(unlabelled, path, taken, scored)
+        unlabelled['ann_file'] = str(runs[0][1].resolve())
+    try:
+        listed(unlabelled)
+    except ValueError as error:
+        raise ValueError(
+            f'--dataset: {error}. Where all images are annotated, let '
+            'make_splits.py divide them, and give its lists by --labelled '
+            'and --unlabelled'
+        ) from error
+    if own_geometry:
+        return SemiData(
+            labelled,
+            unlabelled,
+            held_out,
+            own.num_classes,
+            crop_size=tuple(own.crop_size),
+            image_pipeline=own.image_pipeline,
+            tta_pipeline=own.get('tta_pipeline'),
+            strong=strong,
+            hooks=hooks,
+        )
+    train = without_zero_label(pipeline_of(cfg, 'train_dataloader'))
+    labelled['pipeline'] = train
+    for dataset in held_out.values():
+        test = without_zero_label(pipeline_of(cfg, 'val_dataloader'))
+        dataset['pipeline'] = test
+    return SemiData(
+        labelled,
+        unlabelled,
+        held_out,
+        own.num_classes,
+        strong=strong,
+        hooks=hooks,
+    )
