@@ -627,6 +627,11 @@ class TestImageFolder:
             with pytest.raises(SystemExit, match=message):
                 call(image_folder, *arguments, *extra)
 
+    def test_a_seed_below_zero(self, tmp_path, call, capsys):
+        with pytest.raises(SystemExit):
+            call(image_folder, *self._source(tmp_path), '--seed', -1)
+        assert '--seed must be 0 or more, got -1' in capsys.readouterr().err
+
     @pytest.mark.parametrize(
         ('option', 'told'),
         [

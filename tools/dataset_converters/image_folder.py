@@ -187,7 +187,12 @@ def parse_args() -> argparse.Namespace:
         )
     if args.range and not args.range[0] < args.range[1]:
         parser.error(f'--range must go up, but is {args.range}')
-    for name, least in (('iters', 2), ('batch_size', 2), ('long_side', 16)):
+    for name, least in (
+        ('iters', 2),
+        ('batch_size', 2),
+        ('long_side', 16),
+        ('seed', 0),
+    ):
         value = getattr(args, name)
         if value < least:
             option = name.replace('_', '-')

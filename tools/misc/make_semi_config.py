@@ -70,6 +70,7 @@ from rml_mmseg.semi_config import (
     training_length,
     write_all,
 )
+from rml_mmseg.setting_checks import check_count
 
 ALL = 'all'
 
@@ -196,6 +197,8 @@ def check_runs(args: argparse.Namespace) -> None:
                 '--out'
             )
     args.seeds = args.seeds or [0]
+    for seed in args.seeds:
+        check_count('--seeds', seed, 0)
     if args.lists is not None:
         args.lists.check_words(args.splits, follow=args.suite is not None)
     elif args.splits:

@@ -11,13 +11,13 @@ from typing import Any
 from mmengine.hooks import CheckpointHook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
-from mmseg.registry import HOOKS
+from mmseg.registry import HOOKS, OPTIMIZERS
 
 from rml_mmseg.models.utils.learner_cfg import is_semi
 from rml_mmseg.models.utils.learner_names import learner_names
-from rml_mmseg.setting_checks import check_choice, did_you_mean
+from rml_mmseg.setting_checks import check_choice, check_count, did_you_mean
 
-from .data_config import check_data_config
+from .data_config import check_data_config, check_loaders
 from .registered import class_of, type_name
 
 # Read by mmengine's Runner, and by the tools, from the whole config.
@@ -54,6 +54,8 @@ def check_config(cfg: Mapping[str, Any]) -> None:
     for key in ('model', 'train_cfg'):
         if not isinstance(cfg.get(key) or {}, Mapping):
             raise ValueError(f'{key} must be a dict, got {cfg[key]!r}')
+    check_loaders(cfg)
+    _check_seed(cfg.get('randomness'))
     model = cfg.get('model') or {}
     if not (is_semi(model) and cfg.get('train_cfg')):
         return
@@ -66,6 +68,7 @@ def check_config(cfg: Mapping[str, Any]) -> None:
         )
     _check_loop(cfg['train_cfg'])
     _check_accumulation(cfg)
+    _check_optimisers(cfg)
     check_data_config(cfg)
     _check_hooks(cfg)
     _check_learners(cfg, model)
@@ -144,6 +147,35 @@ def _check_loop(train_cfg: Mapping[str, Any]) -> None:
             "draws without end: set train_cfg=dict(type='StagedTrainLoop', "
             'iters_per_stage=...)'
         )
+
+
+def _check_seed(randomness: Any) -> None:
+    """Refuse what numpy takes for no seed."""
+    seed = randomness.get('seed') if isinstance(randomness, Mapping) else None
+    if seed is not None:
+        check_count('randomness.seed', seed, 0)
+
+
+def _check_optimisers(cfg: Mapping[str, Any]) -> None:
+    """Refuse optimisers that the constructor would not find."""
+    wrapper = cfg.get('optim_wrapper')
+    if not isinstance(wrapper, Mapping):
+        return
+    parts = {'optim_wrapper': wrapper}
+    for i, entry in enumerate(wrapper.get('students') or []):
+        parts[f'optim_wrapper.students[{i}]'] = entry
+    scope = cfg.get('default_scope')
+    with OPTIMIZERS.switch_scope_and_registry(scope) as registry:
+        known = {*registry.module_dict, *OPTIMIZERS.parent.module_dict}
+        for place, part in parts.items():
+            optimiser = part.get('optimizer')
+            if optimiser is None or class_of(optimiser, registry) is not None:
+                continue
+            check_choice(
+                f'{place}.optimizer.type',
+                optimiser.get('type'),
+                sorted(known),
+            )
 
 
 def _check_accumulation(cfg: Mapping[str, Any]) -> None:

@@ -11,6 +11,7 @@ from mmengine.model import BaseDataPreprocessor
 from mmseg.datasets import BaseSegDataset
 from mmseg.models.data_preprocessor import SegDataPreProcessor
 from mmseg.registry import DATA_SAMPLERS, DATASETS, MODELS
+from torch.utils.data import DataLoader
 
 from rml_mmseg.datasets import SemiSegDataset, UnlabelledSegDataset
 from rml_mmseg.datasets.data_root import dataset_nodes
@@ -23,6 +24,43 @@ STOCK_SAMPLERS = (InfiniteSampler, DefaultSampler)
 STOCK_PREPROCESSORS = (BaseDataPreprocessor, SegDataPreProcessor)
 # Folders as mmseg 0.x named them, and as data sets do since.
 OLD_FOLDERS = {'img_dir': 'img_path', 'ann_dir': 'seg_map_path'}
+# The last two are mmengine's.
+LOADER_SETTINGS = [
+    *inspect.signature(DataLoader).parameters,
+    *('num_batch_per_epoch', 'disable_subprocess_warning'),
+]
+
+
+def check_loaders(cfg: Mapping[str, Any]) -> None:
+    """Refuse settings of loaders that torch would not say the place of.
+
+    Args:
+        cfg (Mapping): Whole config of a run.
+
+    Raises:
+        ValueError: Naming the setting, what it is, and what would be right.
+    """
+    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        loader = cfg.get(name)
+        if not isinstance(loader, Mapping):
+            continue
+        for key in loader:
+            if key not in LOADER_SETTINGS:
+                hint = did_you_mean(key, LOADER_SETTINGS)
+                raise ValueError(
+                    f'{name} has no setting {key!r}{hint or "."} Known: '
+                    f'{LOADER_SETTINGS}'
+                )
+        for key, without in (
+            ('persistent_workers', False),
+            ('prefetch_factor', None),
+        ):
+            if loader.get(key) and not loader.get('num_workers'):
+                raise ValueError(
+                    f'{name}.num_workers=0 has no processes for '
+                    f'{name}.{key}={loader[key]!r}: set that to {without}, '
+                    'or num_workers to 1 or more'
+                )
 
 
 def check_data_config(cfg: Mapping[str, Any]) -> None:

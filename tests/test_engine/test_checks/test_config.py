@@ -110,6 +110,18 @@ def test_a_scope_hides_no_fault():
             dict(model_wrapper_cfg=dict(type='MMFullyShardedDataParallel')),
             'model_wrapper_cfg.type=.*FSDP and DeepSpeed.*DDP',
         ),
+        (
+            dict(optim_wrapper=dict(optimizer=dict(type='AdamZ'))),
+            r"optim_wrapper.optimizer.type='AdamZ' is unknown; did you mean",
+        ),
+        (
+            dict(
+                optim_wrapper=dict(students=[{}, dict(optimizer=dict(lr=1))])
+            ),
+            r'students\[1\].optimizer.type=None is unknown',
+        ),
+        (dict(randomness=dict(seed=-1)), 'randomness.seed must be .* got -1'),
+        (dict(randomness=dict(seed='abc')), "randomness.seed .* got 'abc'"),
     ],
 )
 def test_faults(changes, message):

@@ -9,7 +9,10 @@ from mmseg.models import SegDataPreProcessor
 from mmseg.registry import DATASETS
 
 from rml_mmseg.datasets import SemiSegDataset
-from rml_mmseg.engine.checks.data_config import check_data_config
+from rml_mmseg.engine.checks.data_config import (
+    check_data_config,
+    check_loaders,
+)
 
 FOLDERS = dict(img_path='img', seg_map_path='ann')
 
@@ -173,6 +176,27 @@ def test_a_data_set_that_finds_its_files_itself():
     DATASETS.register_module('OwnFolders', module=Own, force=True)
     prefix = dict(img_dir='img')
     check_data_config(config(dict(type='OwnFolders', data_prefix=prefix)))
+
+
+@pytest.mark.parametrize(
+    ('settings', 'message'),
+    [
+        (dict(batchsize=5), "no setting 'batchsize'; did you mean 'batch_siz"),
+        (
+            dict(num_workers=0, persistent_workers=True),
+            'num_workers=0 .*persistent_workers=True: set that to False',
+        ),
+        (dict(prefetch_factor=2), 'num_workers=0 .*prefetch_factor=2: .*None'),
+    ],
+)
+def test_settings_of_a_loader(settings, message):
+    loader = dict(batch_size=2, num_batch_per_epoch=3)
+    good = dict(loader, num_workers=1, persistent_workers=True)
+    check_loaders(config(test_dataloader=good))
+    for name in ('val_dataloader', 'test_dataloader'):
+        cfg = config(**{name: dict(loader, **settings)})
+        with pytest.raises(ValueError, match=f'{name}.*{message}'):
+            check_loaders(cfg)
 
 
 @pytest.mark.parametrize(
