@@ -107,6 +107,10 @@ def test_seeds_are_chosen_and_summed_up_anew(suite):
     [
         (['--split', '1-2'], "--split 1-2 is none of ['1-8', '1-4']"),
         (['--seeds', '0', '7'], '--seeds 7 is none of [0]'),
+        (
+            ['--split', '1-4', '--figures', 'pseudo_labels'],
+            '--figures pseudo_labels needs runs on the split with Pseudo',
+        ),
         (['--methods', 'rml'], "--methods rml is none of ['plain', 'mutual']"),
     ],
 )

@@ -32,6 +32,16 @@ CURVES = {
     'coupling': ('coupling', 1.0, 'Total variation of two learners'),
 }
 FIGURES = ('ladder', 'shares', 'gains', *CURVES)
+# What figures are of that not all suites have.
+NEEDED = {
+    'shares': 'scores of several splits',
+    'gains': "scores of the suite's baseline and of other methods on one "
+    'split',
+    'pseudo_labels': 'runs on the split with PseudoLabelMonitorHook and masks '
+    'of the unlabelled images',
+    'coupling': 'runs of two learners on the split with '
+    'PseudoLabelMonitorHook',
+}
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -161,8 +171,9 @@ def draw(args: argparse.Namespace) -> list[Path]:
         list[Path]: The files.
 
     Raises:
-        ValueError: If there is no such split, method or seed, or if splits of
-            the figure of shares that was asked for have other names.
+        ValueError: If there is no such split, method or seed, no data for a
+            figure that was asked for, or if splits of that of shares have
+            other names.
     """
     results = json.loads((args.suite / 'results.json').read_text('utf-8'))
     rows = choose_seeds(choose_rows(results['rows'], args.methods), args.seeds)
@@ -198,6 +209,11 @@ def draw(args: argparse.Namespace) -> list[Path]:
         if figure is not None:
             files.append(args.out / f'{args.suite.name}_{name}.{args.format}')
             save_figure(figure, files[-1])
+        elif args.figures:
+            raise ValueError(
+                f'--figures {name} needs {NEEDED[name]}, and {args.suite} has '
+                'none'
+            )
     return files
 
 
