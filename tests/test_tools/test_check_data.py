@@ -44,7 +44,7 @@ def labelled_masks(folder):
 def test_clean_set(config, capsys, tmp_path, tiny_data):
     masks = np.stack(labelled_masks(tiny_data))
     road = masks == 2
-    out = tmp_path / 'report.json'
+    out = tmp_path / 'new/report.json'
     code, printed = run(config, capsys, '--json', out)
     assert code == 0, printed.out
     assert 'nothing is wrong' in printed.out
@@ -187,6 +187,14 @@ def test_images_are_read_as_the_training_reads_them(
     cfg.dump(own)
     code, printed = run(own, capsys)
     assert code == 0, printed.out
+
+
+def test_a_report_that_cannot_be_written(config, capsys, tmp_path):
+    (tmp_path / 'file').touch()
+    out = tmp_path / 'file/report.json'
+    code, printed = run(config, capsys, '--json', out)
+    assert code == 2 and not printed.out
+    assert f'error: --json {out}: ' in printed.err
 
 
 def test_config_that_cannot_be_used(capsys, tmp_path):

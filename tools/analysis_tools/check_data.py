@@ -113,6 +113,14 @@ def main(argv: list[str] | None = None) -> int:
     except (*WRONG_CONFIG, OSError) as error:
         print(f'error: {args.config}: {error}', file=sys.stderr)
         return 2
+    if args.json is not None:
+        # Before all images are read.
+        try:
+            args.json.parent.mkdir(parents=True, exist_ok=True)
+            args.json.touch()
+        except OSError as error:
+            print(f'error: --json {args.json}: {error}', file=sys.stderr)
+            return 2
     reports = [check(*item) for item in sets]
     shared = shared_images(reports)
     for report in reports:
