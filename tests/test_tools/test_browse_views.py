@@ -38,6 +38,14 @@ def test_supervised_config(tiny_config, tmp_path, call):
     assert (tmp_path / 'a/views_000.png').stat().st_size > 1000
 
 
+def test_a_config_of_data_alone(tiny_config, tmp_path, call):
+    cfg = tiny_config()
+    cfg.pop('model')
+    cfg.dump(tmp_path / 'dataset_config.py')
+    with pytest.raises(SystemExit, match='has no model: give a config that'):
+        call(browse_views, tmp_path / 'dataset_config.py', '--out', tmp_path)
+
+
 def test_missing_data_is_named(tiny_config, tmp_path, call, monkeypatch):
     monkeypatch.setenv('DATA_ROOT', str(tmp_path / 'nowhere'))
     config = ROOT / 'tests' / 'tiny_mutual.py'

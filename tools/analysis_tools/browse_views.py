@@ -94,8 +94,11 @@ def run(args: argparse.Namespace) -> list[Path]:
         ValueError: If the config trains nothing.
     """
     cfg = read_config(args.config, args.cfg_options)
-    if not cfg.get('train_dataloader'):
-        raise ValueError(f'{args.config} has no train_dataloader')
+    for key in ('train_dataloader', 'model'):
+        if not cfg.get(key):
+            raise ValueError(
+                f'{args.config} has no {key}: give a config that trains'
+            )
     init_default_scope(cfg.get('default_scope') or 'mmseg')
     check_data_roots(cfg, ('train_dataloader',))
     seed = args.seed
