@@ -244,6 +244,20 @@ def test_a_pool_keeps_patients_apart(tmp_path):
     assert len(rest) == 4
 
 
+def test_a_share_of_more_than_have_masks(tmp_path, capsys):
+    names, masks = tmp_path / 'names.txt', tmp_path / 'masks'
+    names.write_text(splits.list_text(NAMES[:6]))
+    masks.mkdir()
+    for name in NAMES[:4]:
+        Image.new('L', (2, 2)).save(masks / f'{name}.png')
+    arguments = ['--names', str(names), '--masks', str(masks), '--seed', '0']
+    arguments += ['--ratio', '1/2', '--out', str(tmp_path / 'out')]
+    assert make_splits.main([*arguments, '--held-out', '2']) == 2
+    told = capsys.readouterr().err
+    assert '--ratio 1/2 of all 6 images labels 3, but of 4 ' in told
+    assert make_splits.main([*arguments, '--held-out', '1']) == 0
+
+
 @pytest.mark.parametrize(
     ('pool', 'more', 'message'),
     [

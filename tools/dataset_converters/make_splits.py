@@ -269,6 +269,12 @@ def draw(args: argparse.Namespace) -> tuple[dict[str, list[str]], dict]:
     if count is None:
         total = len(group_members(names, groups))
         count = splits.labelled_count(total, args.ratio)
+        if count + args.held_out > len(members):
+            raise ValueError(
+                f'--ratio {args.ratio} of all {total} {kind_of(args)} labels '
+                f'{count}, but of {len(members)} that can be labelled '
+                f'--held-out takes {args.held_out}: give less of these'
+            )
     order, rule = ordered(args, members, count, masked)
     drawn = splits.split_order(
         order,
