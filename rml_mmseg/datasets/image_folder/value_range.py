@@ -13,7 +13,7 @@ def read_image(
     """An image as eight bits.
 
     Args:
-        path (Path): File of one or three channels; a fourth is left out.
+        path (Path): File of one or three channels.
         value_range (tuple[float, float], optional): Values that become 0
             and 255; what is beyond is clipped to them, and what is no number
             becomes 0. By default OpenCV's eight bits, of three channels.
@@ -33,12 +33,13 @@ def read_image(
         return None
     if stored.dtype == np.uint8:
         raise ValueError(f'{path} has eight bits, and --range is for more')
-    if stored.ndim == 3 and stored.shape[2] not in (3, 4):
+    if stored.ndim == 3 and stored.shape[2] != 3:
         raise ValueError(
-            f'{path} has {stored.shape[2]} channels; --range is for one or '
-            'three'
+            f'{path} has {stored.shape[2]} channels, and --range is for one '
+            'or three: write those that shall be learnt from into files of '
+            'their own'
         )
     low, high = value_range
-    values = stored.astype(np.float64) if stored.ndim == 2 else stored[..., :3]
+    values = stored.astype(np.float64)
     scaled = (np.nan_to_num(values, nan=low) - low) / (high - low)
     return np.rint(scaled.clip(0, 1) * 255).astype(np.uint8)

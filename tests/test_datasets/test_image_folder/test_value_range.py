@@ -24,12 +24,17 @@ def test_what_is_no_number_is_the_lowest(tmp_path):
     assert read_image(path, (0, 1)).tolist() == [[0, 128, 255, 0]]
 
 
-@pytest.mark.parametrize('channels', [3, 4])
-def test_colours_stay_in_order(tmp_path, channels):
-    values = np.zeros((1, 2, channels), np.uint16)
-    values[..., :3] = 1000, 2000, 4000
+def test_colours_stay_in_order(tmp_path):
+    values = np.zeros((1, 2, 3), np.uint16)
+    values[:] = 1000, 2000, 4000
     path = written(tmp_path / 'bands.png', values)
     assert read_image(path, (0, 4000)).tolist() == [[[64, 128, 255]] * 2]
+
+
+def test_a_fourth_band_is_not_dropped(tmp_path):
+    path = written(tmp_path / 'bands.tif', np.zeros((1, 2, 4), np.uint16))
+    with pytest.raises(ValueError, match='bands.tif has 4 channels, .* three'):
+        read_image(path, (0, 4000))
 
 
 def test_what_needs_no_range_or_bears_none(tmp_path):
