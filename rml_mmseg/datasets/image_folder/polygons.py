@@ -90,6 +90,9 @@ def shape_mask(shape: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray:
         raise ValueError(
             f'its points are not pairs of numbers: {error}'
         ) from error
+    if kind == 'rectangle' and len(points) == 4:
+        # X-AnyLabeling writes all corners.
+        kind = 'polygon'
     needed = dict(polygon=3, rectangle=2, circle=2, mask=2).get(kind)
     if needed is None:
         raise ValueError(

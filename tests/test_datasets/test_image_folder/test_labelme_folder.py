@@ -43,6 +43,15 @@ def test_later_shapes_cover_earlier_ones(tmp_path):
     ]
 
 
+def test_a_rectangle_by_all_corners(tmp_path):
+    corners = [1, 1], [4, 1], [4, 2], [1, 2]
+    write(tmp_path, 'a', box('wall', *corners))
+    write(tmp_path, 'b', box('wall', [1, 1], [4, 2]))
+    found = LabelMeFolder(tmp_path, ['a', 'b'])
+    assert found.read('a').sum() == 8
+    assert np.array_equal(found.read('a'), found.read('b'))
+
+
 def test_given_classes_and_ignored_rest(tmp_path):
     write(tmp_path, 'a', box('wall', [0, 0], [1, 1]))
     found = LabelMeFolder(tmp_path, ['a'], ('roof', 'wall'), False)
