@@ -11,6 +11,7 @@ from typing import Optional
 
 import numpy as np
 
+from rml_mmseg.datasets.colour_table import read_colour_table
 from rml_mmseg.datasets.counted import counted
 from rml_mmseg.datasets.image_folder import (
     Annotations,
@@ -49,7 +50,6 @@ from rml_mmseg.datasets.image_folder.training_configs import (
     training_sizes,
 )
 from rml_mmseg.datasets.image_folder.writer import write_item
-from rml_mmseg.datasets.mask_decoding import read_colour_table
 from rml_mmseg.datasets.name_groups import (
     group_lines,
     group_members,

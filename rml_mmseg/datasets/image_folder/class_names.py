@@ -6,8 +6,8 @@ from typing import Optional
 
 import numpy as np
 
+from ..colour_table import IGNORED_NAMES
 from ..counted import counted
-from ..mask_decoding import IGNORED_NAMES
 from .annotations import IGNORED
 from .polygons import BACKGROUND
 

@@ -7,8 +7,9 @@ from typing import Optional
 import numpy as np
 from PIL import Image
 
+from ..colour_table import ColourTable
 from ..folder_files import IMAGE_SUFFIXES, folder_files
-from ..mask_decoding import ColourTable, read_mask
+from ..mask_decoding import read_mask
 from .annotations import IGNORED
 from .folder_item import files_by_name
 

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from rml_mmseg.setting_checks import did_you_mean
 
-from ..mask_decoding import IGNORED_NAMES
+from ..colour_table import IGNORED_NAMES
 from .annotations import IGNORED
 
 BACKGROUND = ('background', '_background_', '__background__')

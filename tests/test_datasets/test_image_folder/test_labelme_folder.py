@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from rml_mmseg.datasets.colour_table import IGNORED_NAMES
 from rml_mmseg.datasets.image_folder import LabelMeFolder
-from rml_mmseg.datasets.mask_decoding import IGNORED_NAMES
 
 
 def write(folder, name, *shapes, size=(4, 6)):

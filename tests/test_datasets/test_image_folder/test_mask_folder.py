@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from rml_mmseg.datasets.colour_table import read_colour_table
 from rml_mmseg.datasets.image_folder import MaskFolder
-from rml_mmseg.datasets.mask_decoding import read_colour_table
 
 
 def palette_mask(path, array, colours):
