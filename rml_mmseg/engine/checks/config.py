@@ -168,8 +168,9 @@ def _check_optimisers(cfg: Mapping[str, Any]) -> None:
     with OPTIMIZERS.switch_scope_and_registry(scope) as registry:
         known = {*registry.module_dict, *OPTIMIZERS.parent.module_dict}
         for place, part in parts.items():
-            optimiser = part.get('optimizer')
-            if optimiser is None or class_of(optimiser, registry) is not None:
+            # What else is wrong with one, the constructor says.
+            optimiser = isinstance(part, Mapping) and part.get('optimizer')
+            if not optimiser or class_of(optimiser, registry) is not None:
                 continue
             check_choice(
                 f'{place}.optimizer.type',
