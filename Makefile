@@ -84,5 +84,5 @@ test-full-mmcv: ## Run the tests with the mmcv of MMCV_WHEEL=path
 $(FULL)/.stamp: $(PACKAGING) $(MMCV_WHEEL)
 	$(call prepare,$(FULL))
 	$(FULL)/bin/python -m pip install -q -c $(CONSTRAINTS) '$(MMCV_WHEEL)' \
-		mmdet mmengine mmpretrain mmsegmentation
+		mmengine mmpretrain mmsegmentation
 	$(call install,$(FULL),dev)

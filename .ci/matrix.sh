@@ -33,7 +33,7 @@ install() {
         $pip -c $constraints setuptools &&
             $pip -c $constraints \
                 "${MMCV_WHEEL:?the path of a wheel of mmcv}" \
-                mmdet mmengine mmpretrain mmsegmentation &&
+                mmengine mmpretrain mmsegmentation &&
             $pip -c $constraints --no-build-isolation -e '.[dev]' &&
             $pip --no-deps --force-reinstall "$opencv"
         ;;
