@@ -8,7 +8,7 @@ from mmengine.config import Config
 from .data import SemiData, listed, pipeline_of
 from .mask_folders import one_dataset
 from .pipelines import KEY, strong_steps, without_zero_label
-from .stock_data import check_unlabelled, files_of_list, scored_images
+from .stock_data import files_of_list, scored_images, take_unlabelled
 
 
 def data_of_config(
@@ -67,13 +67,11 @@ def data_of_config(
     }
     if runs:
         scored = scored_images(own, ['val_dataloader', 'test_dataloader'])
-        labelled = one_dataset([labelled], [path for path, _ in runs])
-        for labelled_list, path in runs:
-            taken = files_of_list(labelled, labelled_list)
-            if allow_overlap:
-                taken = set()
-            check_unlabelled(unlabelled, path, taken, scored)
-        unlabelled['ann_file'] = str(runs[0][1].resolve())
+        lists = list(dict.fromkeys(path for path, _ in runs))
+        labelled = one_dataset([labelled], lists)
+        known = {path: files_of_list(labelled, path) for path in lists}
+        taken = {} if allow_overlap else known
+        take_unlabelled(unlabelled, runs, taken, scored)
     try:
         listed(unlabelled)
     except ValueError as error:

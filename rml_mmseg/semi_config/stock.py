@@ -10,9 +10,9 @@ from typing import Any, Optional
 from mmengine.config import Config
 
 from rml_mmseg.engine.checks.registered import type_name
+from rml_mmseg.models.utils.learner_cfg import NORMALISATION
 
 HEADS = ('decode_head', 'auxiliary_head')
-NORMALISATION = ('mean', 'std', 'bgr_to_rgb', 'rgb_to_bgr')
 
 
 def stock_folder() -> Path:

@@ -1,7 +1,7 @@
 """The data set of a stock config, by lists of its images."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
@@ -72,10 +72,8 @@ def data_of_lists(
     if images.is_dir():
         return _of_folder(labelled, images, known[labelled_list] | held_out)
     unlabelled = _unlabelled(labelled)
-    for labelled_list, images in runs:
-        taken = set() if allow_overlap else known[labelled_list]
-        check_unlabelled(unlabelled, images, taken, held_out)
-    unlabelled['ann_file'] = str(runs[0][1].resolve())
+    labelled_files = {} if allow_overlap else known
+    take_unlabelled(unlabelled, runs, labelled_files, held_out)
     return SemiData(labelled, unlabelled)
 
 
@@ -116,24 +114,39 @@ def _unlabelled(labelled: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-def check_unlabelled(
+def take_unlabelled(
+    unlabelled: dict[str, Any],
+    runs: Sequence[tuple[Path, Path]],
+    labelled: Mapping[Path, set[str]],
+    held_out: set[str],
+) -> None:
+    """Check the lists of all runs, and take the first, in place.
+
+    Args:
+        unlabelled (dict): Config of a data set.
+        runs (Sequence[tuple[Path, Path]]): Lists of the labelled and of the
+            unlabelled images of each run.
+        labelled (Mapping): Files by the list of labelled images, out of
+            links, that may not be unlabelled as well.
+        held_out (set[str]): Files of images that are scored.
+
+    Raises:
+        FileNotFoundError: If a list or an image is missing.
+        ValueError: If one names no image, or one that is taken.
+    """
+    for labelled_list, images in runs:
+        taken = labelled.get(labelled_list, set())
+        _check_unlabelled(unlabelled, images, taken, held_out)
+    unlabelled['ann_file'] = str(runs[0][1].resolve())
+
+
+def _check_unlabelled(
     unlabelled: dict[str, Any],
     path: Path,
     labelled: set[str],
     held_out: set[str],
 ) -> None:
-    """Refuse a list of images that are missing or taken already.
-
-    Args:
-        unlabelled (dict): Config of a data set.
-        path (Path): Names of its images.
-        labelled (set[str]): Files of labelled images, out of links.
-        held_out (set[str]): Files of images that are scored.
-
-    Raises:
-        FileNotFoundError: If the list or an image is missing.
-        ValueError: If it names no image, or one that is taken.
-    """
+    """Refuse a list of images that are missing or taken already."""
     rule = names_rule(unlabelled, 'with or without suffix')
     dataset = dict(unlabelled, ann_file=str(path.resolve()))
     try:

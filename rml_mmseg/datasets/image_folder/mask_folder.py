@@ -15,7 +15,7 @@ from .folder_item import files_by_name
 
 MASK_SUFFIXES = ('.png', '.bmp', '.tif', '.tiff', '.gif')
 # Kinds of images that are no masks, most since they change ids.
-OTHER_SUFFIXES = tuple(set(IMAGE_SUFFIXES) - set(MASK_SUFFIXES))
+OTHER_SUFFIXES = tuple(s for s in IMAGE_SUFFIXES if s not in MASK_SUFFIXES)
 
 
 class MaskFolder:

@@ -17,7 +17,7 @@ from rml_mmseg.setting_checks import (
     list_of_names,
 )
 
-from ..utils.heads import class_probs
+from ..utils.heads import class_probs, sums_to_logits
 from ..utils.learner_cfg import (
     check_normalisation,
     learner_cfg,
@@ -171,7 +171,7 @@ class LearnersSegmentor(BaseSegmentor):
                 for i, teacher in enumerate(self.teachers)
             ]
             # The softmax of these is the mean of the probabilities.
-            known[name] = torch.stack(probs).mean(0).clamp(min=1e-12).log()
+            known[name] = sums_to_logits(torch.stack(probs).mean(0))
         return known[name]
 
     def predict(
@@ -203,7 +203,7 @@ class LearnersSegmentor(BaseSegmentor):
             metas = [dict(meta) for _ in inputs]
         else:
             metas = [dict(sample.metainfo) for sample in data_samples]
-        truth = all('gt_sem_seg' in sample for sample in data_samples or [()])
+        truth = data_samples and all('gt_sem_seg' in s for s in data_samples)
         score = self.score if truth else ()
         known: dict[str, Tensor] = {}
         logits = self.predict_logits(self.predict_on, inputs, metas, known)

@@ -89,7 +89,8 @@ def check_learners(students: Any) -> None:
 
 def _has_own_loss(head: Any) -> bool:
     """Whether a head learns something else, as STDC's the edges."""
-    return type(head).loss_by_feat is not BaseDecodeHead.loss_by_feat
+    stock = BaseDecodeHead.loss_by_feat
+    return getattr(type(head), 'loss_by_feat', stock) is not stock
 
 
 def _check_class_weights(place: str, head: Any) -> None:
