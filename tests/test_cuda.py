@@ -14,6 +14,7 @@ from mmseg.structures import SegDataSample
 from torch import nn
 
 from rml_mmseg.engine.finite import all_finite
+from rml_mmseg.models import PrototypeRectifier
 from rml_mmseg.models.data_preprocessors.one_copy import OneCopy
 from rml_mmseg.models.utils import (
     class_sums,
@@ -167,6 +168,38 @@ def test_mixed_precision_trains(train, options):
         assert tensor.dtype in (torch.float32, torch.int64)
 
 
+@pytest.mark.parametrize(
+    'options',
+    [
+        {},
+        {'optim_wrapper.accumulative_counts': 2},
+        {'optim_wrapper.type': 'BFloat16OptimWrapper'},
+        {'optim_wrapper.type': 'AmpOptimWrapper'},
+        {'model.rectifier': None},
+        {'model.rectifier.alignment': 2.0},
+        {
+            'train_cfg.stages': 2,
+            'model.semi_train_cfg': dict(p0='stage', ensemble_p0=True),
+            'model.rectifier.alignment': 2.0,
+            'model.rectifier.alignment_target': 'labels',
+        },
+    ],
+)
+def test_cuda_graphs_change_no_run(train, options):
+    options = {'train_cfg.iters_per_stage': 12, **options}
+    plain, expected = train(options)
+    graphs = {'model.semi_train_cfg.cuda_graphs': True}
+    runner, losses = train({**options, **graphs})
+    assert len(runner.model.pseudo_labeller.graphs) == 1
+    # As recorded ones start at the fourth, and rounding may differ.
+    assert losses[:3] == pytest.approx(expected[:3], rel=1e-3)
+    assert losses == pytest.approx(expected, rel=0.1)
+    for name, value in plain.model.rectifiers.state_dict().items():
+        found = runner.model.rectifiers.state_dict()[name]
+        torch.testing.assert_close(found, value, rtol=0.2, atol=0.2)
+    copy.deepcopy(runner.model)
+
+
 def test_a_resumed_run_goes_on(train):
     whole, expected = train({'train_cfg.iters_per_stage': 8})
     first, _ = train({'train_cfg.iters_per_stage': 4})
@@ -177,3 +210,17 @@ def test_a_resumed_run_goes_on(train):
     assert rest.iter == whole.iter == 8
     assert all(math.isfinite(loss) for loss in losses)
     assert losses[-1] == pytest.approx(expected[-1], rel=0.2)
+
+
+def test_what_waits_for_the_gpu_is_told(train, monkeypatch):
+    monkeypatch.setattr(
+        PrototypeRectifier,
+        'accumulate',
+        lambda self, features, labels: features.sum().item(),
+    )
+    options = {
+        'train_cfg.iters_per_stage': 6,
+        'model.semi_train_cfg.cuda_graphs': True,
+    }
+    with pytest.raises(RuntimeError, match='semi_train_cfg.cuda_graphs=True'):
+        train(options)

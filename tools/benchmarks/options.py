@@ -25,6 +25,7 @@ JOINT = 'model.semi_train_cfg.joint_forward'
 # One forward pass is for students whose strong views move their statistics.
 MOVE = {'model.semi_train_cfg.unlabelled_statistics': True}
 LAST = 'model.semi_train_cfg.channels_last'
+GRAPHS = 'model.semi_train_cfg.cuda_graphs'
 KIND = 'optim_wrapper.type'
 # Of each option, what is set without it and with it.
 OPTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -32,6 +33,7 @@ OPTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     'float16': ({}, {KIND: 'AmpOptimWrapper'}),
     'channels_last': ({LAST: False}, {LAST: True}),
     'joint_forward': ({**MOVE, JOINT: False}, {**MOVE, JOINT: True}),
+    'cuda_graphs': ({GRAPHS: False}, {GRAPHS: True}),
     'with_cp': ({}, {}),
     'compile': ({}, {'compile': True}),
     'compile_backbones': ({}, {}),
@@ -47,7 +49,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--options', nargs='+', choices=OPTIONS, default=DEFAULT_OPTIONS
     )
     parser.add_argument('--rounds', type=int, default=10)
-    parser.add_argument('--warm-up', type=int, default=2)
+    parser.add_argument('--warm-up', type=int, default=5)
     add_report_arguments(parser)
     return parser.parse_args(argv)
 
@@ -103,9 +105,11 @@ def measure(
 def main() -> None:
     """Run the benchmark."""
     args = parse_args()
-    if 'float16' in args.options and not torch.cuda.is_available():
+    of_gpu = {'float16', 'cuda_graphs'}.intersection(args.options)
+    if of_gpu and not torch.cuda.is_available():
         raise SystemExit(
-            'error: --options float16 needs a GPU; take bfloat16 on a CPU'
+            f'error: --options {" ".join(sorted(of_gpu))} needs a GPU; take '
+            'bfloat16 on a CPU'
         )
     report = Report('Settings that trade time and memory', args.device)
     with tempfile.TemporaryDirectory() as folder:

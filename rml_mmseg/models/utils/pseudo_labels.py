@@ -1,12 +1,14 @@
 """Pseudo labels for every student, Eq. 4 to 6 of RML."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Optional, Protocol, Union
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .cuda_graphs import GraphedCalls
 from .segmentor_forward import (
     feature_labels,
     logits_of,
@@ -50,6 +52,7 @@ class PseudoLabeller:
         self.cfg = cfg
         self.num_classes = num_classes
         self.soft = soft
+        self.graphs = GraphedCalls()
 
     @torch.no_grad()
     def __call__(
@@ -76,7 +79,7 @@ class PseudoLabeller:
         direct = cfg.peer_source == 'student'
         labels: dict[tuple[str, int], tuple[Tensor, Weight]] = {}
         if cfg.teachers_teach(count):
-            for i, result in enumerate(self._teacher_labels(model, inputs)):
+            for i, result in enumerate(self._taught(model, inputs)):
                 labels['teacher', i] = result
         asked = direct and count > 1 and cfg.peer_weight
         if asked or (alone and cfg.self_weight):
@@ -101,13 +104,56 @@ class PseudoLabeller:
             targets.append(own)
         return targets
 
-    def _teacher_labels(
+    def _taught(
         self, model: Learners, inputs: dict[str, Any]
+    ) -> list[tuple[Tensor, Weight]]:
+        """Labels of every teacher, of which the rectifiers take note."""
+        weak, valid = inputs['weak'], inputs['valid']
+        count = len(model.teachers) if self.cfg.p0 == 'stage' else 0
+        stored = (self._cached(inputs, i) for i in range(count))
+        if not self.cfg.cuda_graphs or model.record is not None:
+            return list(self._teacher_labels(model, weak, valid, stored))
+        labels, noted = self.graphs(
+            partial(self._labels_and_notes, model),
+            [model.teachers, model.rectifiers],
+            [weak, valid, *stored],
+        )
+        rectifiers: Any = model.rectifiers
+        for rectifier, note in zip(rectifiers, noted):
+            if note is not None:
+                # Of its own memory, as a graph writes into the same again.
+                before = rectifier.pending
+                note = note.clone() if before is None else before + note
+                rectifier.pending = note
+        return labels
+
+    def _labels_and_notes(
+        self, model: Learners, weak: Tensor, valid: Tensor, *stored: Tensor
+    ) -> tuple[list[tuple[Tensor, Weight]], list[Optional[Tensor]]]:
+        """Labels of every teacher, and what each rectifier notes of them."""
+        rectifiers: Any = model.rectifiers
+        before = [rectifier.pending for rectifier in rectifiers]
+        for rectifier in rectifiers:
+            rectifier.pending = None
+        labels = list(self._teacher_labels(model, weak, valid, iter(stored)))
+        noted = [rectifier.pending for rectifier in rectifiers]
+        for rectifier, pending in zip(rectifiers, before):
+            rectifier.pending = pending
+        return labels, noted
+
+    def _teacher_labels(
+        self,
+        model: Learners,
+        weak: Tensor,
+        valid: Tensor,
+        stored: Iterator[Tensor],
     ) -> Iterator[tuple[Tensor, Weight]]:
         """Labels of every teacher, rectified where there are rectifiers."""
-        count, valid = len(model.teachers), inputs['valid']
-        size = inputs['weak'].shape[-2:]
-        seen = (self._soft_labels(model, i, inputs) for i in range(count))
+        size = weak.shape[-2:]
+        seen = (
+            self._soft_labels(model, i, weak, stored)
+            for i in range(len(model.teachers))
+        )
         if self.cfg.ensemble_p0:
             own = list(seen)
             mean = torch.stack([probs for probs, _, _ in own]).mean(0)
@@ -131,19 +177,23 @@ class PseudoLabeller:
             yield made, share if trust is None else share * trust
 
     def _soft_labels(
-        self, model: Learners, i: int, inputs: dict[str, Any]
+        self,
+        model: Learners,
+        i: int,
+        weak: Tensor,
+        stored: Iterator[Tensor],
     ) -> tuple[Tensor, Optional[Tensor], Optional[Tensor]]:
         """Soft labels p0, logits and, for a rectifier, features.
 
         Of stored labels logits are only for a rectifier and for monitors.
         """
-        teacher, weak = model.teachers[i], inputs['weak']
-        stored = self.cfg.p0 == 'stage'
-        if stored and not model.rectifiers and model.record is None:
-            return self._cached(inputs, i), None, None
+        teacher = model.teachers[i]
+        offline = self.cfg.p0 == 'stage'
+        if offline and not model.rectifiers and model.record is None:
+            return next(stored), None, None
         logits, features = logits_of(teacher, weak, bool(model.rectifiers))
-        if stored:
-            return self._cached(inputs, i), logits, features
+        if offline:
+            return next(stored), logits, features
         probs = resize_logits(teacher, logits, weak.shape[-2:]).softmax(1)
         return probs, logits, features
 

@@ -80,6 +80,12 @@ class SemiTrainCfg:
             own.
         channels_last: Whether networks and images are kept channels last,
             which is faster on most devices.
+        cuda_graphs: Whether what the teachers compute of a batch is recorded
+            once and then started as a whole, where there is a GPU: the same
+            labels, for less work of the processor and more memory. Batches
+            should have one size, as ``data_preprocessor.size`` gives them; a
+            rectifier of one's own must not wait for the GPU, nor keep more
+            than ``pending``, to which it adds, and buffers.
         loss: Config of the loss on pseudo labels, of which every learner
             has one of its own, or a list with a config for each learner.
     """
@@ -101,6 +107,7 @@ class SemiTrainCfg:
     joint_forward: bool = True
     unlabelled_statistics: bool = True
     channels_last: bool = False
+    cuda_graphs: bool = False
     loss: Union[Mapping, Sequence[Mapping]] = field(
         default_factory=lambda: {'type': 'PseudoLabelLoss'}
     )
