@@ -17,13 +17,16 @@ from rml_mmseg.engine.finite import all_finite
 from rml_mmseg.models import PrototypeRectifier
 from rml_mmseg.models.data_preprocessors.one_copy import OneCopy
 from rml_mmseg.models.utils import (
+    batched_prototypes,
     class_sums,
     ema_update,
     prototype_weights,
     prototypes,
+    rectified_labels,
     rectify,
     update_prototypes,
 )
+from rml_mmseg.models.utils.fused import fused_kernels
 
 if not torch.cuda.is_available():
     pytest.skip(
@@ -44,10 +47,32 @@ def case(items=3):
     return features, labels, torch.randn(K, C, generator=draw), probs
 
 
-@pytest.mark.parametrize('fit', [10**6, 2 * C * SIZE[0] * SIZE[1], 11 * C])
+DTYPES = [torch.float32, torch.float16, torch.bfloat16]
+
+
+def without_kernels(monkeypatch):
+    """As where Triton is missing."""
+    for module in (prototypes, rectified_labels):
+        monkeypatch.setattr(module, 'fused_kernels', lambda *tensors: None)
+
+
+def test_the_kernels_run_where_triton_is():
+    pytest.importorskip('triton')
+    one = torch.ones(1, device='cuda')
+    assert fused_kernels(one) is not None
+    assert fused_kernels(one.double()) is None
+    assert fused_kernels(one, torch.ones(1)) is None
+    assert fused_kernels(one.requires_grad_()) is None
+
+
+# By the kernels; without: all items in a step, two of three, a part of one.
+@pytest.mark.parametrize(
+    'fit', [None, 10**6, 2 * C * SIZE[0] * SIZE[1], 11 * C]
+)
 def test_rectifying_equals_the_cpu(monkeypatch, fit):
-    # All items in a step, two of three, or a part of one.
-    monkeypatch.setattr(prototypes, 'LARGE_ELEMENTS', fit)
+    if fit is not None:
+        without_kernels(monkeypatch)
+        monkeypatch.setattr(batched_prototypes, 'LARGE_ELEMENTS', fit)
     features, labels, centres, probs = case()
 
     def compute(device):
@@ -63,6 +88,133 @@ def test_rectifying_equals_the_cpu(monkeypatch, fit):
     for found, expected in zip(compute('cuda'), compute('cpu')):
         assert found.is_cuda
         torch.testing.assert_close(found.cpu(), expected)
+
+
+def assert_same_labels(labels, probs, weights):
+    """Labels are the CPU's but where two products are as good as equal."""
+    expected = rectify(probs.cpu().float(), weights.cpu())
+    assert labels.is_cuda and labels.dtype == torch.int64
+    differ = labels.cpu() != expected
+    assert differ.float().mean() < 1e-3
+    wide = nn.functional.interpolate(
+        weights.cpu(), size=probs.shape[-2:], mode='bilinear'
+    )
+    products = wide * probs.cpu().float()
+    ours = products.gather(1, labels.cpu()[:, None])
+    theirs = products.gather(1, expected[:, None])
+    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize('fused', [True, False])
+@pytest.mark.parametrize('dtype', DTYPES)
+@pytest.mark.parametrize(
+    ('k', 'size', 'below'),
+    [
+        (19, (64, 96), (17, 25)),
+        (150, (33, 47), (9, 12)),
+        (1, (5, 7), (2, 3)),
+        (4, (16, 16), (16, 16)),
+        (3, (12, 10), (21, 33)),
+    ],
+)
+def test_labels_of_any_size_and_layout(
+    monkeypatch, fused, dtype, k, size, below
+):
+    if not fused:
+        without_kernels(monkeypatch)
+    draw = torch.Generator().manual_seed(0)
+    probs = torch.randn(2, k, *size, generator=draw).softmax(1)
+    weights = torch.rand(2, k, *below, generator=draw).cuda()
+    probs = probs.to('cuda', dtype)
+    for same in (
+        probs,
+        probs.contiguous(memory_format=torch.channels_last),
+        probs.mT.contiguous().mT,
+        probs.repeat_interleave(2, 3)[..., ::2],
+    ):
+        assert_same_labels(rectify(same, weights), probs, weights)
+
+
+def test_the_first_of_equals_and_what_is_not_a_number():
+    draw = torch.Generator().manual_seed(0)
+    probs = torch.randn(1, 6, 6, 6, generator=draw).softmax(1).cuda()
+    weights = torch.rand(1, 6, 3, 3, generator=draw).cuda()
+    probs[0, :, 0], weights[:, :, 0] = 0.5, 0.25
+    probs[0, :, 2, 0] = 0
+    probs[0, 2, 3, 0] = probs[0, 4, 3, 0] = math.nan
+    labels = rectify(probs, weights).cpu()
+    assert (labels[0, 0] == 0).all()
+    assert labels[0, 2, 0] == 0
+    if fused_kernels(probs) is not None:
+        assert labels[0, 3, 0] == 2
+
+
+def test_labels_of_a_part_of_a_huge_tensor():
+    # Elements beyond 2**31, of a memory that is not read in between.
+    if torch.cuda.mem_get_info()[0] < 10 * 2**30:
+        pytest.skip('needs 10 GB')
+    stride = 2**30 + 2**29
+    memory = torch.empty(2 * stride + 64, dtype=torch.float16, device='cuda')
+    probs = memory.as_strided((1, 3, 8, 8), (1, stride, 8, 1))
+    draw = torch.Generator().manual_seed(0)
+    probs.copy_(torch.rand(1, 3, 8, 8, generator=draw))
+    weights = torch.rand(1, 3, 4, 4, generator=draw).cuda()
+    assert_same_labels(rectify(probs, weights), probs, weights)
+
+
+@pytest.mark.parametrize('fused', [True, False])
+@pytest.mark.parametrize('dtype', DTYPES)
+@pytest.mark.parametrize('shift', [0.0, 1e3])
+@pytest.mark.parametrize(('k', 'c'), [(19, 70), (150, 300)])
+def test_sums_and_weights_of_many_classes(
+    monkeypatch, fused, dtype, shift, k, c
+):
+    if not fused:
+        without_kernels(monkeypatch)
+    draw = torch.Generator().manual_seed(0)
+    features = torch.randn(2, c, 33, 41, generator=draw).add(shift).to(dtype)
+    labels = torch.randint(-1, k + 1, (2, 33, 41), generator=draw)
+    labels[:, 0] = 255
+    centres = torch.randn(k, c, generator=draw) + shift
+    spoilt = features.clone()
+    spoilt[:, :, 0] = math.nan
+    found = class_sums(spoilt.cuda(), labels.cuda(), k)
+    one_hot = (labels.flatten() == torch.arange(k)[:, None]).double()
+    flat = features.double().movedim(1, 0).flatten(1)
+    # As exact as float32, of a mean of the size of the shift.
+    torch.testing.assert_close(
+        found[0].cpu().double(), one_hot @ flat.t(), rtol=3e-6, atol=1e-4
+    )
+    assert torch.equal(found[1].cpu().double(), one_hot.sum(1))
+    weights = prototype_weights(features.cuda(), centres.cuda(), 0.5)
+    gap = torch.cdist(flat.t(), centres.double())
+    expected = (-0.5 * gap).softmax(1).view(2, 33, 41, k).movedim(3, 1)
+    torch.testing.assert_close(
+        weights.cpu().double(), expected, rtol=3e-4, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize('fused', [True, False])
+def test_rectifying_is_captured_in_a_graph(monkeypatch, fused):
+    if not fused:
+        without_kernels(monkeypatch)
+    features, labels, centres, probs = (x.cuda() for x in case())
+    features = features.nan_to_num()
+
+    def compute():
+        sums, counts = class_sums(features, labels, K)
+        weights = prototype_weights(features, centres, 1.0, counts >= 0)
+        return sums, counts, rectify(probs, weights)
+
+    expected = compute()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        found = compute()
+    for tensor in found:
+        tensor.zero_()
+    graph.replay()
+    for tensor, wanted in zip(found, expected):
+        torch.testing.assert_close(tensor, wanted)
 
 
 @pytest.mark.parametrize('momentum', [0.0, 0.7])

@@ -6,10 +6,11 @@ from typing import Optional
 import torch
 from torch import Tensor
 
+from . import batched_prototypes
+from .fused import fused_kernels
+
 # Few enough to stay in a processor's cache from one step to the next.
 CACHED_ELEMENTS = 2**18
-# A GPU is asked for few large steps; they are the memory that these need.
-LARGE_ELEMENTS = 18 * 2**20
 
 
 def _on_cpu(features: Tensor) -> bool:
@@ -17,27 +18,23 @@ def _on_cpu(features: Tensor) -> bool:
     return features.device.type == 'cpu'
 
 
-def _chunks(features: Tensor) -> Iterator[tuple[slice, slice, Tensor]]:
+def _chunks(features: Tensor) -> Iterator[tuple[int, slice, Tensor]]:
     """Float32 pieces (C, p) of features, so that no copy is large.
 
     Args:
         features (Tensor): (N, C, h, w).
 
     Yields:
-        tuple: Items, place among the h * w positions of each, and the
-        piece, whose p are these positions, item after item.
+        tuple: Item, place among its h * w positions, and the piece.
     """
-    cpu = _on_cpu(features)
     flat = features.flatten(2)
     n, c, size = flat.shape
-    fit = (CACHED_ELEMENTS if cpu else LARGE_ELEMENTS) // max(c, 1)
-    step, count = max(fit, 1), 1 if cpu else max(fit // size, 1)
-    for i in range(0, n, count):
+    step = max(CACHED_ELEMENTS // max(c, 1), 1)
+    for i in range(n):
         for start in range(0, size, step):
-            items = slice(i, min(i + count, n))
             place = slice(start, min(start + step, size))
-            piece = flat[items, :, place].transpose(0, 1).reshape(c, -1)
-            yield items, place, piece.float()
+            piece = flat[i : i + 1, :, place].transpose(0, 1).reshape(c, -1)
+            yield i, place, piece.float()
 
 
 def _no_autocast(tensor: Tensor) -> torch.autocast:
@@ -72,33 +69,37 @@ def class_sums(
             f'labels must be {(n, h, w)} as the features, '
             f'got {tuple(labels.shape)}'
         )
-    classes = torch.arange(num_classes, device=labels.device)
-    ids = labels.flatten(1)
-    sums = features.new_zeros(num_classes, c, dtype=torch.float32)
-    counts = sums.new_zeros(num_classes)
-    cpu = _on_cpu(features)
     with _no_autocast(features):
-        for items, place, piece in _chunks(features):
-            part = ids[items, place].reshape(-1)
-            if cpu:
-                # Few of many classes are in a piece. A GPU would be waited
-                # for to say which.
-                classes = part.unique()
-                classes = classes[(classes >= 0) & (classes < num_classes)]
-            member = part == classes.unsqueeze(1)
-            if 0 <= ignore_index < num_classes:
-                member &= part != ignore_index
-            known = member.any(0)
-            if not (cpu and known.all()):
-                # What belongs to no class may be anything, also not finite.
-                piece = torch.where(known, piece, 0.0)
-            member = member.float()
-            if cpu:
-                sums.index_add_(0, classes, member @ piece.t())
-                counts.index_add_(0, classes, member.sum(1))
-            else:
-                sums.addmm_(member, piece.t())
-                counts += member.sum(1)
+        if _on_cpu(features):
+            return _sums_by_chunk(features, labels, num_classes, ignore_index)
+        steps = fused_kernels(features, labels) or batched_prototypes
+        return steps.class_sums(features, labels, num_classes, ignore_index)
+
+
+def _sums_by_chunk(
+    features: Tensor, labels: Tensor, num_classes: int, ignore_index: int
+) -> tuple[Tensor, Tensor]:
+    """``class_sums`` on a CPU: what belongs to a piece stays in its cache."""
+    ids = labels.flatten(1)
+    sums = features.new_zeros(
+        num_classes, features.shape[1], dtype=torch.float32
+    )
+    counts = sums.new_zeros(num_classes)
+    for item, place, piece in _chunks(features):
+        part = ids[item, place]
+        # Few of many classes are in a piece.
+        classes = part.unique()
+        classes = classes[(classes >= 0) & (classes < num_classes)]
+        member = part == classes.unsqueeze(1)
+        if 0 <= ignore_index < num_classes:
+            member &= part != ignore_index
+        known = member.any(0)
+        if not known.all():
+            # What belongs to no class may be anything, also not finite.
+            piece = torch.where(known, piece, 0.0)
+        member = member.float()
+        sums.index_add_(0, classes, member @ piece.t())
+        counts.index_add_(0, classes, member.sum(1))
     return sums, counts
 
 
@@ -128,43 +129,48 @@ def update_prototypes(
     return torch.where((counts > 0).unsqueeze(1), moved, prototypes)
 
 
-def _squared_distances(
-    features: Tensor,
-    prototypes: Tensor,
-    unknown: Optional[Tensor],
-    count: Tensor,
-) -> Iterator[tuple[slice, slice, Tensor]]:
+def _centre(
+    prototypes: Tensor, unknown: Optional[Tensor], count: Tensor
+) -> Tensor:
+    """Mean of the prototypes that mean something, (1, C).
+
+    A common shift changes no distance, and the smaller the numbers are, the
+    less is lost when |f|^2 - 2 f.p + |p|^2 cancels.
+
+    Args:
+        prototypes (Tensor): (K, C).
+        unknown (Tensor, optional): (K,) bool, which prototypes mean
+            nothing. None if all mean something.
+        count (Tensor): How many mean something, ().
+    """
+    if unknown is not None:
+        prototypes = prototypes.masked_fill(unknown.unsqueeze(1), 0)
+    return prototypes.sum(0, keepdim=True) / count
+
+
+def _squares_by_chunk(
+    features: Tensor, prototypes: Tensor, centre: Tensor
+) -> Iterator[tuple[int, slice, Tensor]]:
     """Squared distances to the prototypes, some positions at a time.
 
     Args:
         features (Tensor): (N, C, h, w).
         prototypes (Tensor): (K, C).
-        unknown (Tensor, optional): (K,) bool, which prototypes mean
-            nothing. None if all mean something.
-        count (Tensor): How many mean something, ().
+        centre (Tensor): What both are taken from, (1, C).
 
     Yields:
-        tuple: Items, place among the h * w positions of each, and squared
-        Euclidean distances (N, K, p), which rounding may make negative.
+        tuple: Item, place among its h * w positions, and squared Euclidean
+        distances (1, K, p), which rounding may make negative.
     """
-    prototypes = prototypes.float()
-    known = prototypes
-    if unknown is not None:
-        known = prototypes.masked_fill(unknown.unsqueeze(1), 0)
-    # A common shift changes no distance, and the smaller the numbers are,
-    # the less is lost when |f|^2 - 2 f.p + |p|^2 cancels.
-    centre = known.sum(0, keepdim=True) / count
     centred = prototypes - centre
     norms = centred.square().sum(1, keepdim=True)
-    for items, place, piece in _chunks(features):
+    for item, place, piece in _chunks(features):
         piece = piece - centre.t()
         square = torch.addmm(norms, centred, piece, alpha=-2)
         # A norm over a dimension that is not last takes ten times as long
         # on a CPU.
         square += piece.square_().sum(0)
-        count_of = items.stop - items.start
-        square = square.view(len(prototypes), count_of, -1)
-        yield items, place, square.transpose(0, 1)
+        yield item, place, square.unsqueeze(0)
 
 
 def _mean_where(unknown: Tensor, logits: Tensor, count: Tensor) -> Tensor:
@@ -206,7 +212,6 @@ def prototype_weights(
         Tensor: Weights (N, K, h, w), float32, summing to 1 over K.
     """
     n, _, h, w = features.shape
-    cpu = _on_cpu(features)
     unknown = None if initialised is None else ~initialised
     # A GPU would be waited for to say whether there is any.
     if unknown is not None and unknown.is_cpu and not unknown.any():
@@ -214,7 +219,6 @@ def prototype_weights(
     count = torch.tensor(len(prototypes))
     if unknown is not None:
         count = (~unknown).sum().clamp(min=1)
-    weights = features.new_empty(n, len(prototypes), h * w, dtype=torch.float)
 
     def finish(square: Tensor) -> Tensor:
         logits = square.clamp_(min=0).sqrt_().mul_(-temperature)
@@ -225,10 +229,16 @@ def prototype_weights(
         return logits.softmax(1)
 
     with _no_autocast(features):
-        for items, place, square in _squared_distances(
-            features, prototypes, unknown, count
+        prototypes = prototypes.float()
+        centre = _centre(prototypes, unknown, count)
+        if not _on_cpu(features):
+            steps = fused_kernels(features, prototypes) or batched_prototypes
+            squares = steps.squared_distances(features, prototypes, centre)
+            return finish(squares).view(n, -1, h, w)
+        weights = centre.new_empty(n, len(prototypes), h * w)
+        for item, place, square in _squares_by_chunk(
+            features, prototypes, centre
         ):
-            # What is still in a processor's cache; of a GPU all at once.
-            weights[items, :, place] = finish(square) if cpu else square
-        weights = weights if cpu else finish(weights)
-    return weights.view(n, -1, h, w)
+            # What is still in a processor's cache.
+            weights[item, :, place] = finish(square)[0]
+        return weights.view(n, -1, h, w)

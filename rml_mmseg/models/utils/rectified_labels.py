@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .fused import fused_kernels
+
 # Pixels of a strip of the image, which is as wide as the image: memory is
 # read in long runs.
 STRIP_PIXELS = 2**14
@@ -220,6 +222,17 @@ def _labels_by_strip(probs: Tensor, weights: Tensor) -> Tensor:
     return labels
 
 
+def _labels_at_once(probs: Tensor, weights: Tensor) -> Tensor:
+    """Labels on a GPU without Triton: all products, then the largest."""
+    size = probs.shape[-2:]
+    product = weights.float()
+    if product.shape[-2:] != size:
+        product = F.interpolate(product, size=size, mode='bilinear')
+    elif product is weights:
+        product = product.clone()
+    return product.mul_(probs).argmax(1)
+
+
 @torch.no_grad()
 def rectify(probs: Tensor, weights: Tensor) -> Tensor:
     """Rectified hard pseudo labels, argmax_k of weight * probability (Eq. 6).
@@ -243,10 +256,7 @@ def rectify(probs: Tensor, weights: Tensor) -> Tensor:
     with torch.autocast(probs.device.type, enabled=False):
         if probs.device.type == 'cpu':
             return _labels_by_strip(probs, weights)
-        size = probs.shape[-2:]
-        product = weights.float()
-        if product.shape[-2:] != size:
-            product = F.interpolate(product, size=size, mode='bilinear')
-        elif product is weights:
-            product = product.clone()
-        return product.mul_(probs).argmax(1)
+        fused = fused_kernels(probs, weights)
+        if fused is not None and probs.is_floating_point():
+            return fused.rectified_labels(probs, weights)
+        return _labels_at_once(probs, weights)

@@ -1,21 +1,23 @@
-"""Both ways that prototypes are computed, on whatever device there is."""
-
-from unittest import mock
+"""The ways that prototypes are computed, on whatever device there is."""
 
 import pytest
 
-from rml_mmseg.models.utils import prototypes
+from rml_mmseg.models.utils import batched_prototypes, prototypes
+from tests.interpreted import interpreted_kernels
 
 
 @pytest.fixture(
-    scope='module', params=['small pieces', 'large steps', 'several steps']
+    scope='module',
+    params=['small pieces', 'large steps', 'several steps', 'kernels'],
 )
 def each_way(request):
-    """As a CPU and as a GPU does it, the latter also in several steps."""
-    if request.param == 'small pieces':
-        yield
-        return
-    elements = dict(LARGE_ELEMENTS=20) if 'several' in request.param else {}
-    changed = dict(elements, _on_cpu=lambda features: False)
-    with mock.patch.multiple(prototypes, **changed):
+    """As a CPU and as a GPU does it, without Triton also in several steps."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param != 'small pieces':
+            patch.setattr(prototypes, '_on_cpu', lambda features: False)
+        if request.param == 'several steps':
+            patch.setattr(batched_prototypes, 'LARGE_ELEMENTS', 20)
+        if request.param == 'kernels':
+            kernels = interpreted_kernels()
+            patch.setattr(prototypes, 'fused_kernels', lambda *_: kernels)
         yield

@@ -1,0 +1,79 @@
+"""Class sums and distances in few large steps, for a GPU without Triton."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+# What a step may copy of the features.
+LARGE_ELEMENTS = 18 * 2**20
+
+
+def _steps(flat: Tensor) -> Iterator[tuple[slice, slice]]:
+    """Items and positions of as much of (N, C, p) as a step may copy."""
+    n, c, size = flat.shape
+    fit = LARGE_ELEMENTS // max(c, 1)
+    step, count = max(fit, 1), max(fit // max(size, 1), 1)
+    for i in range(0, n, count):
+        for start in range(0, size, step):
+            yield slice(i, i + count), slice(start, start + step)
+
+
+def class_sums(
+    features: Tensor, labels: Tensor, num_classes: int, ignore_index: int
+) -> tuple[Tensor, Tensor]:
+    """Sums of Eq. 10 by products with the members of each class.
+
+    Args:
+        features (Tensor): (N, C, h, w).
+        labels (Tensor): Class ids, (N, h, w).
+        num_classes (int): Number of classes K.
+        ignore_index (int): Label that belongs to no class.
+
+    Returns:
+        tuple[Tensor, Tensor]: Sums (K, C) and pixel counts (K,), float32.
+    """
+    flat, ids = features.flatten(2), labels.flatten(1).unsqueeze(1)
+    classes = torch.arange(num_classes, device=labels.device)
+    member = ids == classes.unsqueeze(1)
+    if 0 <= ignore_index < num_classes:
+        member &= ids != ignore_index
+    outside = ~member.any(1, keepdim=True)
+    sums = flat.new_zeros(num_classes, flat.shape[1], dtype=torch.float32)
+    for items, place in _steps(flat):
+        # What belongs to no class may be anything, also not finite.
+        pieces = flat[items, :, place].masked_fill(outside[items, :, place], 0)
+        parts = member[items, :, place].float()
+        # One by one: a batch of products is not cut along the positions,
+        # so that few of a GPU's processors had something to do.
+        for part, piece in zip(parts, pieces.float()):
+            sums.addmm_(part, piece.t())
+    return sums, member.sum((0, 2)).float()
+
+
+def squared_distances(
+    features: Tensor, prototypes: Tensor, centre: Tensor
+) -> Tensor:
+    """Squared distances |f|^2 - 2 f.p + |p|^2 of what is centred.
+
+    Args:
+        features (Tensor): (N, C, h, w).
+        prototypes (Tensor): (K, C), float32.
+        centre (Tensor): What both are taken from, (1, C), float32.
+
+    Returns:
+        Tensor: (N, K, h * w), float32, which rounding may make negative.
+    """
+    flat, centred = features.flatten(2), prototypes - centre
+    norms = centred.square().sum(1, keepdim=True)
+    n, k = len(flat), len(centred)
+    squares = flat.new_empty(n, k, flat.shape[2], dtype=torch.float32)
+    for items, place in _steps(flat):
+        piece = flat[items, :, place] - centre.t()
+        # Of one pass, without a copy of the squares.
+        norm = torch.linalg.vector_norm(piece, dim=1, keepdim=True).square_()
+        factors = centred.expand(len(piece), -1, -1)
+        squares[items, :, place] = torch.baddbmm(
+            norm + norms, factors, piece, alpha=-2
+        )
+    return squares
