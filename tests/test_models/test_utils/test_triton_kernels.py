@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from rml_mmseg.models.utils import batched_prototypes, class_sums
+from rml_mmseg.models.utils import batched_prototypes, class_sums, fused
 from rml_mmseg.models.utils.rectified_labels import _labels_at_once
 from tests.interpreted import interpreted_kernels
 
@@ -101,3 +101,7 @@ def test_distances_of_more_than_a_block(kernels, dtype, shift):
         found,
         batched_prototypes.squared_distances(features, prototypes, centre),
     )
+
+
+def test_the_trial_uses_every_kernel(kernels):
+    fused._try(kernels, torch.device('cpu'))
