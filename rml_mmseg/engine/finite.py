@@ -37,13 +37,11 @@ def all_finite(tensors: list[Tensor]) -> Tensor:
 def _all_finite_at_once(tensors: list[Tensor], device: torch.device) -> Tensor:
     """As a gradient scaler looks for infinity, without a result a tensor."""
     found = torch.zeros((), device=device)
-    by_type: dict[torch.dtype, list[Tensor]] = {}
-    for tensor in tensors:
-        # Older releases look no further where the last one is empty.
-        if tensor.numel():
-            by_type.setdefault(tensor.dtype, []).append(tensor)
     one = torch.ones((), device=device)
-    for alike in by_type.values():
+    # Older releases look no further where the last one is empty.
+    tensors = list(filter(Tensor.numel, tensors))
+    for kind in {tensor.dtype for tensor in tensors}:
+        alike = [tensor for tensor in tensors if tensor.dtype == kind]
         torch._amp_foreach_non_finite_check_and_unscale_(alike, found, one)
     return found == 0
 
@@ -64,18 +62,17 @@ def state_is_finite(
     """Whether a network's parameters and floating-point buffers are finite.
 
     Args:
-        state (tuple[list[Tensor], list[Tensor]]): Parameters and buffers.
+        state (State): Parameters and buffers.
         leave_out (list[Tensor]): Buffers not to look at.
 
     Returns:
         Tensor: Bool, ().
     """
-    parameters, buffers = state
+    floating = state.floating
     if leave_out:
         ids = {id(buffer) for buffer in leave_out}
-        buffers = [b for b in buffers if id(b) not in ids]
-    floating = [b for b in buffers if b.is_floating_point()]
-    return all_finite([*parameters, *floating])
+        floating = [b for b in floating if id(b) not in ids]
+    return all_finite([*state[0], *floating])
 
 
 @torch.no_grad()

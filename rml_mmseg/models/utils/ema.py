@@ -10,8 +10,7 @@ BUFFER_POLICIES = ('copy', 'average')
 
 def _average(targets: list[Tensor], sources: list[Tensor], m: float) -> None:
     """Move float tensors in place: t <- m * t + (1 - m) * s."""
-    full = [t.dtype == torch.float32 for t in targets]
-    if targets and all(full):
+    if {t.dtype for t in targets} == {torch.float32}:
         # t + (1 - m) * (s - t) reads and writes every weight once.
         if hasattr(torch, '_foreach_lerp_'):
             torch._foreach_lerp_(targets, sources, 1 - m)
@@ -23,18 +22,20 @@ def _average(targets: list[Tensor], sources: list[Tensor], m: float) -> None:
         target.copy_(m * target.float() + (1 - m) * source.float())
 
 
-def _copy(pairs: list[tuple[Tensor, Tensor]]) -> None:
+def _copy(targets: list[Tensor], sources: list[Tensor]) -> None:
     """Make float and integer targets equal to their sources, in place."""
     if not hasattr(torch, '_foreach_copy_'):
-        for target, source in pairs:
+        for target, source in zip(targets, sources):
             target.copy_(source)
         return
     # A GPU copies tensors of one type at once, and others one by one.
-    by_type: dict[torch.dtype, list[tuple[Tensor, Tensor]]] = {}
-    for target, source in pairs:
-        by_type.setdefault(target.dtype, []).append((target, source))
+    by_type: dict[torch.dtype, tuple[list[Tensor], list[Tensor]]] = {}
+    for target, source in zip(targets, sources):
+        alike = by_type.setdefault(target.dtype, ([], []))
+        alike[0].append(target)
+        alike[1].append(source)
     for alike in by_type.values():
-        torch._foreach_copy_([t for t, _ in alike], [s for _, s in alike])
+        torch._foreach_copy_(*alike)
 
 
 @torch.no_grad()
@@ -74,9 +75,8 @@ def average_state(
     """The step of :func:`ema_update`, of what was read of the networks.
 
     Args:
-        teacher (tuple[list[Tensor], list[Tensor]]): Parameters and buffers
-            that are moved, in place.
-        student (tuple[list[Tensor], list[Tensor]]): Those they move to.
+        teacher (State): Parameters and buffers that are moved, in place.
+        student (State): Those they move to.
         momentum (float): As of ``ema_update``.
         buffers (str): Likewise.
 
@@ -89,23 +89,25 @@ def average_state(
         raise ValueError(
             f'buffers must be one of {BUFFER_POLICIES}, got {buffers!r}'
         )
-    parameters, states = zip(teacher, student)
-    for mine, others in (parameters, states):
-        if [t.shape for t in mine] != [s.shape for s in others]:
-            raise ValueError(
-                'teacher and student must have the same parameters and '
-                'buffers; build both from one config'
-            )
-    averaged: list[tuple[Tensor, Tensor]] = list(zip(*parameters))
-    copied = []
-    for target, source in zip(*states):
-        floating = target.is_floating_point()
-        if floating and buffers == 'average':
-            averaged.append((target, source))
-        else:
-            copied.append((target, source))
+    if teacher.shapes != student.shapes:
+        raise ValueError(
+            'teacher and student must have the same parameters and '
+            'buffers; build both from one config'
+        )
+    averaged, copied = _kinds(teacher, buffers, momentum)
+    averaged_to, copied_to = _kinds(student, buffers, momentum)
+    _average(averaged, averaged_to, momentum)
+    _copy(copied, copied_to)
+
+
+def _kinds(
+    state: State, buffers: str, momentum: float
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Tensors that are averaged, and those that are copied."""
+    parameters, _ = state
     if momentum == 0:
         # Nothing of the teacher stays, also what is not finite.
-        averaged, copied = [], averaged + copied
-    _average([t for t, _ in averaged], [s for _, s in averaged], momentum)
-    _copy(copied)
+        return [], [*parameters, *state.floating, *state.whole]
+    if buffers == 'average':
+        return [*parameters, *state.floating], state.whole
+    return parameters, [*state.floating, *state.whole]

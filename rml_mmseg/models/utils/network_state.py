@@ -1,8 +1,47 @@
 """All tensors of a network."""
 
+from collections.abc import Iterable
+from functools import cached_property
+from itertools import chain
+from operator import methodcaller
+from typing import Any
+
+import torch
 from torch import Tensor, nn
 
-State = tuple[list[Tensor], list[Tensor]]
+
+class State(tuple[list[Tensor], list[Tensor]]):
+    """Parameters and buffers of a network, each once.
+
+    What is asked about a thousand tensors in every step of a training is
+    found out once.
+
+    Args:
+        parameters (list[Tensor]): The parameters.
+        buffers (list[Tensor]): The buffers.
+    """
+
+    def __new__(
+        cls, parameters: Iterable[Tensor], buffers: Iterable[Tensor]
+    ) -> 'State':
+        """A pair that :func:`zip` and unpacking take for one."""
+        return super().__new__(cls, (list(parameters), list(buffers)))
+
+    @cached_property
+    def floating(self) -> list[Tensor]:
+        """list[Tensor]: The buffers that are of floating point."""
+        return [b for b in self[1] if b.is_floating_point()]
+
+    @cached_property
+    def whole(self) -> list[Tensor]:
+        """list[Tensor]: The other buffers."""
+        return [b for b in self[1] if not b.is_floating_point()]
+
+    @cached_property
+    def shapes(self) -> list[list[torch.Size]]:
+        """list[list]: Of parameters, floating and other buffers."""
+        kinds = self[0], self.floating, self.whole
+        return [[tensor.shape for tensor in kind] for kind in kinds]
 
 
 class StateReader:
@@ -11,7 +50,8 @@ class StateReader:
     The same as ``parameters()`` and ``buffers()``, level by level, in a
     fraction of the time: in every step of a training these walks would cost
     as much as moving the weights of a small network. Tensors may come, go
-    and be replaced between two readings, modules may not.
+    and be replaced between two readings; modules, and the shapes and types
+    of tensors that stay, may not.
 
     Args:
         network (nn.Module): Any network.
@@ -32,20 +72,32 @@ class StateReader:
         # Also those that are empty: some modules add buffers later.
         self._parameters = [m._parameters for m in found]
         self._buffers = [m._buffers for m in found]
+        self._ids: list[list[int]] = []
+        # It keeps its tensors, so that no other gets the id of one.
+        self._state = State((), ())
 
     def __call__(self) -> State:
         """Parameters and buffers, each once.
 
         Returns:
-            tuple[list[Tensor], list[Tensor]]: In the same order for networks
-            of the same structure.
+            State: In the same order for networks of the same structure; the
+            one of the reading before, where no tensor has changed.
         """
-        return _each_once(self._parameters), _each_once(self._buffers)
+        found = [_values(self._parameters), _values(self._buffers)]
+        ids = [list(map(id, tensors)) for tensors in found]
+        if ids != self._ids:
+            self._ids, self._state = ids, State(*map(_each_once, found))
+        return self._state
 
 
-def _each_once(owners: list[dict]) -> list[Tensor]:
-    """The tensors that some modules hold."""
-    found = {id(t): t for owner in owners for t in owner.values()}
+def _values(owners: list[dict]) -> list[Any]:
+    """What some modules hold, without a loop of Python's."""
+    return list(chain.from_iterable(map(methodcaller('values'), owners)))
+
+
+def _each_once(tensors: list[Any]) -> list[Tensor]:
+    """Those that are tensors, without repetitions."""
+    found = {id(tensor): tensor for tensor in tensors}
     return [tensor for tensor in found.values() if tensor is not None]
 
 
@@ -56,6 +108,6 @@ def network_state(network: nn.Module) -> State:
         network (nn.Module): Any network.
 
     Returns:
-        tuple[list[Tensor], list[Tensor]]: As of :class:`StateReader`.
+        State: As of :class:`StateReader`.
     """
     return StateReader(network)()
