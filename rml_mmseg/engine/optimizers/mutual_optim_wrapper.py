@@ -31,13 +31,13 @@ def uncompiled(function: Callable) -> Callable:
 
 def finite_gradients(wrapper: OptimWrapper) -> Tensor:
     """Whether all gradients of an optimiser's parameters are finite, ()."""
+    # Asked for once each: every time it makes an object of Python's.
     gradients = [
         parameter.grad
         for group in wrapper.optimizer.param_groups
         for parameter in group['params']
-        if parameter.grad is not None
     ]
-    return all_finite(gradients)
+    return all_finite([each for each in gradients if each is not None])
 
 
 @OPTIM_WRAPPERS.register_module()
@@ -227,7 +227,8 @@ class MutualOptimWrapper(OptimWrapperDict):
             are, in all processes, and students whose gradients are not.
         """
         losses = self.finite.int()
-        self.finite = torch.tensor(True)
+        # On their device: to be copied there, it would be waited for.
+        self.finite = torch.ones_like(losses, dtype=torch.bool)
         all_reduce(losses, op='min')
         flags = [each.to(losses.device) for each in finite.values()]
         values = torch.stack([losses, *flags]).tolist()
