@@ -47,7 +47,14 @@ def _read(buffer: Tensor, place: Place) -> Tensor:
     return buffer[start:end].view(dtype).view(shape)
 
 
-def _rebuild(content: bytes, buffer: Tensor, places: list[Place]) -> dict:
+def rebuild(content: bytes, buffer: Tensor, places: list[Place]) -> dict:
+    """The dict that ``OneBufferDict.packed`` took apart.
+
+    Args:
+        content (bytes): All but the tensors, pickled.
+        buffer (Tensor): Memory that they share from now on, of bytes.
+        places (list[tuple]): Where in it they lie.
+    """
     tensors = [_read(buffer, place) for place in places]
     return _Unpickler(io.BytesIO(content), tensors).load()
 
@@ -64,6 +71,10 @@ class OneBufferDict(dict):
     """
 
     def __reduce__(self) -> tuple:
+        return rebuild, self.packed()
+
+    def packed(self) -> tuple[bytes, Tensor, list[Place]]:
+        """Arguments of :func:`rebuild`."""
         content = io.BytesIO()
         pickler = _Pickler(content)
         pickler.dump(dict(self))
@@ -76,4 +87,4 @@ class OneBufferDict(dict):
         buffer = torch.empty(length, dtype=torch.uint8)
         for place, tensor in zip(places, pickler.tensors):
             _read(buffer, place).copy_(tensor)
-        return _rebuild, (content.getvalue(), buffer, places)
+        return content.getvalue(), buffer, places

@@ -2,8 +2,11 @@
 
 from typing import Union
 
+import torch
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
+
+from rml_mmseg.datasets.pinned_collate import PinnedCollate
 
 from ..hooks.interruption_hook import InterruptionHook
 
@@ -19,16 +22,24 @@ def shielded_dataloader(
 
     Returns:
         DataLoader: Its workers leave the hook's signals to the main process.
+        For a GPU a thread pins the batches that they send, unless a config
+        sets ``pin_memory=False``.
     """
     if isinstance(dataloader, DataLoader):
         loader = dataloader
+        pinned = loader.pin_memory
     else:
         loader = runner.build_dataloader(
             dataloader,
             seed=runner.seed,
             diff_rank_seed=runner._randomness_cfg.get('diff_rank_seed', False),
         )
+        pinned = dataloader.get('pin_memory', True)
     for hook in runner.hooks:
         if isinstance(hook, InterruptionHook):
             hook.shield(loader)
+    # Without workers there is no such thread.
+    if pinned and loader.num_workers and torch.cuda.is_available():
+        loader.pin_memory = True
+        loader.collate_fn = PinnedCollate(loader.collate_fn)
     return loader

@@ -41,7 +41,8 @@ class OneCopy:
     """Moves tensors to a device, those that share a memory in one copy.
 
     The tensors of a batch of ``OneBufferDict`` lie in one memory. mmengine
-    copies each by itself, and a GPU is waited for as often.
+    copies each by itself, and a GPU is waited for as often. For one in pinned
+    memory, as of ``PinnedCollate``, it is not waited for at all.
 
     Args:
         device (torch.device): Where to.
@@ -78,7 +79,10 @@ class OneCopy:
         if isinstance(data, Tensor):
             return self._move(data)
         if isinstance(data, BaseDataElement):
-            moved = data.new()
+            moved = type(data)()
+            # Shared, and not copied as by `data.new()`.
+            for name, value in data.metainfo_items():
+                moved.set_field(value, name, field_type='metainfo')
             for name, value in data.items():
                 moved.set_data({name: self._walk(value)})
             return moved
@@ -99,8 +103,15 @@ class OneCopy:
         if size == whole or self._needed[key] < SHARE * whole:
             return tensor.to(**self.to)
         if key not in self._moved:
-            buffer = torch.empty(0, dtype=torch.uint8).set_(storage)
-            self._moved[key] = buffer.to(**self.to)
+            self._moved[key] = self._move_all(storage)
         start = tensor.storage_offset() * tensor.element_size()
         part = self._moved[key][start : start + size]
         return part.view(tensor.dtype).view(tensor.shape)
+
+    def _move_all(self, storage: Any) -> Tensor:
+        """All bytes of a memory, on the device."""
+        buffer = torch.empty(0, dtype=torch.uint8).set_(storage)
+        if buffer.is_pinned():
+            # PyTorch keeps such memory from others until it is read.
+            return buffer.to(self.to['device'], non_blocking=True)
+        return buffer.to(**self.to)
