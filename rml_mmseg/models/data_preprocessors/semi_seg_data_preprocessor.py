@@ -1,6 +1,6 @@
 """Preprocessing of labelled and unlabelled images."""
 
-from typing import Any
+from typing import Any, Optional
 
 import torch
 import torch.nn.functional as F
@@ -104,18 +104,11 @@ class SemiSegDataPreProcessor(BaseDataPreprocessor):
         computation for each of them takes longer than it.
         """
         base = self.base
-        alike = {(x.shape, x.dtype) for x in inputs}
-        plain = type(base) is SegDataPreProcessor and not base.batch_augments
-        if len(alike) > 1 or not plain:
+        images = self._normalised(inputs)
+        if images is None:
             return base(
                 dict(inputs=inputs, data_samples=data_samples), training=True
             )
-        images = torch.stack(list(inputs))
-        if swaps_channels(base) and images.shape[1] == 3:
-            images = images.flip(1)
-        images = images.float()
-        if base._enable_normalize:
-            images = images.sub_(base.mean).div_(base.std)
         stacked, samples = stack_batch(
             inputs=list(images),
             data_samples=data_samples,
@@ -125,6 +118,28 @@ class SemiSegDataPreProcessor(BaseDataPreprocessor):
             seg_pad_val=base.seg_pad_val,
         )
         return dict(inputs=stacked, data_samples=samples)
+
+    def _normalised(self, inputs: list[Tensor]) -> Optional[Tensor]:
+        """Images (N, C, h, w), None where each needs its own computation."""
+        base = self.base
+        alike = {(x.shape, x.dtype) for x in inputs}
+        plain = type(base) is SegDataPreProcessor and not base.batch_augments
+        if len(alike) > 1 or not plain:
+            return None
+        images = torch.stack(list(inputs))
+        if swaps_channels(base) and images.shape[1] == 3:
+            images = images.flip(1)
+        images = images.float()
+        if base._enable_normalize:
+            images = images.sub_(base.mean).div_(base.std)
+        return images
+
+    def _is_padded(self, height: int, width: int) -> bool:
+        """Whether images of a size are padded to a larger one."""
+        if self.base.size is not None:
+            return height < self.base.size[-2] or width < self.base.size[-1]
+        divisor = max(self.base.size_divisor, 1)
+        return bool(height % divisor or width % divisor)
 
     def _stack_views(self, parts: list[dict]) -> dict[str, Any]:
         """Stack the views of all unlabelled items."""
@@ -136,19 +151,9 @@ class SemiSegDataPreProcessor(BaseDataPreprocessor):
         strong = _by_kind(parts, 'strong')
         views = [*weak, *(image for view in strong for image in view)]
         self._check(views, 'unlabelled.pipeline')
-        carriers = [
-            SegDataSample(gt_sem_seg=PixelData(data=valid))
-            for valid in items['valid']
-        ]
-        carriers += [SegDataSample() for _ in views[len(weak) :]]
-        stacked = self._stack(views, carriers)
-        images = stacked['inputs']
+        images, valid = self._stack_valid(views, items['valid'])
         m = len(weak)
-        # Padding has the label fill value, which is not 1.
-        valid = torch.stack(
-            [c.gt_sem_seg.data[0] == 1 for c in stacked['data_samples'][:m]]
-        )
-        outputs = dict(
+        outputs: dict[str, Any] = dict(
             weak=images[:m],
             strong=images[m:].view(-1, *images[:m].shape),
             valid=valid,
@@ -169,6 +174,26 @@ class SemiSegDataPreProcessor(BaseDataPreprocessor):
                 for places in items['places']
             ]
         return outputs
+
+    def _stack_valid(
+        self, views: list[Tensor], valid: list[Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Stack views, of which the first have maps of valid pixels."""
+        size = views[0].shape[-2:]
+        images = None if self._is_padded(*size) else self._normalised(views)
+        if images is not None:
+            return images, torch.stack(valid).view(-1, *size) == 1
+        carriers = [
+            SegDataSample(gt_sem_seg=PixelData(data=each)) for each in valid
+        ]
+        carriers += [SegDataSample() for _ in views[len(valid) :]]
+        stacked = self._stack(views, carriers)
+        # Padding has the label fill value, which is not 1.
+        maps = [
+            sample.gt_sem_seg.data[0] == 1
+            for sample in stacked['data_samples'][: len(valid)]
+        ]
+        return stacked['inputs'], torch.stack(maps)
 
     @staticmethod
     def _pad_samples(samples: list[SegDataSample], valid: Tensor) -> None:
@@ -194,5 +219,8 @@ def _by_kind(parts: list[dict], key: str) -> list[list[Tensor]]:
 def _pad_to(tensor: Tensor, size: torch.Size, value: Any) -> Tensor:
     """Pad (..., h, w) at the right and the bottom to (..., H, W)."""
     height, width = tensor.shape[-2:]
+    if (height, width) == tuple(size):
+        # PyTorch would copy it.
+        return tensor
     padding = (0, size[1] - width, 0, size[0] - height)
     return F.pad(tensor, padding, value=value)
