@@ -2,9 +2,6 @@
 
 from collections.abc import Iterable
 from functools import cached_property
-from itertools import chain
-from operator import methodcaller
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -83,21 +80,21 @@ class StateReader:
             State: In the same order for networks of the same structure; the
             one of the reading before, where no tensor has changed.
         """
-        found = [_values(self._parameters), _values(self._buffers)]
-        ids = [list(map(id, tensors)) for tensors in found]
+        owners = self._parameters, self._buffers
+        ids = [_ids(each) for each in owners]
         if ids != self._ids:
-            self._ids, self._state = ids, State(*map(_each_once, found))
+            self._ids, self._state = ids, State(*map(_each_once, owners))
         return self._state
 
 
-def _values(owners: list[dict]) -> list[Any]:
-    """What some modules hold, without a loop of Python's."""
-    return list(chain.from_iterable(map(methodcaller('values'), owners)))
+def _ids(owners: list[dict]) -> list[int]:
+    """Of what some modules hold; the tensors themselves stay unread."""
+    return [id(t) for owner in owners if owner for t in owner.values()]
 
 
-def _each_once(tensors: list[Any]) -> list[Tensor]:
-    """Those that are tensors, without repetitions."""
-    found = {id(tensor): tensor for tensor in tensors}
+def _each_once(owners: list[dict]) -> list[Tensor]:
+    """The tensors that some modules hold."""
+    found = {id(t): t for owner in owners for t in owner.values()}
     return [tensor for tensor in found.values() if tensor is not None]
 
 

@@ -1,4 +1,5 @@
 import copy
+import pickle
 
 import pytest
 import torch
@@ -7,6 +8,7 @@ from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
+from rml_mmseg.datasets.one_buffer_dict import OneBufferDict
 from rml_mmseg.models import SemiSegDataPreProcessor
 from rml_mmseg.models.data_preprocessors.one_copy import OneCopy
 from tests.versions import needs_many_channels
@@ -356,3 +358,61 @@ def test_four_channels_keep_their_order():
             images[key] = [image] * 2 if key == 'strong' else image
     found = _process([item], **settings)['inputs']['labelled']
     assert torch.equal(found[0], (image.float() - 1) / 2)
+
+
+@pytest.mark.parametrize('valid_shape', [(1, 2, 3), (2, 3)])
+def test_views_of_their_size_are_as_if_padded_by_nothing(
+    valid_shape, monkeypatch
+):
+    items = []
+    for n in range(2):
+        unlabelled = _unlabelled(9 * n)
+        valid = torch.tensor([[1, 0, 1], [255, 1, n]], dtype=torch.uint8)
+        unlabelled['inputs']['valid'] = valid.view(valid_shape)
+        items.append(dict(labelled=_labelled(n), unlabelled=[unlabelled]))
+    settings = dict(mean=[1.0, 2.0, 3.0], std=[1.0, 2.0, 4.0], size=(2, 3))
+    found = _process(items, **settings)['inputs']
+    monkeypatch.setattr(SemiSegDataPreProcessor, '_is_padded', lambda *_: True)
+    expected = _process(items, **settings)['inputs']
+    for key in ('weak', 'strong', 'valid', 'labelled'):
+        assert found[key].dtype == expected[key].dtype
+        assert torch.equal(found[key], expected[key])
+    assert found['valid'][1].tolist() == [
+        [True, False, True],
+        [False, True, True],
+    ]
+
+
+def test_what_samples_say_is_left_as_it_is():
+    labelled = _labelled(1)
+    labelled['data_samples'].set_metainfo(dict(img_path='a.png'))
+    batch = pseudo_collate(
+        [dict(labelled=labelled, unlabelled=[_unlabelled(2)])]
+    )
+    outputs = SemiSegDataPreProcessor(size=(4, 4))(batch, training=True)
+    (given,) = batch['labelled']['data_samples']
+    assert given.metainfo == dict(img_path='a.png')
+    assert given.gt_sem_seg.shape == (2, 3)
+    (made,) = outputs['data_samples']['labelled']
+    assert made.img_path == 'a.png'
+    assert made.pad_shape == (4, 4)
+    assert made.gt_sem_seg.shape == (4, 4)
+
+
+@copies_at_once
+@pytest.mark.parametrize('pinned', [True, False])
+def test_pinned_memory_is_copied_without_waiting(pinned, monkeypatch):
+    asked = []
+    move = torch.Tensor.to
+
+    def to(tensor, *args, **kwargs):
+        asked.append(kwargs['non_blocking'])
+        return move(tensor, *args, **kwargs)
+
+    image = _image(2, (8, 8))
+    sent = pickle.loads(pickle.dumps(OneBufferDict(a=image, b=image.clone())))
+    monkeypatch.setattr(torch.Tensor, 'to', to)
+    monkeypatch.setattr(torch.Tensor, 'is_pinned', lambda _: pinned)
+    moved = OneCopy(torch.device('meta'))(sent)
+    assert moved['a'].device.type == moved['b'].device.type == 'meta'
+    assert asked == [pinned]

@@ -45,3 +45,31 @@ def test_a_reader_sees_tensors_that_replace_others():
     assert _ids(read()[1]) == _ids(network.buffers())
     network[1].bias = None
     assert _ids(read()[0]) == _ids(network.parameters())
+
+
+def test_a_state_is_read_again_only_where_a_tensor_is_another():
+    network = nn.Sequential(nn.BatchNorm2d(2), nn.Linear(2, 2))
+    read = StateReader(network)
+    first = read()
+    with torch.no_grad():
+        network[1].weight.add_(1)
+    assert read() is first
+    network[0].running_mean = torch.zeros(3)
+    second = read()
+    assert second is not first
+    assert second.shapes[1][0] == (3,) != first.shapes[1][0]
+    assert read() is second
+
+
+def test_what_is_known_of_a_state_follows_its_tensors():
+    network = nn.Sequential(nn.BatchNorm2d(2), nn.Linear(2, 2))
+    read = StateReader(network)
+    assert _ids(read().floating) == _ids(
+        [network[0].running_mean, network[0].running_var]
+    )
+    assert _ids(read().whole) == _ids([network[0].num_batches_tracked])
+    network[0].running_var = torch.ones(2, dtype=torch.int64)
+    assert _ids(read().floating) == _ids([network[0].running_mean])
+    assert _ids(read().whole) == _ids(
+        [network[0].running_var, network[0].num_batches_tracked]
+    )
