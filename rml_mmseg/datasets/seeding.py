@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
+from mmengine.device import get_device
 
 
 def derive_seed(*entropy: int) -> int:
@@ -19,6 +20,23 @@ def derive_seed(*entropy: int) -> int:
         int: The same for the same numbers, in [0, 2**32).
     """
     return int(np.random.SeedSequence(entropy).generate_state(1)[0])
+
+
+def seed_devices(seed: int) -> None:
+    """Seed PyTorch's generators of the CPU and of the device in use.
+
+    ``torch.manual_seed`` also notes the seed for kinds of devices that are
+    not there, each with the calls that led to it, in every iteration.
+
+    Args:
+        seed (int): In [0, 2**32).
+    """
+    if get_device() not in ('cpu', 'cuda'):
+        torch.manual_seed(seed)
+        return
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(seed)
 
 
 @contextmanager

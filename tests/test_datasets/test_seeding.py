@@ -6,7 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rml_mmseg.datasets.seeding import derive_seed, seeded
+from rml_mmseg.datasets import seeding
+from rml_mmseg.datasets.seeding import derive_seed, seed_devices, seeded
 
 
 def _draw():
@@ -56,3 +57,19 @@ def test_generators_are_put_back_after_an_error():
         torch.rand(3)
         raise KeyError
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_devices_are_seeded_as_by_pytorch():
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    seed_devices(5)
+    assert torch.equal(torch.rand(3), expected)
+
+
+@pytest.mark.parametrize('device', ['mps', 'npu'])
+def test_other_devices_are_left_to_pytorch(device, monkeypatch):
+    seeds = []
+    monkeypatch.setattr(seeding, 'get_device', lambda: device)
+    monkeypatch.setattr(torch, 'manual_seed', seeds.append)
+    seed_devices(5)
+    assert seeds == [5]

@@ -4,7 +4,6 @@ import copy
 import logging
 from typing import Any, Optional, Union
 
-import torch
 from mmengine.dist import get_rank, get_world_size
 from mmengine.logging import print_log
 from mmengine.runner import IterBasedTrainLoop, Runner
@@ -13,7 +12,7 @@ from mmseg.registry import LOOPS
 from torch import nn
 from torch.utils.data import DataLoader
 
-from rml_mmseg.datasets.seeding import derive_seed
+from rml_mmseg.datasets.seeding import derive_seed, seed_devices
 from rml_mmseg.setting_checks import check_count
 
 from ..checks.classes import check_classes
@@ -214,9 +213,7 @@ class StagedTrainLoop(IterBasedTrainLoop):
 
     def run_iter(self, data_batch: dict) -> None:
         """One iteration, with random numbers of its own."""
-        torch.manual_seed(
-            derive_seed(self.runner.seed, get_rank(), self._iter)
-        )
+        seed_devices(derive_seed(self.runner.seed, get_rank(), self._iter))
         model = unwrap(self.runner.model)
         if hasattr(model, 'burning_in'):
             model.burning_in = self.stage_iter < self.burn_in
