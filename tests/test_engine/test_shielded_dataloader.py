@@ -1,0 +1,47 @@
+from types import SimpleNamespace
+
+import pytest
+import torch
+from mmengine.dataset import pseudo_collate
+from torch.utils.data import DataLoader
+
+from rml_mmseg.datasets.pinned_collate import PinnedCollate
+from rml_mmseg.engine.loops.shielded_dataloader import shielded_dataloader
+
+
+def build(config, **_):
+    return DataLoader([0, 1], collate_fn=pseudo_collate, **config)
+
+
+RUNNER = SimpleNamespace(
+    seed=0, _randomness_cfg={}, hooks=[], build_dataloader=build
+)
+
+
+@pytest.mark.parametrize(
+    'gpu, settings, pinned',
+    [
+        (True, dict(num_workers=1), True),
+        (True, dict(num_workers=1, pin_memory=True), True),
+        (True, dict(num_workers=1, pin_memory=False), False),
+        (True, dict(num_workers=0), False),
+        (False, dict(num_workers=1), False),
+    ],
+)
+def test_batches_of_workers_are_pinned_for_a_gpu(
+    gpu, settings, pinned, monkeypatch
+):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: gpu)
+    loader = shielded_dataloader(RUNNER, settings)
+    assert loader.pin_memory == pinned
+    assert isinstance(loader.collate_fn, PinnedCollate) == pinned
+
+
+@pytest.mark.parametrize('asked', [False, True])
+def test_a_loader_that_is_built_pins_if_it_says_so(asked, monkeypatch):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    built = build(dict(num_workers=1, pin_memory=asked))
+    loader = shielded_dataloader(RUNNER, built)
+    assert loader is built
+    assert loader.pin_memory == asked
+    assert isinstance(loader.collate_fn, PinnedCollate) == asked
