@@ -83,7 +83,8 @@ class StateReader:
         owners = self._parameters, self._buffers
         ids = [_ids(each) for each in owners]
         if ids != self._ids:
-            self._ids, self._state = ids, State(*map(_each_once, owners))
+            self._ids = ids
+            self._state = State(*[_each_once(each) for each in owners])
         return self._state
 
 
