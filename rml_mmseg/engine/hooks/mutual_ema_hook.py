@@ -115,6 +115,7 @@ class MutualEMAHook(Hook):
             self._infinite[i] = infinite_buffers(student)
         self._scale = scale_of(runner.optim_wrapper)
         self._readers = None
+        model.pseudo_labeller.graphs.forget()
         # The hub is saved with a checkpoint.
         hub = runner.message_hub
         if not runner.iter:

@@ -24,12 +24,6 @@ MODE: dict[str, Any] = (
 Function = Callable[..., Any]
 
 
-def addresses(modules: Sequence[nn.Module]) -> list[int]:
-    """Where all parameters and buffers of some modules lie in memory."""
-    states = [StateReader(module)() for module in modules]
-    return [t.data_ptr() for state in states for part in state for t in part]
-
-
 def autocast_of(device: str) -> tuple[bool, torch.dtype]:
     """Whether a kind of device computes in mixed precision now, and which."""
     if hasattr(torch, 'get_autocast_dtype'):
@@ -92,9 +86,14 @@ class GraphedCalls:
     """
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Record all anew, as of modules that were replaced."""
+        self._readers: Optional[list[StateReader]] = None
+        self._addresses: list[int] = []
         self._seen: dict[Hashable, int] = {}
         self._recorded: dict[Hashable, _Recorded] = {}
-        self._addresses: Optional[list[int]] = None
 
     def __len__(self) -> int:
         """Number of kinds of calls that are recorded."""
@@ -116,7 +115,8 @@ class GraphedCalls:
             function (Callable): Of the tensors; it may read and change
                 parameters and buffers, and otherwise computes nothing but
                 what it returns. It must not wait for the GPU.
-            modules (list[nn.Module]): Whose parameters and buffers it reads.
+            modules (list[nn.Module]): Whose parameters and buffers it reads;
+                always the same, until :meth:`forget`.
             tensors (list[Tensor]): What it is called with.
 
         Returns:
@@ -128,10 +128,7 @@ class GraphedCalls:
         """
         if not can_be_recorded(tensors):
             return function(*tensors)
-        found = addresses(modules)
-        if found != self._addresses:
-            self._seen, self._recorded = {}, {}
-            self._addresses = found
+        self._look_at(modules)
         kind = (
             *autocast_of(tensors[0].device.type),
             *((t.shape, t.stride(), t.dtype, t.device) for t in tensors),
@@ -143,3 +140,16 @@ class GraphedCalls:
             return function(*tensors)
         self._recorded[kind] = _Recorded(function, tensors)
         return self._recorded[kind](tensors)
+
+    def _look_at(self, modules: Sequence[nn.Module]) -> None:
+        """Forget what was recorded with other tensors of the modules."""
+        if self._readers is None:
+            self._readers = [StateReader(module) for module in modules]
+        found = [
+            tensor.data_ptr()
+            for reader in self._readers
+            for part in reader()
+            for tensor in part
+        ]
+        if found != self._addresses:
+            self._addresses, self._seen, self._recorded = found, {}, {}
