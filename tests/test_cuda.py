@@ -21,12 +21,10 @@ from rml_mmseg.models.utils import (
     class_sums,
     ema_update,
     prototype_weights,
-    prototypes,
-    rectified_labels,
+    rectified_labels_gpu,
     rectify,
     update_prototypes,
 )
-from rml_mmseg.models.utils.fused import fused_kernels
 
 if not torch.cuda.is_available():
     pytest.skip(
@@ -50,29 +48,21 @@ def case(items=3):
 DTYPES = [torch.float32, torch.float16, torch.bfloat16]
 
 
-def without_kernels(monkeypatch):
+def without_kernel(monkeypatch):
     """As where Triton is missing."""
-    for module in (prototypes, rectified_labels):
-        monkeypatch.setattr(module, 'fused_kernels', lambda *tensors: None)
+    monkeypatch.setattr(rectified_labels_gpu, 'kernel_on', lambda device: None)
 
 
-def test_the_kernels_run_where_triton_is():
+def test_the_kernel_runs_where_triton_is():
     pytest.importorskip('triton')
-    one = torch.ones(1, device='cuda')
-    assert fused_kernels(one) is not None
-    assert fused_kernels(one.double()) is None
-    assert fused_kernels(one, torch.ones(1)) is None
-    assert fused_kernels(one.requires_grad_()) is None
+    device = torch.ones(1, device='cuda').device
+    assert rectified_labels_gpu.kernel_on(device) is not None
 
 
-# By the kernels; without: all items in a step, two of three, a part of one.
-@pytest.mark.parametrize(
-    'fit', [None, 10**6, 2 * C * SIZE[0] * SIZE[1], 11 * C]
-)
+# All items in a step, two of three, a part of one.
+@pytest.mark.parametrize('fit', [10**6, 2 * C * SIZE[0] * SIZE[1], 11 * C])
 def test_rectifying_equals_the_cpu(monkeypatch, fit):
-    if fit is not None:
-        without_kernels(monkeypatch)
-        monkeypatch.setattr(batched_prototypes, 'LARGE_ELEMENTS', fit)
+    monkeypatch.setattr(batched_prototypes, 'LARGE_ELEMENTS', fit)
     features, labels, centres, probs = case()
 
     def compute(device):
@@ -105,7 +95,7 @@ def assert_same_labels(labels, probs, weights):
     torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=0)
 
 
-@pytest.mark.parametrize('fused', [True, False])
+@pytest.mark.parametrize('kernel', [True, False])
 @pytest.mark.parametrize('dtype', DTYPES)
 @pytest.mark.parametrize(
     ('k', 'size', 'below'),
@@ -118,10 +108,10 @@ def assert_same_labels(labels, probs, weights):
     ],
 )
 def test_labels_of_any_size_and_layout(
-    monkeypatch, fused, dtype, k, size, below
+    monkeypatch, kernel, dtype, k, size, below
 ):
-    if not fused:
-        without_kernels(monkeypatch)
+    if not kernel:
+        without_kernel(monkeypatch)
     draw = torch.Generator().manual_seed(0)
     probs = torch.randn(2, k, *size, generator=draw).softmax(1)
     weights = torch.rand(2, k, *below, generator=draw).cuda()
@@ -145,7 +135,7 @@ def test_the_first_of_equals_and_what_is_not_a_number():
     labels = rectify(probs, weights).cpu()
     assert (labels[0, 0] == 0).all()
     assert labels[0, 2, 0] == 0
-    if fused_kernels(probs) is not None:
+    if rectified_labels_gpu.kernel_on(probs.device) is not None:
         assert labels[0, 3, 0] == 2
 
 
@@ -162,15 +152,10 @@ def test_labels_of_a_part_of_a_huge_tensor():
     assert_same_labels(rectify(probs, weights), probs, weights)
 
 
-@pytest.mark.parametrize('fused', [True, False])
 @pytest.mark.parametrize('dtype', DTYPES)
 @pytest.mark.parametrize('shift', [0.0, 1e3])
 @pytest.mark.parametrize(('k', 'c'), [(19, 70), (150, 300)])
-def test_sums_and_weights_of_many_classes(
-    monkeypatch, fused, dtype, shift, k, c
-):
-    if not fused:
-        without_kernels(monkeypatch)
+def test_sums_and_weights_of_many_classes(dtype, shift, k, c):
     draw = torch.Generator().manual_seed(0)
     features = torch.randn(2, c, 33, 41, generator=draw).add(shift).to(dtype)
     labels = torch.randint(-1, k + 1, (2, 33, 41), generator=draw)
@@ -194,10 +179,10 @@ def test_sums_and_weights_of_many_classes(
     )
 
 
-@pytest.mark.parametrize('fused', [True, False])
-def test_rectifying_is_captured_in_a_graph(monkeypatch, fused):
-    if not fused:
-        without_kernels(monkeypatch)
+@pytest.mark.parametrize('kernel', [True, False])
+def test_rectifying_is_captured_in_a_graph(monkeypatch, kernel):
+    if not kernel:
+        without_kernel(monkeypatch)
     features, labels, centres, probs = (x.cuda() for x in case())
     features = features.nan_to_num()
 

@@ -30,7 +30,6 @@ COMMANDS: dict[str, list[str]] = {
 PAIR = 'configs/rml/deeplabv2_deeplabv2_city_1-8.py'
 SCENES = ['--scene-size', '512', '1024']
 BFLOAT16 = 'optim_wrapper.type=BFloat16OptimWrapper'
-GRAPHS = 'model.semi_train_cfg.cuda_graphs=True'
 
 
 def of_pair(tool: str, *arguments: str, batch: int = 4) -> list[str]:
@@ -46,10 +45,6 @@ GPU_COMMANDS: dict[str, list[str]] = {
     'ema': ['ema'],
     'rectifier': ['rectifier', '--budget', '8'],
     'step': [*of_pair('step', '--rounds', '12'), BFLOAT16],
-    'step_graphs': [
-        *of_pair('step', '--rounds', '12', '--warm-up', '5'),
-        *(BFLOAT16, GRAPHS),
-    ],
     'step_16': [*of_pair('step', '--rounds', '10', batch=16), BFLOAT16],
     'precision': of_pair('options', '--options', 'bfloat16', 'float16'),
     'options': [

@@ -1,4 +1,4 @@
-"""Class sums and distances in few large steps, for a GPU without Triton."""
+"""Class sums and distances in few large steps, as a GPU likes it."""
 
 from collections.abc import Iterator
 

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from . import batched_prototypes
-from .fused import fused_kernels
 
 # Few enough to stay in a processor's cache from one step to the next.
 CACHED_ELEMENTS = 2**18
@@ -72,8 +71,9 @@ def class_sums(
     with _no_autocast(features):
         if _on_cpu(features):
             return _sums_by_chunk(features, labels, num_classes, ignore_index)
-        steps = fused_kernels(features, labels) or batched_prototypes
-        return steps.class_sums(features, labels, num_classes, ignore_index)
+        return batched_prototypes.class_sums(
+            features, labels, num_classes, ignore_index
+        )
 
 
 def _sums_by_chunk(
@@ -232,8 +232,9 @@ def prototype_weights(
         prototypes = prototypes.float()
         centre = _centre(prototypes, unknown, count)
         if not _on_cpu(features):
-            steps = fused_kernels(features, prototypes) or batched_prototypes
-            squares = steps.squared_distances(features, prototypes, centre)
+            squares = batched_prototypes.squared_distances(
+                features, prototypes, centre
+            )
             return finish(squares).view(n, -1, h, w)
         weights = centre.new_empty(n, len(prototypes), h * w)
         for item, place, square in _squares_by_chunk(

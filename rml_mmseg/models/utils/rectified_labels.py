@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .fused import fused_kernels
+from .rectified_labels_gpu import labels_on_gpu
 
 # Pixels of a strip of the image, which is as wide as the image: memory is
 # read in long runs.
@@ -222,17 +222,6 @@ def _labels_by_strip(probs: Tensor, weights: Tensor) -> Tensor:
     return labels
 
 
-def _labels_at_once(probs: Tensor, weights: Tensor) -> Tensor:
-    """Labels on a GPU without Triton: all products, then the largest."""
-    size = probs.shape[-2:]
-    product = weights.float()
-    if product.shape[-2:] != size:
-        product = F.interpolate(product, size=size, mode='bilinear')
-    elif product is weights:
-        product = product.clone()
-    return product.mul_(probs).argmax(1)
-
-
 @torch.no_grad()
 def rectify(probs: Tensor, weights: Tensor) -> Tensor:
     """Rectified hard pseudo labels, argmax_k of weight * probability (Eq. 6).
@@ -256,7 +245,4 @@ def rectify(probs: Tensor, weights: Tensor) -> Tensor:
     with torch.autocast(probs.device.type, enabled=False):
         if probs.device.type == 'cpu':
             return _labels_by_strip(probs, weights)
-        fused = fused_kernels(probs, weights)
-        if fused is not None and probs.is_floating_point():
-            return fused.rectified_labels(probs, weights)
-        return _labels_at_once(probs, weights)
+        return labels_on_gpu(probs, weights)

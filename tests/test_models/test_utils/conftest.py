@@ -3,21 +3,17 @@
 import pytest
 
 from rml_mmseg.models.utils import batched_prototypes, prototypes
-from tests.interpreted import interpreted_kernels
 
 
 @pytest.fixture(
     scope='module',
-    params=['small pieces', 'large steps', 'several steps', 'kernels'],
+    params=['small pieces', 'large steps', 'several steps'],
 )
 def each_way(request):
-    """As a CPU and as a GPU does it, without Triton also in several steps."""
+    """As a CPU and as a GPU does it, also in several steps."""
     with pytest.MonkeyPatch.context() as patch:
         if request.param != 'small pieces':
             patch.setattr(prototypes, '_on_cpu', lambda features: False)
         if request.param == 'several steps':
             patch.setattr(batched_prototypes, 'LARGE_ELEMENTS', 20)
-        if request.param == 'kernels':
-            kernels = interpreted_kernels()
-            patch.setattr(prototypes, 'fused_kernels', lambda *_: kernels)
         yield

@@ -1,4 +1,4 @@
-"""What a GPU computes without Triton, against what a CPU does."""
+"""What a GPU computes, against what a CPU does."""
 
 import math
 
