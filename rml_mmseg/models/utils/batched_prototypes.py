@@ -41,14 +41,19 @@ def class_sums(
     outside = ~member.any(1, keepdim=True)
     sums = flat.new_zeros(num_classes, flat.shape[1], dtype=torch.float32)
     for items, place in _steps(flat):
-        # What belongs to no class may be anything, also not finite.
-        pieces = flat[items, :, place].masked_fill(outside[items, :, place], 0)
-        parts = member[items, :, place].float()
-        # One by one: a batch of products is not cut along the positions,
-        # so that few of a GPU's processors had something to do.
-        for part, piece in zip(parts, pieces.float()):
-            sums.addmm_(part, piece.t())
+        part = items, slice(None), place
+        _add(sums, flat[part], member[part], outside[part])
     return sums, member.sum((0, 2)).float()
+
+
+def _add(sums: Tensor, flat: Tensor, member: Tensor, outside: Tensor) -> None:
+    """Add features (N, C, p) to the sums of those they are members of."""
+    # What belongs to no class may be anything, also not finite.
+    flat = flat.masked_fill(outside, 0).float()
+    # One by one: a batch of products is not cut along the positions, so
+    # that few of a GPU's processors had something to do.
+    for each, piece in zip(member.float(), flat):
+        sums.addmm_(each, piece.t())
 
 
 def squared_distances(
@@ -69,11 +74,14 @@ def squared_distances(
     n, k = len(flat), len(centred)
     squares = flat.new_empty(n, k, flat.shape[2], dtype=torch.float32)
     for items, place in _steps(flat):
-        piece = flat[items, :, place] - centre.t()
-        # Of one pass, without a copy of the squares.
-        norm = torch.linalg.vector_norm(piece, dim=1, keepdim=True).square_()
-        factors = centred.expand(len(piece), -1, -1)
-        squares[items, :, place] = torch.baddbmm(
-            norm + norms, factors, piece, alpha=-2
-        )
+        part = items, slice(None), place
+        squares[part] = _squares(flat[part] - centre.t(), centred, norms)
     return squares
+
+
+def _squares(piece: Tensor, centred: Tensor, norms: Tensor) -> Tensor:
+    """Squared distances (N, K, p) of (N, C, p) to (K, C), both centred."""
+    # Of one pass, without a copy of the squares.
+    norm = torch.linalg.vector_norm(piece, dim=1, keepdim=True).square_()
+    factors = centred.expand(len(piece), -1, -1)
+    return torch.baddbmm(norm + norms, factors, piece, alpha=-2)
