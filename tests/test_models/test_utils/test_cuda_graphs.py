@@ -68,6 +68,8 @@ def test_calls_are_recorded_after_some(captured):
     'change', ['size', 'type', 'replaced', 'moved', 'autocast']
 )
 def test_another_kind_is_recorded_by_itself(captured, change):
+    if change == 'autocast' and not hasattr(torch, 'get_autocast_dtype'):
+        pytest.skip('an older PyTorch is asked about a GPU alone')
     graphs, layer = GraphedCalls(), nn.Linear(2, 2).requires_grad_(False)
     x = torch.ones(1, 2)
 
