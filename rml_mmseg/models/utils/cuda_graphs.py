@@ -1,6 +1,8 @@
 """Work on a GPU that is recorded once and then started as a whole."""
 
-from collections.abc import Callable, Hashable, Sequence
+import gc
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Optional
 
 import torch
@@ -37,6 +39,19 @@ def can_be_recorded(tensors: Sequence[Tensor]) -> bool:
     return all(tensor.is_cuda for tensor in tensors)
 
 
+@contextmanager
+def _without_garbage() -> Iterator[None]:
+    """Collect garbage before and not within, which could free graphs there."""
+    was_on = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
 def capture(function: Function, tensors: Sequence[Tensor]) -> tuple[Any, Any]:
     """Record a function of tensors.
 
@@ -49,7 +64,7 @@ def capture(function: Function, tensors: Sequence[Tensor]) -> tuple[Any, Any]:
     """
     graph = torch.cuda.CUDAGraph()
     try:
-        with torch.cuda.graph(graph, **MODE):
+        with _without_garbage(), torch.cuda.graph(graph, **MODE):
             outputs = function(*tensors)
     except RuntimeError as error:
         raise RuntimeError(

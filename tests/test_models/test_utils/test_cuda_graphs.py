@@ -1,6 +1,7 @@
 """What is recorded, and when; a stand-in records on the CPU."""
 
 import copy
+import gc
 import pickle
 
 import pytest
@@ -96,6 +97,44 @@ def test_another_kind_is_recorded_by_itself(captured, change):
     layer.weight.add_(1)
     calls(1, on=change == 'autocast')
     assert len(captured) == 2
+
+
+@pytest.mark.parametrize('was_on', [True, False])
+def test_no_garbage_is_collected_while_something_is_recorded(
+    monkeypatch, was_on
+):
+    seen = []
+
+    class Graph:
+        def __init__(self, graph, **mode):
+            pass
+
+        def __enter__(self):
+            seen.append(gc.isenabled())
+
+        def __exit__(self, *args):
+            seen.append(gc.isenabled())
+
+    class Replayed:
+        def replay(self):
+            pass
+
+    monkeypatch.setattr(torch.cuda, 'CUDAGraph', Replayed)
+    monkeypatch.setattr(torch.cuda, 'graph', Graph)
+    if not was_on:
+        gc.disable()
+    try:
+        _, outputs = cuda_graphs.capture(torch.neg, [torch.ones(1)])
+        with pytest.raises(RuntimeError, match='cuda_graphs=True.* broken'):
+            cuda_graphs.capture(broken, [])
+        assert gc.isenabled() == was_on
+    finally:
+        gc.enable()
+    assert outputs == -1 and seen == [False] * 4
+
+
+def broken():
+    raise RuntimeError('this is broken')
 
 
 def test_few_kinds_are_recorded(captured):
