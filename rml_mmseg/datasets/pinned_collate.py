@@ -3,6 +3,7 @@
 from typing import Any, Callable
 
 from torch import Tensor
+from torch.utils.data import get_worker_info
 
 from .one_buffer_dict import OneBufferDict, Place, rebuild
 
@@ -35,8 +36,8 @@ class PinnedCollate:
 
     What is left of a batch's way to a GPU is then done by the loader's
     thread: receiving it, unpickling it and copying it to memory that the GPU
-    reads without being waited for. Workers are to collate with it; what is
-    no batch of ``OneBufferDict`` is left to PyTorch.
+    reads without being waited for. What is no batch of ``OneBufferDict``, or
+    is collated by no worker, and so reaches no such thread, stays as it is.
 
     Args:
         collate (Callable): What collates a list of items.
@@ -48,6 +49,6 @@ class PinnedCollate:
     def __call__(self, items: list) -> Any:
         """Collate some items."""
         batch = self.collate(items)
-        if type(batch) is OneBufferDict:
+        if type(batch) is OneBufferDict and get_worker_info() is not None:
             return BatchInTransit(*batch.packed())
         return batch

@@ -63,3 +63,10 @@ def test_other_batches_are_left_to_pytorch(pinned):
     assert [x.tolist() for x in batch['mask']] == [[0, 300], [1, 300]]
     assert len(pin_memory(batch)['image']) == 2
     assert len(pinned) == 4
+
+
+def test_a_batch_of_no_worker_is_a_dict_already():
+    items = [Items(OneBufferDict)[n] for n in (2, 3)]
+    batch = PinnedCollate(pseudo_collate)(items)
+    assert batch['name'] == ['2', '3']
+    assert [x.tolist() for x in batch['mask']] == [[2, 300], [3, 300]]

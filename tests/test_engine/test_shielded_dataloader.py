@@ -3,9 +3,11 @@ from types import SimpleNamespace
 import pytest
 import torch
 from mmengine.dataset import pseudo_collate
+from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from rml_mmseg.datasets.pinned_collate import PinnedCollate
+from rml_mmseg.engine.checks.trials import try_batch
 from rml_mmseg.engine.loops.shielded_dataloader import shielded_dataloader
 
 
@@ -45,3 +47,13 @@ def test_a_loader_that_is_built_pins_if_it_says_so(asked, monkeypatch):
     assert loader is built
     assert loader.pin_memory == asked
     assert isinstance(loader.collate_fn, PinnedCollate) == asked
+
+
+def test_a_batch_is_tried_as_well(tiny_config, monkeypatch):
+    cfg = tiny_config({'train_dataloader.num_workers': 1})
+    runner = Runner.from_cfg(cfg)
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.cuda, 'is_available', lambda: True)
+        loader = shielded_dataloader(runner, cfg.train_dataloader)
+    assert isinstance(loader.collate_fn, PinnedCollate)
+    try_batch(loader, runner.model)
