@@ -75,7 +75,9 @@ def squared_distances(
     squares = flat.new_empty(n, k, flat.shape[2], dtype=torch.float32)
     for items, place in _steps(flat):
         part = items, slice(None), place
-        squares[part] = _squares(flat[part] - centre.t(), centred, norms)
+        squares[part] = _squares(
+            (flat[part] - centre.t()).float(), centred, norms
+        )
     return squares
 
 

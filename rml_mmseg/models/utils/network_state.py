@@ -1,6 +1,5 @@
 """All tensors of a network."""
 
-from collections.abc import Iterable
 from functools import cached_property
 
 import torch
@@ -14,15 +13,8 @@ class State(tuple[list[Tensor], list[Tensor]]):
     found out once.
 
     Args:
-        parameters (list[Tensor]): The parameters.
-        buffers (list[Tensor]): The buffers.
+        tensors (Iterable[list[Tensor]]): The parameters, and the buffers.
     """
-
-    def __new__(
-        cls, parameters: Iterable[Tensor], buffers: Iterable[Tensor]
-    ) -> 'State':
-        """A pair that :func:`zip` and unpacking take for one."""
-        return super().__new__(cls, (list(parameters), list(buffers)))
 
     @cached_property
     def floating(self) -> list[Tensor]:
@@ -71,7 +63,7 @@ class StateReader:
         self._buffers = [m._buffers for m in found]
         self._ids: list[list[int]] = []
         # It keeps its tensors, so that no other gets the id of one.
-        self._state = State((), ())
+        self._state = State(([], []))
 
     def __call__(self) -> State:
         """Parameters and buffers, each once.
@@ -84,7 +76,7 @@ class StateReader:
         ids = [_ids(each) for each in owners]
         if ids != self._ids:
             self._ids = ids
-            self._state = State(*[_each_once(each) for each in owners])
+            self._state = State(_each_once(each) for each in owners)
         return self._state
 
 

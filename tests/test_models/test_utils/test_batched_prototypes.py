@@ -99,6 +99,16 @@ def test_distances_of_half_numbers_are_float32(steps, features, dtype):
     torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=0.5)
 
 
+def test_distances_of_double_numbers_are_float32(steps, features):
+    prototypes = torch.randn(K, C, generator=torch.Generator().manual_seed(2))
+    centre = centre_of(prototypes)
+    found = steps.squared_distances(features.double(), prototypes, centre)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(
+        found, steps.squared_distances(features, prototypes, centre)
+    )
+
+
 def test_a_feature_that_is_not_finite_spoils_its_own_position(steps, features):
     prototypes = torch.randn(K, C, generator=torch.Generator().manual_seed(2))
     features[1, 0, 2, 3] = math.nan

@@ -1,3 +1,6 @@
+import copy
+import pickle
+
 import torch
 from torch import nn
 
@@ -73,3 +76,12 @@ def test_what_is_known_of_a_state_follows_its_tensors():
     assert _ids(read().whole) == _ids(
         [network[0].running_var, network[0].num_batches_tracked]
     )
+
+
+def test_a_state_can_be_copied():
+    state = network_state(nn.BatchNorm2d(2))
+    assert [len(tensors) for tensors in state] == [2, 3]
+    for other in (copy.deepcopy(state), pickle.loads(pickle.dumps(state))):
+        assert other.shapes == state.shapes
+        assert torch.equal(other.floating[1], state.floating[1])
+        assert other.floating[1] is not state.floating[1]
