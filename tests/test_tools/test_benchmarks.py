@@ -253,7 +253,9 @@ class TestRunAll:
             call(run_all, '--only', 'step_16')
 
 
-def test_float16_asks_for_a_gpu(call, monkeypatch):
-    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
-    with pytest.raises(SystemExit, match='bfloat16'):
-        call(options, '--options', 'float16')
+@pytest.mark.parametrize('option', ['float16', 'cuda_graphs'])
+def test_what_only_a_gpu_has_is_refused_on_a_cpu(call, monkeypatch, option):
+    # Also where there is one.
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    with pytest.raises(SystemExit, match=f'{option} on cpu: .*bfloat16'):
+        call(options, '--options', option, 'with_cp', '--device', 'cpu')

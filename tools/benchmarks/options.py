@@ -6,7 +6,6 @@ import argparse
 import tempfile
 from typing import Any
 
-import torch
 from mmengine.config import Config
 
 from rml_mmseg.experiments.benchmarks import (
@@ -106,10 +105,10 @@ def main() -> None:
     """Run the benchmark."""
     args = parse_args()
     of_gpu = {'float16', 'cuda_graphs'}.intersection(args.options)
-    if of_gpu and not torch.cuda.is_available():
+    if of_gpu and args.device.type != 'cuda':
         raise SystemExit(
-            f'error: --options {" ".join(sorted(of_gpu))} needs a GPU; take '
-            'bfloat16 on a CPU'
+            f'error: --options {" ".join(sorted(of_gpu))} on {args.device}: '
+            'of a GPU alone; bfloat16 and others are of a CPU, too'
         )
     report = Report('Settings that trade time and memory', args.device)
     with tempfile.TemporaryDirectory() as folder:
