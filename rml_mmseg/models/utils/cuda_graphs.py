@@ -61,11 +61,14 @@ def capture(function: Function, tensors: Sequence[Tensor]) -> tuple[Any, Any]:
 
     Raises:
         RuntimeError: If the function waits for the GPU.
+        OutOfMemoryError: If there is no memory for what it computes.
     """
     graph = torch.cuda.CUDAGraph()
     try:
         with _without_garbage(), torch.cuda.graph(graph, **MODE):
             outputs = function(*tensors)
+    except torch.cuda.OutOfMemoryError:
+        raise
     except RuntimeError as error:
         raise RuntimeError(
             'model.semi_train_cfg.cuda_graphs=True: what the teachers and '

@@ -1,5 +1,6 @@
 """What is recorded, and when; a stand-in records on the CPU."""
 
+import contextlib
 import copy
 import gc
 import pickle
@@ -207,6 +208,26 @@ def test_labels_and_prototypes_are_the_same(
             assert torch.equal(value, theirs[name]), (count, name)
     assert len(captured) == 1
     copy.deepcopy(models[1])
+
+
+@pytest.mark.parametrize(
+    'error, match',
+    [
+        (RuntimeError('captured'), 'cuda_graphs=True: .*waits.* captured'),
+        (torch.cuda.OutOfMemoryError('2 GiB'), '^2 GiB$'),
+    ],
+)
+def test_memory_that_is_short_is_no_wait(monkeypatch, error, match):
+    monkeypatch.setattr(torch.cuda, 'CUDAGraph', lambda: None)
+    monkeypatch.setattr(
+        torch.cuda, 'graph', lambda graph, **mode: contextlib.nullcontext()
+    )
+
+    def function():
+        raise error
+
+    with pytest.raises(type(error), match=match):
+        cuda_graphs.capture(function, [])
 
 
 def test_a_watched_batch_is_not_recorded(captured):
