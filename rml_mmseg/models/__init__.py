@@ -2,7 +2,7 @@
 
 from .data_preprocessors import SemiSegDataPreProcessor
 from .decode_heads import DeepLabV2Head
-from .losses import ConsistencyLoss, PseudoLabelLoss
+from .losses import ConsistencyLoss, DynamicMutualLoss, PseudoLabelLoss
 from .necks import ReadoutNeck, TransformerNeck
 from .optional_weights import load_optional
 from .rectifiers import PrototypeRectifier, Rectifier
@@ -11,6 +11,7 @@ from .segmentors import MutualSemiSegmentor
 __all__ = [
     'ConsistencyLoss',
     'DeepLabV2Head',
+    'DynamicMutualLoss',
     'MutualSemiSegmentor',
     'PrototypeRectifier',
     'PseudoLabelLoss',

@@ -20,6 +20,7 @@ SOURCES = dict(
     cutmix_seg=('CutMix-Seg', 'rivals/cutmix_seg_camvid_1-8.py'),
     classmix=('ClassMix', 'rivals/classmix_camvid_1-8.py'),
     cps=('CPS', 'rivals/cps_camvid_1-8.py'),
+    dmt=('DMT', 'rivals/dmt_camvid_1-8.py'),
     unimatch=('UniMatch', 'rivals/unimatch_camvid_1-8.py'),
     unimatch_v2=('UniMatch V2', 'rivals/unimatch_v2_camvid_1-8.py'),
 )

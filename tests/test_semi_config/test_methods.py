@@ -28,6 +28,16 @@ EXPECTED = dict(
         [dict(type='CutMix', mask='class')],
     ),
     cps=(dict(peer_source='student', self_weight=0.0), 1, False, [BOX]),
+    dmt=(
+        dict(
+            p0='stage',
+            self_weight=0.0,
+            loss=dict(type='DynamicMutualLoss'),
+        ),
+        1,
+        True,
+        [BOX],
+    ),
     unimatch=(
         dict(
             self_source='student',
@@ -56,7 +66,7 @@ def test_a_rival_is_what_its_config_says(name):
     assert method.semi_train_cfg == settings
     assert (method.num_strong, method.recoloured) == (num_strong, recoloured)
     assert method.mixing == mixing
-    assert method.learners == (2 if name == 'cps' else 1)
+    assert method.learners == (2 if name in ('cps', 'dmt') else 1)
     deployed = 'students.0' if name == 'cps' else 'teachers.0'
     assert method.predict_on == deployed
     assert not method.rectified
@@ -82,6 +92,7 @@ def test_labels_of_rml_are_those_of_a_short_stage(learners, iters, settings):
 def test_numbers_of_networks():
     assert [name for name in TITLES if networks_of(name) == 2] == [
         'cps',
+        'dmt',
         'rml',
     ]
     assert networks_of(SUPERVISED) == 1

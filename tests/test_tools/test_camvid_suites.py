@@ -76,7 +76,7 @@ def test_pseudo_labels_weigh_alike_in_all_methods(tmp_path, name):
             peers = len(model.segmentors) - 1
             sources = cfg.self_weight + cfg.peer_weight * peers
             weights[method] = cfg.unsup_weight * sources
-    assert len(weights) == 25
+    assert len(weights) == 26
     assert len(set(weights.values())) == 1, weights
 
 

@@ -158,6 +158,7 @@ methods = dict(
         semi, title='ClassMix', config=f'{rivals}/classmix_camvid_1-8.py'
     ),
     cps=dict(semi, title='CPS', config=f'{rivals}/cps_camvid_1-8.py'),
+    dmt=dict(semi, title='DMT', config=f'{rivals}/dmt_camvid_1-8.py'),
     # As long in time as RML in two stages: an iteration of CPS takes as long
     # as one of RML, of one learner half of that.
     classmix_as_long=dict(

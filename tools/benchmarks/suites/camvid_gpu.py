@@ -37,6 +37,7 @@ stems = dict(
     classmix_as_long='classmix_deeplabv2',
     cps='cps_deeplabv2_vit',
     cps_as_long='cps_deeplabv2_vit',
+    dmt='dmt_deeplabv2_vit',
     unimatch='unimatch_deeplabv2',
     unimatch_v2='unimatch_v2_deeplabv2',
     iml_cnn_cnn='iml_deeplabv2_deeplabv2',

@@ -1,0 +1,98 @@
+"""Cross entropy that weighs pixels by what both networks say of them."""
+
+from typing import Optional
+
+import torch
+import torch.nn.functional as F
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+from rml_mmseg.setting_checks import is_number
+
+from .pseudo_label_loss import pseudo_label_loss
+
+
+@torch.no_grad()
+def dynamic_weights(
+    probs: Tensor, targets: Tensor, agreed: float, disputed: float
+) -> Tensor:
+    """How much each pixel of a peer's labels counts (DMT, Eq. 2).
+
+    Args:
+        probs (Tensor): Probabilities of the network that learns (N, K, H, W).
+        targets (Tensor): Probabilities of its peer (N, K, H, W).
+        agreed (float): Exponent where both take the same class.
+        disputed (float): Exponent where they do not and the peer is at
+            least as sure.
+
+    Returns:
+        Tensor: (N, H, W), in [0, 1]: the probability of the peer's class to
+        that power, and 0 where the network is surer of another class.
+    """
+    sure, ids = targets.max(1)
+    own_sure, own_ids = probs.max(1)
+    learnt = probs.gather(1, ids[:, None])[:, 0]
+    weights = learnt.pow(disputed).masked_fill(own_sure > sure, 0)
+    return torch.where(own_ids == ids, learnt.pow(agreed), weights)
+
+
+@MODELS.register_module()
+class DynamicMutualLoss(nn.Module):
+    """Losses of one prediction against soft labels, dynamically weighed.
+
+    The loss of Dynamic Mutual Training (Feng et al., arXiv 2004.08514): the
+    cross entropy with the classes that a peer takes, less where the network
+    that learns doubts them. With it as ``semi_train_cfg.loss`` the labels
+    are the teachers' probabilities.
+
+    Args:
+        agreed (float): Exponent of the weight where both take one class, the
+            paper's gamma 1, 0 or more. Defaults to 5.0.
+        disputed (float): Exponent where they take two and the peer is at
+            least as sure, its gamma 2, 0 or more. Defaults to 5.0.
+
+    Raises:
+        ValueError: If an exponent is no number or below 0.
+    """
+
+    takes_probabilities = True
+
+    def __init__(self, agreed: float = 5.0, disputed: float = 5.0) -> None:
+        super().__init__()
+        for name, value in (('agreed', agreed), ('disputed', disputed)):
+            if not is_number(value) or value < 0:
+                raise ValueError(
+                    f'DynamicMutualLoss.{name} must be 0 or more, got '
+                    f'{value!r}'
+                )
+        self.agreed, self.disputed = agreed, disputed
+
+    def forward(
+        self,
+        logits: Tensor,
+        labels: list[Tensor],
+        valid: Optional[Tensor] = None,
+    ) -> list[Tensor]:
+        """Weighed cross entropy with each set of labels.
+
+        Args:
+            logits (Tensor): (N, K, H, W).
+            labels (list[Tensor]): Sets of probabilities (N, K, H, W).
+            valid (Tensor, optional): (N, H, W), bool.
+
+        Returns:
+            list[Tensor]: One scalar for each set.
+        """
+        log_probs = F.log_softmax(logits.float(), dim=1)
+        probs = log_probs.detach().exp()
+        return [
+            pseudo_label_loss(
+                log_probs,
+                soft.argmax(1),
+                valid,
+                weights=dynamic_weights(
+                    probs, soft, self.agreed, self.disputed
+                ),
+            )
+            for soft in labels
+        ]
