@@ -11,6 +11,12 @@ def did_you_mean(name: str, known: list[str]) -> str:
     return f'; did you mean {close[0]!r}?' if close else ''
 
 
+def unknown_setting(owner: str, name: str, known: list[str]) -> str:
+    """What to say of a setting that something does not have."""
+    hint = did_you_mean(name, known) or '.'
+    return f'{owner} has no setting {name!r}{hint} Known: {known}'
+
+
 def check_count(setting: str, value: Any, least: int) -> None:
     """Refuse what is not a whole number, or too small a one.
 

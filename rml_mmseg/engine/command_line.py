@@ -19,11 +19,8 @@ from torch import distributed as dist
 
 from ..datasets.data_root import check_data_roots
 from .checks.config import check_config, check_options
-from .checks.downloads import downloads_explained
-from .checks.empty_data import empty_data_explained
+from .checks.explained_errors import explained_errors
 from .checks.plain_errors import plain_errors
-from .checks.unknown_settings import unknown_settings_explained
-from .checks.unreadable_weights import unreadable_weights_explained
 
 
 def add_runner_arguments(parser: ArgumentParser) -> None:
@@ -114,13 +111,7 @@ def explained(cfg: Config) -> Iterator[None]:
     Raises:
         SystemExit: In the place of an error that was raised for the user.
     """
-    with (
-        plain_errors(),
-        unknown_settings_explained(),
-        empty_data_explained(),
-        downloads_explained(cfg),
-        unreadable_weights_explained(),
-    ):
+    with plain_errors(), explained_errors(cfg):
         yield
 
 

@@ -203,6 +203,11 @@ def test_validation_that_was_cut_off_is_done_again(tmp_path):
     assert history[0] == history[1]
 
 
+def test_unknown_setting():
+    with pytest.raises(ValueError, match="'intervals'.*'interval'"):
+        AtomicCheckpointHook(intervals=3)
+
+
 def test_unknown_score(tmp_path):
     runner = runner_with(tmp_path, save_best='mIuO', rule='greater')
     with pytest.raises(ValueError, match="save_best='mIuO'.*'mIoU'"):

@@ -15,10 +15,13 @@ from torch.utils.data import DataLoader
 
 from rml_mmseg.datasets import SemiSegDataset, UnlabelledSegDataset
 from rml_mmseg.datasets.data_root import dataset_nodes
-from rml_mmseg.setting_checks import check_count, did_you_mean
+from rml_mmseg.setting_checks import (
+    check_count,
+    did_you_mean,
+    unknown_setting,
+)
 
-from .registered import class_of, type_name, works_as_one_of
-from .unknown_settings import settings_of
+from .registered import class_of, settings_of, type_name, works_as_one_of
 
 STOCK_SAMPLERS = (InfiniteSampler, DefaultSampler)
 STOCK_PREPROCESSORS = (BaseDataPreprocessor, SegDataPreProcessor)
@@ -46,11 +49,7 @@ def check_loaders(cfg: Mapping[str, Any]) -> None:
             continue
         for key in loader:
             if key not in LOADER_SETTINGS:
-                hint = did_you_mean(key, LOADER_SETTINGS)
-                raise ValueError(
-                    f'{name} has no setting {key!r}{hint or "."} Known: '
-                    f'{LOADER_SETTINGS}'
-                )
+                raise ValueError(unknown_setting(name, key, LOADER_SETTINGS))
         for key, without in (
             ('persistent_workers', False),
             ('prefetch_factor', None),
@@ -138,11 +137,9 @@ def _check_sets(dataset: Mapping[str, Any], kind: type) -> None:
     for key in dataset:
         if key in ('type', *known):
             continue
-        hint = did_you_mean(key, known)
-        if hint or not own:
+        if did_you_mean(key, known) or not own:
             raise ValueError(
-                f'train_dataloader.dataset has no setting {key!r}'
-                f'{hint or "."} Known: {known}'
+                unknown_setting('train_dataloader.dataset', key, known)
             )
 
 

@@ -6,6 +6,9 @@ from typing import Any
 
 from mmengine.registry import Registry
 
+# Parameters that stand for others.
+REST = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
 
 def type_name(node: Any) -> str:
     """The type of a part of a config, without its scope."""
@@ -48,3 +51,18 @@ def works_as_one_of(kind: Any, stock: tuple[type, ...]) -> bool:
         )
         for base in stock
     )
+
+
+def settings_of(built: type) -> list[str]:
+    """What a class can be built with, by it or what it hands kwargs to."""
+    known: dict[str, None] = {}
+    for base in built.__mro__:
+        init = vars(base).get('__init__')
+        if init is None:
+            continue
+        _, *own = inspect.signature(init).parameters.values()
+        kinds = {p.kind for p in own}
+        known |= dict.fromkeys(p.name for p in own if p.kind not in REST)
+        if inspect.Parameter.VAR_KEYWORD not in kinds:
+            break
+    return list(known)

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from rml_mmseg.setting_checks import (
     check_choice,
-    did_you_mean,
     list_of_names,
+    unknown_setting,
 )
 
 from ..utils.heads import class_probs, sums_to_logits
@@ -70,8 +70,7 @@ class LearnersSegmentor(BaseSegmentor):
         for key in test_cfg:
             if key not in TEST_CFG:
                 raise ValueError(
-                    f'model.test_cfg has no setting {key!r}'
-                    f'{did_you_mean(key, TEST_CFG) or "."} Known: {TEST_CFG}'
+                    unknown_setting('model.test_cfg', key, TEST_CFG)
                 )
         configs = [learner_cfg(cfg, test_cfg) for cfg in segmentors]
         with warnings.catch_warnings():

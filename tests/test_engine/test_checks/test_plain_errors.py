@@ -12,9 +12,8 @@ from torch import nn
 from torch.optim import SGD
 
 from rml_mmseg.datasets.load_item import load_item
-from rml_mmseg.engine.checks.downloads import downloads_explained
+from rml_mmseg.engine.checks.explained_errors import explained_errors
 from rml_mmseg.engine.checks.plain_errors import plain_errors
-from rml_mmseg.engine.checks.unknown_settings import unknown_settings_explained
 from rml_mmseg.engine.loops.stage_files import StageFiles
 from rml_mmseg.engine.optimizers import MutualOptimWrapper
 from rml_mmseg.models.rectifiers.rectifier import Rectifier
@@ -32,7 +31,7 @@ def test_a_setting_that_there_is_not():
     with (
         pytest.raises(SystemExit, match=message),
         plain_errors(),
-        unknown_settings_explained(),
+        explained_errors({}),
     ):
         MODELS.build(dict(type='PrototypeRectifier', momentumm=0.9))
 
@@ -54,7 +53,7 @@ def test_weights_that_cannot_be_downloaded():
     with (
         pytest.raises(SystemExit, match='^error: pretrained weights'),
         plain_errors(),
-        downloads_explained({}),
+        explained_errors({}),
     ):
         raise URLError('no such host')
 
