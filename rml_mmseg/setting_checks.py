@@ -2,19 +2,54 @@
 
 import difflib
 import math
+import operator
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 
-def did_you_mean(name: str, known: list[str]) -> str:
+def did_you_mean(name: str, known: Sequence[str]) -> str:
     """A hint with the known name closest to an unknown one, or ''."""
     close = difflib.get_close_matches(name, known, n=1)
     return f'; did you mean {close[0]!r}?' if close else ''
 
 
-def unknown_setting(owner: str, name: str, known: list[str]) -> str:
+def unknown_setting(owner: str, name: str, known: Sequence[str]) -> str:
     """What to say of a setting that something does not have."""
     hint = did_you_mean(name, known) or '.'
     return f'{owner} has no setting {name!r}{hint} Known: {known}'
+
+
+def check_known(
+    owner: str, names: Iterable[str], known: Sequence[str]
+) -> None:
+    """Refuse settings that something does not have.
+
+    Raises:
+        ValueError: Naming the first, the nearest and the known ones.
+    """
+    for name in names:
+        if name not in known:
+            raise ValueError(unknown_setting(owner, name, known))
+
+
+def check_number(setting: str, value: Any, interval: str) -> None:
+    """Refuse what is no finite number in an interval.
+
+    Args:
+        setting (str): Its name in a config.
+        value (Any): What it is.
+        interval (str): Such as ``'[0, 1)'``, with 0 and without 1.
+
+    Raises:
+        ValueError: Naming the setting, the value and the interval.
+    """
+    low, high = (float(end) for end in interval[1:-1].split(','))
+    above = operator.ge if interval[0] == '[' else operator.gt
+    below = operator.le if interval[-1] == ']' else operator.lt
+    if not (is_number(value) and above(value, low) and below(value, high)):
+        raise ValueError(
+            f'{setting} must be a number in {interval}, got {value!r}'
+        )
 
 
 def check_count(setting: str, value: Any, least: int) -> None:
@@ -30,7 +65,7 @@ def check_count(setting: str, value: Any, least: int) -> None:
         )
 
 
-def check_choice(setting: str, value: Any, known: list[str]) -> None:
+def check_choice(setting: str, value: Any, known: Sequence[str]) -> None:
     """Refuse a value that is not among the known ones.
 
     Raises:
@@ -39,7 +74,7 @@ def check_choice(setting: str, value: Any, known: list[str]) -> None:
     if value not in known:
         hint = did_you_mean(str(value), known)
         raise ValueError(
-            f'{setting}={value!r} is unknown{hint or "."} Known: {known}'
+            f'{setting}={value!r} is unknown{hint or "."} Known: {[*known]}'
         )
 
 

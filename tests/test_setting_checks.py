@@ -1,8 +1,12 @@
+import re
+
 import pytest
 
 from rml_mmseg.setting_checks import (
     check_choice,
     check_count,
+    check_known,
+    check_number,
     did_you_mean,
     is_number,
     list_of_names,
@@ -24,6 +28,29 @@ def test_did_you_mean():
         "; did you mean 'self_weight'?"
     )
     assert did_you_mean('zzz', ['self_weight']) == ''
+
+
+def test_check_known():
+    check_known('x', ['a'], ['a', 'bcd'])
+    with pytest.raises(ValueError, match="x has no .*'bc'; .*'bcd'. Known"):
+        check_known('x', ['a', 'bc'], ['a', 'bcd'])
+
+
+@pytest.mark.parametrize(
+    ('interval', 'inside', 'outside'),
+    [
+        ('[0, 1]', [0, 0.5, 1], [-1e-9, 1.1, True, '0', None]),
+        ('(0, 1)', [0.5], [0, 1, float('nan')]),
+        ('[0, inf)', [0, 1e9], [-1, float('inf')]),
+    ],
+)
+def test_check_number(interval, inside, outside):
+    for value in inside:
+        check_number('x', value, interval)
+    for value in outside:
+        message = f'x must be a number in {interval}, got {value!r}'
+        with pytest.raises(ValueError, match=re.escape(message)):
+            check_number('x', value, interval)
 
 
 @pytest.mark.parametrize('value', [0, 1.0, True, '1', None])

@@ -4,6 +4,8 @@ import colorsys
 
 import numpy as np
 
+from rml_mmseg.setting_checks import check_choice, check_count
+
 from .scene_classes import SCENE_CLASSES, SceneClass
 from .scene_shapes import SHAPES, fill
 from .scene_textures import TEXTURES, smooth_noise
@@ -35,8 +37,7 @@ class SceneGenerator:
     SPLITS = ('train', 'test')
 
     def __init__(self, seed: int, height: int = 96, width: int = 96) -> None:
-        if seed < 0:
-            raise ValueError(f'seed must be at least 0, but is {seed}')
+        check_count('seed', seed, 0)
         if min(height, width) < 32:
             raise ValueError(
                 'height and width must be at least 32 pixels, but are '
@@ -165,10 +166,7 @@ class SceneGenerator:
         Raises:
             ValueError: If ``split`` is unknown.
         """
-        if split not in self.SPLITS:
-            raise ValueError(
-                f'split must be one of {self.SPLITS}, but is {split!r}'
-            )
+        check_choice('split', split, self.SPLITS)
         generator = np.random.default_rng(
             [self.seed, 1 + self.SPLITS.index(split), index]
         )

@@ -10,6 +10,8 @@ import cv2
 import mmcv
 import numpy as np
 
+from rml_mmseg.setting_checks import check_count
+
 from .scene_classes import SCENE_CLASSES
 from .scene_generator import SceneGenerator
 
@@ -161,8 +163,7 @@ def write_textured_scenes(
         raise ValueError(
             f'labelled must be between 1 and train={train}, but is {labelled}'
         )
-    if test < 1:
-        raise ValueError(f'test must be at least 1, but is {test}')
+    check_count('test', test, 1)
     settings = dict(
         version=VERSION,
         seed=seed,

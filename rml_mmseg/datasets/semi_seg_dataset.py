@@ -9,6 +9,7 @@ from mmseg.datasets.transforms import LoadAnnotations
 from mmseg.registry import DATASETS, TRANSFORMS
 
 from rml_mmseg.models.data_preprocessors.batch_check import check_packed
+from rml_mmseg.setting_checks import check_count
 
 from .load_item import check_files, load_item
 from .members import build_lazily, image_files, member_at, members
@@ -70,8 +71,7 @@ class SemiSegDataset:
         max_unreadable: float = 0.01,
         lazy_init: bool = False,
     ) -> None:
-        if k < 1:
-            raise ValueError(f'dataset.k must be 1 or more, got {k}')
+        check_count('dataset.k', k, 1)
         self.k = k
         self.allow_overlap = allow_overlap
         self.max_unreadable = max_unreadable

@@ -5,6 +5,8 @@ import math
 
 from mmengine.logging import print_log
 
+from rml_mmseg.setting_checks import check_number
+
 
 class UnreadableImages:
     """Counts the unlabelled images that a process could not read.
@@ -22,10 +24,7 @@ class UnreadableImages:
     """
 
     def __init__(self, total: int, share: float) -> None:
-        if not 0 <= share <= 1:
-            raise ValueError(
-                f'dataset.max_unreadable must be in [0, 1], got {share}'
-            )
+        check_number('dataset.max_unreadable', share, '[0, 1]')
         self.total = total
         # 0.07 of 100 are 7, though a little more in floating point.
         self.limit = math.ceil(share * total - 1e-9)

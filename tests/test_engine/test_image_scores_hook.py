@@ -142,5 +142,7 @@ def test_real_validations_of_the_deployed_learner(tmp_path):
 
 
 def test_negative_number_of_images():
-    with pytest.raises(ValueError, match='hardest must be 0 .* got -1'):
+    with pytest.raises(
+        ValueError, match='hardest must be .* 0 or more, got -1'
+    ):
         ImageScoresHook(hardest=-1)

@@ -326,7 +326,9 @@ def test_only_one_iteration_in_an_interval_is_looked_at(look):
 
 @pytest.mark.parametrize('setting', ['interval', 'window'])
 def test_settings_below_one(setting):
-    with pytest.raises(ValueError, match=f'{setting} must be 1 .* got 0'):
+    with pytest.raises(
+        ValueError, match=f'{setting} must be .* 1 or more, got 0'
+    ):
         PseudoLabelMonitorHook(**{setting: 0})
 
 

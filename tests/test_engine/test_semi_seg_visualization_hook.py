@@ -122,7 +122,9 @@ def test_every_kind_of_teaching_is_drawn(tmp_path, semi):
 
 @pytest.mark.parametrize('setting', ['interval', 'images'])
 def test_settings_below_one(setting):
-    with pytest.raises(ValueError, match=f'{setting} must be 1 .* got 0'):
+    with pytest.raises(
+        ValueError, match=f'{setting} must be .* 1 or more, got 0'
+    ):
         SemiSegVisualizationHook(**{setting: 0})
 
 

@@ -10,7 +10,7 @@ from mmcv.transforms.utils import cache_randomness
 from mmseg.registry import TRANSFORMS
 
 from rml_mmseg.models.utils.cutmix import Box, sample_cutmix_box
-from rml_mmseg.setting_checks import check_count, is_number
+from rml_mmseg.setting_checks import check_choice, check_count, check_number
 
 # Kinds of masks, and where the pipeline puts what each depends on.
 KEYS = {'box': 'mix_box', 'class': 'mix_classes', 'cow': 'mix_mask'}
@@ -77,23 +77,15 @@ class CutMix(BaseTransform):
         blob_size: tuple[float, float] = (4, 16),
         num_masks: int = 1,
     ) -> None:
-        if mask not in KEYS:
+        check_choice('CutMix.mask', mask, list(KEYS))
+        check_number('CutMix.area', area, '(0, 1)')
+        check_number('CutMix.prob', prob, '[0, 1]')
+        if not isinstance(blob_size, (list, tuple)) or len(blob_size) != 2:
             raise ValueError(
-                f'CutMix.mask must be in {tuple(KEYS)}, got {mask!r}'
+                f'CutMix.blob_size must be two numbers, got {blob_size!r}'
             )
-        if not (is_number(area) and 0 < area < 1):
-            raise ValueError(f'CutMix.area must be in (0, 1), got {area!r}')
-        if not (is_number(prob) and 0 <= prob <= 1):
-            raise ValueError(f'CutMix.prob must be in [0, 1], got {prob!r}')
-        if not (
-            isinstance(blob_size, (list, tuple))
-            and len(blob_size) == 2
-            and all(is_number(size) and size > 0 for size in blob_size)
-        ):
-            raise ValueError(
-                'CutMix.blob_size must be two positive numbers, got '
-                f'{blob_size!r}'
-            )
+        for i, size in enumerate(blob_size):
+            check_number(f'CutMix.blob_size[{i}]', size, '(0, inf)')
         check_count('CutMix.num_masks', num_masks, 1)
         self.mask = mask
         self.area = area

@@ -7,6 +7,8 @@ import numpy as np
 from mmcv.transforms import BaseTransform, Compose
 from mmseg.registry import TRANSFORMS
 
+from rml_mmseg.setting_checks import check_count
+
 from .contiguous import contiguous
 
 Transforms = Sequence[Union[dict, BaseTransform]]
@@ -48,8 +50,7 @@ class WeakStrongViews(BaseTransform):
         weak: Transforms = (),
         num_strong: int = 2,
     ) -> None:
-        if num_strong < 1:
-            raise ValueError(f'num_strong must be 1 or more, got {num_strong}')
+        check_count('WeakStrongViews.num_strong', num_strong, 1)
         self.strong = self._build(strong)
         self.weak = self._build(weak)
         self.num_strong = num_strong

@@ -17,6 +17,7 @@ from rml_mmseg.datasets import SemiSegDataset, UnlabelledSegDataset
 from rml_mmseg.datasets.data_root import dataset_nodes
 from rml_mmseg.setting_checks import (
     check_count,
+    check_known,
     did_you_mean,
     unknown_setting,
 )
@@ -47,9 +48,7 @@ def check_loaders(cfg: Mapping[str, Any]) -> None:
         loader = cfg.get(name)
         if not isinstance(loader, Mapping):
             continue
-        for key in loader:
-            if key not in LOADER_SETTINGS:
-                raise ValueError(unknown_setting(name, key, LOADER_SETTINGS))
+        check_known(name, loader, LOADER_SETTINGS)
         for key, without in (
             ('persistent_workers', False),
             ('prefetch_factor', None),

@@ -14,6 +14,7 @@ from mmseg.registry import HOOKS
 from PIL import Image
 from torch import Tensor
 
+from rml_mmseg.setting_checks import check_count
 from rml_mmseg.visualization import class_colours
 
 from ..checks.scored_set import iou_metrics
@@ -58,10 +59,7 @@ class ImageScoresHook(Hook):
     """
 
     def __init__(self, hardest: int = 8) -> None:
-        if hardest < 0:
-            raise ValueError(
-                f'ImageScoresHook.hardest must be 0 or more, got {hardest}'
-            )
+        check_count('ImageScoresHook.hardest', hardest, 0)
         self.hardest = hardest
         self._scores: dict[str, float] = {}
         self._kept: list[dict[str, Any]] = []

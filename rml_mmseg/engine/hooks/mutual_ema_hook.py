@@ -14,7 +14,7 @@ from torch import Tensor
 
 from rml_mmseg.models.utils.ema import BUFFER_POLICIES
 from rml_mmseg.models.utils.network_state import State, StateReader
-from rml_mmseg.setting_checks import is_number
+from rml_mmseg.setting_checks import check_choice, check_number
 
 from ..checks.classes import check_classes
 from ..checks.config import check_config
@@ -69,15 +69,8 @@ class MutualEMAHook(Hook):
         warm_up: bool = True,
         buffers: str = 'copy',
     ) -> None:
-        if not is_number(momentum) or not 0 <= momentum <= 1:
-            raise ValueError(
-                f'MutualEMAHook.momentum must be in [0, 1], got {momentum!r}'
-            )
-        if buffers not in BUFFER_POLICIES:
-            raise ValueError(
-                f'MutualEMAHook.buffers must be in {BUFFER_POLICIES}, got '
-                f'{buffers!r}'
-            )
+        check_number('MutualEMAHook.momentum', momentum, '[0, 1]')
+        check_choice('MutualEMAHook.buffers', buffers, BUFFER_POLICIES)
         self.momentum = momentum
         self.warm_up = warm_up
         self.buffers = buffers

@@ -12,7 +12,7 @@ from torch import Tensor
 from rml_mmseg.datasets.members import class_names
 from rml_mmseg.models import PrototypeRectifier
 from rml_mmseg.models.utils.coupling import agreement, total_variation
-from rml_mmseg.setting_checks import check_choice, list_of_names
+from rml_mmseg.setting_checks import check_choice, check_count, list_of_names
 
 from .recording_hook import RecordingHook
 
@@ -70,7 +70,7 @@ class PseudoLabelMonitorHook(RecordingHook):
         classes: Sequence[str] = (),
     ) -> None:
         super().__init__(interval)
-        self._check_positive('window', window)
+        check_count(f'{type(self).__name__}.window', window, 1)
         self.window = window
         self.classes = list_of_names(f'{type(self).__name__}.classes', classes)
         self.names: list[str] = []

@@ -7,6 +7,8 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from rml_mmseg.setting_checks import check_count
+
 from ..unwrap import unwrap
 
 READERS = 'readers'
@@ -31,14 +33,8 @@ class RecordingHook(Hook):
     priority = 55
 
     def __init__(self, interval: int) -> None:
-        self._check_positive('interval', interval)
+        check_count(f'{type(self).__name__}.interval', interval, 1)
         self.interval = interval
-
-    def _check_positive(self, name: str, value: int) -> None:
-        if value < 1:
-            raise ValueError(
-                f'{type(self).__name__}.{name} must be 1 or more, got {value}'
-            )
 
     def due(self, runner: Runner) -> bool:
         """Whether the iteration under way is looked at."""

@@ -8,6 +8,7 @@ from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
+from rml_mmseg.setting_checks import check_count
 from rml_mmseg.visualization import class_colours, draw_panels, panel_grid
 from rml_mmseg.visualization.panel_grid import CHANGES
 from rml_mmseg.visualization.pixels import IGNORED, PADDED
@@ -41,7 +42,7 @@ class SemiSegVisualizationHook(RecordingHook):
 
     def __init__(self, interval: int = 500, images: int = 1) -> None:
         super().__init__(interval)
-        self._check_positive('images', images)
+        check_count(f'{type(self).__name__}.images', images, 1)
         self.images = images
 
     def due(self, runner: Runner) -> bool:

@@ -11,6 +11,8 @@ from mmengine.optim import AmpOptimWrapper, OptimWrapper, OptimWrapperDict
 from mmseg.registry import OPTIM_WRAPPERS
 from torch import Tensor, nn
 
+from rml_mmseg.setting_checks import check_choice
+
 from ..finite import all_finite
 
 NONFINITE_POLICIES = ('stop', 'skip')
@@ -71,11 +73,9 @@ class MutualOptimWrapper(OptimWrapperDict):
         self, on_nonfinite: str = 'stop', **optim_wrappers: OptimWrapper
     ) -> None:
         super().__init__(**optim_wrappers)
-        if on_nonfinite not in NONFINITE_POLICIES:
-            raise ValueError(
-                f'optim_wrapper.on_nonfinite must be in {NONFINITE_POLICIES}'
-                f', got {on_nonfinite!r}'
-            )
+        check_choice(
+            'optim_wrapper.on_nonfinite', on_nonfinite, NONFINITE_POLICIES
+        )
         self.on_nonfinite = on_nonfinite
         self.last_skipped: list[str] = []
         self._skips_in_a_row = 0

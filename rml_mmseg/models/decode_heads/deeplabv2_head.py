@@ -10,7 +10,7 @@ from mmseg.models.utils import SELayer
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-FORMS = ('sum', 'bottleneck')
+from rml_mmseg.setting_checks import check_choice
 
 
 class AtrousClassifiers(nn.Module):
@@ -77,8 +77,7 @@ class DeepLabV2Head(BaseDecodeHead):
         num_groups: int = 32,
         **kwargs: Any,
     ) -> None:
-        if form not in FORMS:
-            raise ValueError(f'form must be one of {FORMS}, got {form!r}')
+        check_choice('decode_head.form', form, ['sum', 'bottleneck'])
         if not dilations:
             raise ValueError('dilations must name at least one rate')
         super().__init__(dropout_ratio=dropout_ratio, **kwargs)

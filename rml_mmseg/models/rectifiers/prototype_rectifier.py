@@ -7,7 +7,7 @@ from mmengine.dist import all_reduce, get_world_size
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from rml_mmseg.setting_checks import check_choice, check_count, is_number
+from rml_mmseg.setting_checks import check_choice, check_count, check_number
 
 from ..utils.alignment import alignment_bias, class_shares, label_shares
 from ..utils.prototypes import (
@@ -81,20 +81,10 @@ class PrototypeRectifier(Rectifier):
         ignore_index: int = 255,
     ) -> None:
         super().__init__(num_classes, channels)
-        if not (is_number(momentum) and 0 <= momentum <= 1):
-            raise ValueError(
-                f'rectifier.momentum must be in [0, 1], got {momentum!r}'
-            )
-        if not (is_number(temperature) and temperature > 0):
-            raise ValueError(
-                f'rectifier.temperature must be positive, got {temperature!r}'
-            )
+        check_number('rectifier.momentum', momentum, '[0, 1]')
+        check_number('rectifier.temperature', temperature, '(0, inf)')
         check_count('rectifier.min_pixels', min_pixels, 1)
-        if not (is_number(alignment) and alignment >= 0):
-            raise ValueError(
-                'rectifier.alignment must be 0 (off) or positive, '
-                f'got {alignment!r}'
-            )
+        check_number('rectifier.alignment', alignment, '[0, inf)')
         check_choice(
             'rectifier.alignment_target',
             alignment_target,

@@ -11,11 +11,7 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
-from rml_mmseg.setting_checks import (
-    check_choice,
-    list_of_names,
-    unknown_setting,
-)
+from rml_mmseg.setting_checks import check_choice, check_known, list_of_names
 
 from ..utils.heads import class_probs, sums_to_logits
 from ..utils.learner_cfg import (
@@ -67,11 +63,7 @@ class LearnersSegmentor(BaseSegmentor):
         predict_on = test_cfg.pop('predict_on', 'teachers.0')
         score = test_cfg.pop('score', None) or ()
         score = list_of_names('model.test_cfg.score', score)
-        for key in test_cfg:
-            if key not in TEST_CFG:
-                raise ValueError(
-                    unknown_setting('model.test_cfg', key, TEST_CFG)
-                )
+        check_known('model.test_cfg', test_cfg, TEST_CFG)
         configs = [learner_cfg(cfg, test_cfg) for cfg in segmentors]
         with warnings.catch_warnings():
             # mmseg advises one output for two classes, of which pseudo labels

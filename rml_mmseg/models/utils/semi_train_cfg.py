@@ -1,38 +1,29 @@
 """How a segmentor learns from unlabelled images."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Optional, Union
 
-from rml_mmseg.setting_checks import check_choice, did_you_mean, is_number
+from rml_mmseg.setting_checks import (
+    check_choice,
+    check_count,
+    check_known,
+    check_number,
+)
 
-# What numbers of ``SemiTrainCfg`` must be.
-RANGES: list[tuple[str, Callable[[Any], bool], list[str]]] = [
-    (
-        '0 or more',
-        lambda value: value >= 0,
-        [
-            'unsup_weight',
-            'self_weight',
-            'peer_weight',
-            'feature_weight',
-            'ramp_up_iters',
-        ],
-    ),
-    ('1 or more', lambda value: value >= 1, ['strong_views']),
-    (
-        'in [0, 1]',
-        lambda value: 0 <= value <= 1,
-        ['complementary_dropout'],
-    ),
-    ('in [0, 1)', lambda value: 0 <= value < 1, ['feature_dropout']),
-    (
-        'None or in [0, 1)',
-        lambda value: value is None or 0 <= value < 1,
-        ['confidence', 'confidence_share'],
-    ),
-]
+# Of the numbers of ``SemiTrainCfg``; those whose default is None may be it.
+INTERVALS = dict(
+    unsup_weight='[0, inf)',
+    self_weight='[0, inf)',
+    peer_weight='[0, inf)',
+    confidence='[0, 1)',
+    confidence_share='[0, 1)',
+    complementary_dropout='[0, 1]',
+    feature_dropout='[0, 1)',
+    feature_weight='[0, inf)',
+)
+SOURCES = ['teacher', 'student']
 
 
 @dataclass(frozen=True)
@@ -120,53 +111,44 @@ class SemiTrainCfg:
             ValueError: If a key is unknown or a value makes no sense.
         """
         cfg = dict(cfg or {})
-        known = [item.name for item in fields(cls)]
-        for key in cfg:
-            if key not in known:
-                raise ValueError(
-                    f'semi_train_cfg has no setting {key!r}'
-                    f'{did_you_mean(key, known) or "."} Known: {known}'
-                )
+        check_known('semi_train_cfg', cfg, [item.name for item in fields(cls)])
         self = cls(**cfg)
+        self._check_values()
         self._check(learners)
         return self
 
-    def _check_types(self) -> None:
-        """Refuse what is of another type than its default, such as '0.5'."""
+    def _check_values(self) -> None:
+        """Check each setting for itself."""
         for item in fields(self):
-            value = getattr(self, item.name)
-            default = item.default
-            if item.name in ('confidence', 'confidence_share'):
-                right, wanted = value is None or is_number(value), 'a number'
-            elif item.name == 'loss':
-                parts = [value] if isinstance(value, Mapping) else value
-                right = isinstance(parts, (list, tuple)) and all(
-                    isinstance(part, Mapping) for part in parts
-                )
-                wanted = 'a config, or a list with one for each learner'
-            elif item.name in ('ramp_up_iters', 'strong_views'):
-                right = is_number(value) and isinstance(value, int)
-                wanted = 'a whole number'
-            elif is_number(default):
-                right, wanted = is_number(value), 'a number'
-            else:
-                right = isinstance(value, type(default))
-                wanted = f'a {type(default).__name__}'
-            if not right:
-                raise ValueError(
-                    f'semi_train_cfg.{item.name} must be {wanted}, got '
-                    f'{value!r}'
-                )
+            name, value = (
+                f'semi_train_cfg.{item.name}',
+                getattr(self, item.name),
+            )
+            if value is None and item.default is None:
+                continue
+            if item.name in INTERVALS:
+                check_number(name, value, INTERVALS[item.name])
+            if isinstance(item.default, bool) and not isinstance(value, bool):
+                raise ValueError(f'{name} must be a bool, got {value!r}')
+        check_count('semi_train_cfg.strong_views', self.strong_views, 1)
+        check_count('semi_train_cfg.ramp_up_iters', self.ramp_up_iters, 0)
+        for source in ('self_source', 'peer_source'):
+            value = getattr(self, source)
+            check_choice(f'semi_train_cfg.{source}', value, SOURCES)
+        check_choice('semi_train_cfg.p0', self.p0, ['online', 'stage'])
+        losses = self.loss
+        if isinstance(losses, Mapping):
+            losses = [losses]
+        if not isinstance(losses, (list, tuple)) or not all(
+            isinstance(loss, Mapping) for loss in losses
+        ):
+            raise ValueError(
+                'semi_train_cfg.loss must be a config, or a list with one '
+                f'for each learner, got {self.loss!r}'
+            )
 
     def _check(self, learners: int) -> None:
-        self._check_types()
-        for wanted, fits, names in RANGES:
-            for name in names:
-                value = getattr(self, name)
-                if not fits(value):
-                    raise ValueError(
-                        f'semi_train_cfg.{name} must be {wanted}, got {value}'
-                    )
+        """Check settings that depend on each other."""
         if not isinstance(self.loss, Mapping) and len(self.loss) != learners:
             raise ValueError(
                 f'semi_train_cfg.loss has {len(self.loss)} configs for '
@@ -181,13 +163,6 @@ class SemiTrainCfg:
                 f'{learners} learner(s). Set self_weight above 0, or '
                 'peer_weight above 0 with two learners or more'
             )
-        for name in ('self_source', 'peer_source'):
-            check_choice(
-                f'semi_train_cfg.{name}',
-                getattr(self, name),
-                ['teacher', 'student'],
-            )
-        check_choice('semi_train_cfg.p0', self.p0, ['online', 'stage'])
         if self.ensemble_p0 and learners < 2:
             raise ValueError(
                 'semi_train_cfg.ensemble_p0=True needs two learners or more: '

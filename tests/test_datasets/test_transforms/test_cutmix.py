@@ -209,7 +209,6 @@ class TestDirectMixing:
         ('prob', -0.1),
         ('prob', 2),
         ('prob', '1'),
-        ('blob_size', (0, 16)),
         ('blob_size', 4),
         ('num_masks', '2'),
     ],
@@ -218,6 +217,11 @@ def test_setting_out_of_range_is_an_error(setting, value):
     found = re.escape(str(value))
     with pytest.raises(ValueError, match=f'CutMix.{setting}.*{found}'):
         CutMix(**{setting: value})
+
+
+def test_blobs_of_no_size_are_an_error():
+    with pytest.raises(ValueError, match=r'blob_size\[0\] must .*got 0'):
+        CutMix(blob_size=(0, 16))
 
 
 def test_registry_and_repr():
