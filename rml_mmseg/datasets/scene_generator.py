@@ -7,8 +7,8 @@ import numpy as np
 from rml_mmseg.setting_checks import check_choice, check_count
 
 from .scene_classes import SCENE_CLASSES, SceneClass
-from .scene_shapes import SHAPES, fill
-from .scene_textures import TEXTURES, smooth_noise
+from .scene_shapes import SHAPES, fill, turn
+from .scene_textures import TEXTURES, Patch, smooth_noise
 
 ANCHORS_PER_CLASS = 6
 
@@ -98,7 +98,7 @@ class SceneGenerator:
         texture = TEXTURES[names[int(look['texture']) % len(names)]]
         y, x = self._y[region], self._x[region]
         angle = generator.uniform(0, np.pi)
-        pattern = texture(y, x, look['scale'], angle, generator)
+        pattern = texture(Patch(y, x, look['scale'], angle, generator))
 
         hue, value = look['hue'], look['value']
         light = np.array(
@@ -127,9 +127,8 @@ class SceneGenerator:
         if generator.uniform() < 0.1:
             name = str(generator.choice(list(SHAPES)))
         radius = generator.uniform(*kind.size) * min(self.height, self.width)
-        vertices = SHAPES[name](
-            radius, generator.uniform(0, 2 * np.pi), generator
-        )
+        angle = generator.uniform(0, 2 * np.pi)
+        vertices = turn(SHAPES[name](radius, generator), angle)
         centre = np.array(
             [
                 generator.uniform(0.02, 0.98) * self.width,

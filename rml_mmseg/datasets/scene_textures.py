@@ -1,27 +1,40 @@
 """Procedural grey textures of the textured scenes.
 
-Every texture is a pure function of pixel coordinates, a scale in pixels, an
-angle in radians and a random generator, and returns a float64 pattern in
-[0, 1] of the coordinates' shape (H, W).
+Every texture is a function of a ``Patch`` and returns a float64 pattern in
+[0, 1] of the shape (H, W) of its coordinates.
 """
 
-from typing import Callable
+from typing import Callable, NamedTuple
 
 import cv2
 import numpy as np
 
-Array = np.ndarray
-Texture = Callable[
-    [np.ndarray, np.ndarray, float, float, np.random.Generator], np.ndarray
-]
 
+class Patch(NamedTuple):
+    """Where a texture is, and what it depends on.
 
-def _rotate(
-    y: np.ndarray, x: np.ndarray, angle: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Coordinates along and across the direction ``angle``."""
-    cos, sin = np.cos(angle), np.sin(angle)
-    return x * cos + y * sin, y * cos - x * sin
+    Attributes:
+        y, x (np.ndarray): Coordinates of the pixels, (H, W).
+        scale (float): Size of the pattern, pixels.
+        angle (float): Its direction, radians.
+        generator (np.random.Generator): Source of all that is random.
+    """
+
+    y: np.ndarray
+    x: np.ndarray
+    scale: float
+    angle: float
+    generator: np.random.Generator
+
+    def rotated(self) -> tuple[np.ndarray, np.ndarray]:
+        """Coordinates along and across the direction."""
+        cos, sin = np.cos(self.angle), np.sin(self.angle)
+        return self.x * cos + self.y * sin, self.y * cos - self.x * sin
+
+    def noise(self, cell: float) -> np.ndarray:
+        """Smooth noise of the patch's shape."""
+        height, width = self.y.shape
+        return smooth_noise(height, width, cell, self.generator)
 
 
 def _wave(phase: np.ndarray, sharpness: float = 3.0) -> np.ndarray:
@@ -51,124 +64,75 @@ def smooth_noise(
     return noise[:height, :width]
 
 
-def _noise_like(
-    y: Array, cell: float, generator: np.random.Generator
-) -> Array:
-    """Smooth noise of the shape of ``y``."""
-    return smooth_noise(y.shape[0], y.shape[1], cell, generator)
-
-
-def stripes(
-    y: Array,
-    x: Array,
-    scale: float,
-    angle: float,
-    generator: np.random.Generator,
-) -> Array:
+def stripes(patch: Patch) -> np.ndarray:
     """Parallel bands of equal width."""
-    along, _ = _rotate(y, x, angle)
-    return _wave(along / scale + generator.uniform())
+    along, _ = patch.rotated()
+    return _wave(along / patch.scale + patch.generator.uniform())
 
 
-def checks(
-    y: Array,
-    x: Array,
-    scale: float,
-    angle: float,
-    generator: np.random.Generator,
-) -> Array:
+def checks(patch: Patch) -> np.ndarray:
     """Chequered fields."""
-    along, across = _rotate(y, x, angle)
-    phase = generator.uniform(size=2)
-    first = _wave(along / scale + phase[0])
-    second = _wave(across / scale + phase[1])
+    along, across = patch.rotated()
+    phase = patch.generator.uniform(size=2)
+    first = _wave(along / patch.scale + phase[0])
+    second = _wave(across / patch.scale + phase[1])
     return first * second + (1 - first) * (1 - second)
 
 
-def dots(
-    y: Array,
-    x: Array,
-    scale: float,
-    angle: float,
-    generator: np.random.Generator,
-) -> Array:
+def dots(patch: Patch) -> np.ndarray:
     """Round dots on a square lattice."""
-    along, across = _rotate(y, x, angle)
-    phase = generator.uniform(0, 2 * np.pi, 2)
-    bumps = np.cos(2 * np.pi * along / scale + phase[0]) + np.cos(
-        2 * np.pi * across / scale + phase[1]
+    along, across = patch.rotated()
+    phase = patch.generator.uniform(0, 2 * np.pi, 2)
+    bumps = np.cos(2 * np.pi * along / patch.scale + phase[0]) + np.cos(
+        2 * np.pi * across / patch.scale + phase[1]
     )
     return 0.5 + 0.5 * np.tanh(2.5 * (bumps - 0.6))
 
 
-def rings(
-    y: Array,
-    x: Array,
-    scale: float,
-    angle: float,
-    generator: np.random.Generator,
-) -> Array:
+def rings(patch: Patch) -> np.ndarray:
     """Concentric rings around a point near the region's centre."""
-    centre = generator.uniform(-0.5, 0.5, 2) * scale
+    y, x = patch.y, patch.x
+    centre = patch.generator.uniform(-0.5, 0.5, 2) * patch.scale
     radius = np.hypot(
         y - y.mean() - centre[0], (x - x.mean() - centre[1]) * 1.2
     )
-    return _wave(radius / scale + angle)
+    return _wave(radius / patch.scale + patch.angle)
 
 
-def grain(
-    y: Array,
-    x: Array,
-    scale: float,
-    angle: float,
-    generator: np.random.Generator,
-) -> Array:
+def grain(patch: Patch) -> np.ndarray:
     """Wavy fibres along one direction."""
-    along, _ = _rotate(y, x, angle)
-    warp = _noise_like(y, 2.5 * scale, generator)
-    return _wave(along / scale + 0.8 * warp, sharpness=1.2)
+    along, _ = patch.rotated()
+    warp = patch.noise(2.5 * patch.scale)
+    return _wave(along / patch.scale + 0.8 * warp, sharpness=1.2)
 
 
-def brushed(
-    y: Array,
-    x: Array,
-    scale: float,
-    angle: float,
-    generator: np.random.Generator,
-) -> Array:
+def brushed(patch: Patch) -> np.ndarray:
     """Irregular fine lines along one direction."""
-    along, _ = _rotate(y, x, angle)
-    nodes = np.arange(along.min() - scale, along.max() + scale, 0.4 * scale)
-    return np.interp(along, nodes, generator.uniform(size=nodes.size))
+    along, _ = patch.rotated()
+    nodes = np.arange(
+        along.min() - patch.scale, along.max() + patch.scale, 0.4 * patch.scale
+    )
+    return np.interp(along, nodes, patch.generator.uniform(size=nodes.size))
 
 
-def chevron(
-    y: Array,
-    x: Array,
-    scale: float,
-    angle: float,
-    generator: np.random.Generator,
-) -> Array:
+def chevron(patch: Patch) -> np.ndarray:
     """Zigzag bands, as of veins that leave a middle rib."""
-    along, across = _rotate(y, x, angle)
-    period = 2.5 * scale
-    fold = np.abs(across / period + generator.uniform()) % 1.0
-    return _wave(along / scale + 2.0 * np.abs(fold - 0.5))
+    along, across = patch.rotated()
+    period = 2.5 * patch.scale
+    fold = np.abs(across / period + patch.generator.uniform()) % 1.0
+    return _wave(along / patch.scale + 2.0 * np.abs(fold - 0.5))
 
 
-def cells(
-    y: Array,
-    x: Array,
-    scale: float,
-    angle: float,
-    generator: np.random.Generator,
-) -> Array:
+def cells(patch: Patch) -> np.ndarray:
     """Irregular cells of different greys with dark seams."""
-    rows, columns = _cell_count(y, scale), _cell_count(x, scale)
+    y, x, scale = patch.y, patch.x, patch.scale
+    rows, columns = (
+        int(np.ceil(np.ptp(each) / (1.6 * scale))) + 2 for each in (y, x)
+    )
     grid = np.stack(
         np.meshgrid(np.arange(rows), np.arange(columns), indexing='ij'), -1
     ).reshape(-1, 2)
-    jitter = generator.uniform(-0.45, 0.45, grid.shape)
+    jitter = patch.generator.uniform(-0.45, 0.45, grid.shape)
     points = (grid + jitter) * 1.6 * scale
     gap = np.hypot(
         (y - y.min())[..., None] - points[:, 0],
@@ -177,57 +141,36 @@ def cells(
     nearest = np.argmin(gap, axis=-1)
     two = np.partition(gap, 1, axis=-1)[..., :2]
     seam = np.clip((two[..., 1] - two[..., 0]) / 1.5, 0, 1)
-    greys = generator.uniform(0.35, 1.0, len(points))
+    greys = patch.generator.uniform(0.35, 1.0, len(points))
     return greys[nearest] * seam
 
 
-def _cell_count(coordinates: np.ndarray, scale: float) -> int:
-    return int(np.ceil(np.ptp(coordinates) / (1.6 * scale))) + 2
-
-
-def facets(
-    y: Array,
-    x: Array,
-    scale: float,
-    angle: float,
-    generator: np.random.Generator,
-) -> Array:
+def facets(patch: Patch) -> np.ndarray:
     """Flat sectors around the region's centre, each of its own grey."""
-    sectors = int(generator.integers(5, 9))
-    theta = np.arctan2(y - y.mean(), x - x.mean()) + angle
+    y, x = patch.y, patch.x
+    sectors = int(patch.generator.integers(5, 9))
+    theta = np.arctan2(y - y.mean(), x - x.mean()) + patch.angle
     index = np.floor(theta / (2 * np.pi) * sectors).astype(np.int64)
     alternating = np.arange(sectors) % 2 * 0.6
-    greys = alternating + generator.uniform(0, 0.4, sectors)
+    greys = alternating + patch.generator.uniform(0, 0.4, sectors)
     return greys[index % sectors]
 
 
-def clouds(
-    y: Array,
-    x: Array,
-    scale: float,
-    angle: float,
-    generator: np.random.Generator,
-) -> Array:
+def clouds(patch: Patch) -> np.ndarray:
     """Soft blotches: two octaves of smooth noise."""
-    coarse = _noise_like(y, 3 * scale, generator)
-    fine = _noise_like(y, scale, generator)
+    coarse = patch.noise(3 * patch.scale)
+    fine = patch.noise(patch.scale)
     return np.clip(0.5 + 0.45 * coarse + 0.25 * fine, 0, 1)
 
 
-def speckle(
-    y: Array,
-    x: Array,
-    scale: float,
-    angle: float,
-    generator: np.random.Generator,
-) -> Array:
+def speckle(patch: Patch) -> np.ndarray:
     """Fine grit over soft blotches."""
-    grit = generator.uniform(size=y.shape)
-    soft = _noise_like(y, 2 * scale, generator)
+    grit = patch.generator.uniform(size=patch.y.shape)
+    soft = patch.noise(2 * patch.scale)
     return np.clip(0.45 * grit + 0.3 + 0.25 * soft, 0, 1)
 
 
-TEXTURES: dict[str, Texture] = {
+TEXTURES: dict[str, Callable[[Patch], np.ndarray]] = {
     function.__name__: function
     for function in (
         stripes,

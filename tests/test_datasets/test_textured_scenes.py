@@ -9,8 +9,8 @@ import pytest
 from rml_mmseg.datasets import TexturedScenesDataset
 from rml_mmseg.datasets.scene_classes import SCENE_CLASSES
 from rml_mmseg.datasets.scene_generator import SceneGenerator
-from rml_mmseg.datasets.scene_shapes import SHAPES, fill
-from rml_mmseg.datasets.scene_textures import TEXTURES
+from rml_mmseg.datasets.scene_shapes import SHAPES, fill, turn
+from rml_mmseg.datasets.scene_textures import TEXTURES, Patch
 from rml_mmseg.datasets.scene_writer import (
     choose_labelled,
     digest,
@@ -69,7 +69,8 @@ def test_classes_are_imbalanced_and_gem_is_rare():
 @pytest.mark.parametrize('name', TEXTURES)
 def test_texture_is_a_bounded_pattern(name):
     y, x = np.mgrid[:40, :30].astype(float)
-    pattern = TEXTURES[name](y, x, 6.0, 0.7, np.random.default_rng(0))
+    patch = Patch(y, x, 6.0, 0.7, np.random.default_rng(0))
+    pattern = TEXTURES[name](patch)
     assert pattern.shape == (40, 30)
     assert pattern.min() >= 0 and pattern.max() <= 1
     assert pattern.std() > 0.05
@@ -77,7 +78,7 @@ def test_texture_is_a_bounded_pattern(name):
 
 @pytest.mark.parametrize('name', SHAPES)
 def test_shape_lies_around_its_centre(name):
-    vertices = SHAPES[name](20.0, 0.3, np.random.default_rng(0))
+    vertices = turn(SHAPES[name](20.0, np.random.default_rng(0)), 0.3)
     inside = fill(vertices, np.array([60.0, 50.0]), 100, 120)
     assert inside[50, 60]
     assert not inside[0].any() and not inside[:, 0].any()
