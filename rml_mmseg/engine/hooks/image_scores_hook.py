@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 import torch
@@ -68,25 +68,22 @@ class ImageScoresHook(Hook):
         """Forget the last validation."""
         self._scores, self._kept = {}, []
 
-    def after_val_iter(
+    def _after_iter(
         self,
         runner: Runner,
         batch_idx: int,
         data_batch: Any = None,
         outputs: Any = None,
+        mode: str = 'train',
     ) -> None:
         """Score a batch."""
-        self._count(runner.val_loop, outputs)
+        if mode != 'train':
+            self._count(getattr(runner, f'{mode}_loop'), outputs)
 
-    def after_test_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: Any = None,
-        outputs: Any = None,
-    ) -> None:
-        """Score a batch."""
-        self._count(runner.test_loop, outputs)
+    def _after_epoch(self, runner: Runner, mode: str = 'train') -> None:
+        """Write what was found."""
+        if mode != 'train':
+            self._write(runner, mode)
 
     def _count(self, loop: Any, outputs: Any) -> None:
         classes = len(loop.dataloader.dataset.metainfo['classes'])
@@ -114,19 +111,7 @@ class ImageScoresHook(Hook):
             self._kept.sort(key=lambda item: item['mIoU'])
             del self._kept[self.hardest :]
 
-    def after_val_epoch(
-        self, runner: Runner, metrics: Optional[dict[str, float]] = None
-    ) -> None:
-        """Write what was found."""
-        self._write(runner, 'val', runner.val_dataloader.dataset.metainfo)
-
-    def after_test_epoch(
-        self, runner: Runner, metrics: Optional[dict[str, float]] = None
-    ) -> None:
-        """Write what was found."""
-        self._write(runner, 'test', runner.test_dataloader.dataset.metainfo)
-
-    def _write(self, runner: Runner, mode: str, meta: dict) -> None:
+    def _write(self, runner: Runner, mode: str) -> None:
         parts = all_gather_object((self._scores, self._kept))
         if not is_main_process():
             return
@@ -135,6 +120,7 @@ class ImageScoresHook(Hook):
         kept = {item['img_path']: item for _, own in parts for item in own}
         worst = sorted(kept.values(), key=lambda item: item['mIoU'])
         folder = Path(runner.log_dir)
+        meta = getattr(runner, f'{mode}_dataloader').dataset.metainfo
         colours = class_colours(len(meta['classes']), meta.get('palette'))
         hardest = []
         for rank, item in enumerate(worst[: self.hardest]):

@@ -21,7 +21,6 @@ from ..checks.trials import try_batch, try_validation
 from ..hooks.interruption_hook import stop_listening
 from ..unwrap import in_training, unwrap
 from .draws import draws_before
-from .shielded_dataloader import shielded_dataloader
 from .stage_files import StageFiles, stage_files_of
 from .stage_pass import run_stage_pass, try_stage_pass
 from .stage_schedules import (
@@ -30,6 +29,7 @@ from .stage_schedules import (
     check_schedules,
     restart_schedules,
 )
+from .training_dataloader import training_dataloader
 
 
 @LOOPS.register_module()
@@ -116,7 +116,7 @@ class StagedTrainLoop(IterBasedTrainLoop):
         super().__init__(
             runner,
             # It starts the workers, before any hook is called.
-            shielded_dataloader(runner, dataloader),
+            training_dataloader(runner, dataloader),
             max_iters=stages * iters_per_stage,
             val_begin=val_begin,
             val_interval=val_interval,

@@ -2,13 +2,13 @@
 
 import os.path as osp
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, Optional
 
 import torch
 from mmengine.dist import get_dist_info, is_main_process
-from mmengine.utils import ProgressBar
+from mmengine.utils import track_iter_progress
 from PIL import Image
 from torch import Tensor
 
@@ -41,18 +41,12 @@ def image_paths(
     return paths[rank::world_size]
 
 
-def with_progress(paths: list, title: str) -> Iterator[Any]:
-    """Go through paths, the main process showing progress and ETA."""
-    shown = is_main_process() and bool(paths)
-    if shown:
-        print(title)
-        bar = ProgressBar(len(paths), file=sys.stderr)
-    for item in paths:
-        yield item
-        if shown:
-            bar.update()
-    if shown:
-        print(file=sys.stderr)
+def with_progress(paths: list, title: str) -> Iterable[Any]:
+    """Paths to go through, the main process showing progress and ETA."""
+    if not paths or not is_main_process():
+        return paths
+    print(title)
+    return track_iter_progress(paths, file=sys.stderr)
 
 
 def whole_image(

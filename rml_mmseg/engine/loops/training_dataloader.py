@@ -1,4 +1,4 @@
-"""The data of a loop, from workers that signals do not end."""
+"""The data of a training: shielded workers, and pinned batches."""
 
 from typing import Union
 
@@ -11,19 +11,19 @@ from rml_mmseg.datasets.pinned_collate import PinnedCollate
 from ..hooks.interruption_hook import InterruptionHook
 
 
-def shielded_dataloader(
+def training_dataloader(
     runner: Runner, dataloader: Union[DataLoader, dict]
 ) -> DataLoader:
-    """A data loader as ``BaseLoop`` builds it, for ``InterruptionHook``.
+    """A data loader as ``BaseLoop`` builds it, for signals and for a GPU.
 
     Args:
         runner (Runner): The runner, with its hooks.
         dataloader (DataLoader | dict): One that is built, or its config.
 
     Returns:
-        DataLoader: Its workers leave the hook's signals to the main process.
-        For a GPU a thread pins the batches that they send, unless a config
-        sets ``pin_memory=False``.
+        DataLoader: Its workers leave the signals of an ``InterruptionHook``
+        to the main process. For a GPU a thread pins the batches that they
+        send, unless a config sets ``pin_memory=False``.
     """
     if isinstance(dataloader, DataLoader):
         loader = dataloader

@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader
 
 from rml_mmseg.datasets.pinned_collate import PinnedCollate
 from rml_mmseg.engine.checks.trials import try_batch
-from rml_mmseg.engine.loops.shielded_dataloader import shielded_dataloader
+from rml_mmseg.engine.loops.training_dataloader import training_dataloader
 
 
 def build(config, **_):
@@ -34,7 +34,7 @@ def test_batches_of_workers_are_pinned_for_a_gpu(
     gpu, settings, pinned, monkeypatch
 ):
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: gpu)
-    loader = shielded_dataloader(RUNNER, settings)
+    loader = training_dataloader(RUNNER, settings)
     assert loader.pin_memory == pinned
     assert isinstance(loader.collate_fn, PinnedCollate) == pinned
 
@@ -43,7 +43,7 @@ def test_batches_of_workers_are_pinned_for_a_gpu(
 def test_a_loader_that_is_built_pins_if_it_says_so(asked, monkeypatch):
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
     built = build(dict(num_workers=1, pin_memory=asked))
-    loader = shielded_dataloader(RUNNER, built)
+    loader = training_dataloader(RUNNER, built)
     assert loader is built
     assert loader.pin_memory == asked
     assert isinstance(loader.collate_fn, PinnedCollate) == asked
@@ -54,6 +54,6 @@ def test_a_batch_is_tried_as_well(tiny_config, monkeypatch):
     runner = Runner.from_cfg(cfg)
     with monkeypatch.context() as patch:
         patch.setattr(torch.cuda, 'is_available', lambda: True)
-        loader = shielded_dataloader(runner, cfg.train_dataloader)
+        loader = training_dataloader(runner, cfg.train_dataloader)
     assert isinstance(loader.collate_fn, PinnedCollate)
     try_batch(loader, runner.model)
