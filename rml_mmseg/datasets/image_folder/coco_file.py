@@ -9,10 +9,11 @@ from typing import Any, Optional
 
 import numpy as np
 
+from .annotations import Annotations
 from .polygons import polygon_classes, unused
 
 
-class CocoFile:
+class CocoFile(Annotations):
     """One JSON file of polygons or run lengths for all images.
 
     A small object covers a large one where they overlap. Images without
@@ -33,8 +34,6 @@ class CocoFile:
         ValueError: If the file is none of COCO's, two images have one id, or
             an annotation is of no image or no category.
     """
-
-    palette: Optional[list[list[int]]] = None
 
     def __init__(
         self,
@@ -63,8 +62,8 @@ class CocoFile:
             if number in self._annotations:
                 images.setdefault(_name(image), []).append(number)
         _check_known(path, 'image', self._annotations, self._sizes)
-        self._images = {n: i for n, i in images.items() if n in names}
-        if not self._images:
+        self.sources = {n: i for n, i in images.items() if n in names}
+        if not self.sources:
             raise ValueError(
                 f'{path}: no annotated image is in the folder of images; '
                 f'file_name is {next(iter(images), None)!r} there, and the '
@@ -78,12 +77,7 @@ class CocoFile:
         }
         _check_known(path, 'category', used, self._categories)
         labels = {self._categories[n]: str(path) for n in sorted(used)}
-        self.classes: Optional[tuple[str, ...]]
         self.classes, self._ids = polygon_classes(labels, classes, background)
-
-    def __contains__(self, name: object) -> bool:
-        """Whether an image of this name is annotated."""
-        return name in self._images
 
     def describe(self, name: str) -> str:
         """The file and the image in it."""
@@ -96,7 +90,7 @@ class CocoFile:
             ValueError: If an annotation is wrong; names the file and the
                 annotation.
         """
-        numbers = self._images[name]
+        numbers = self.sources[name]
         size, *others = {self._sizes[number] for number in numbers}
         if others:
             raise ValueError(
@@ -125,10 +119,6 @@ class CocoFile:
                 f'{self.path}: annotation {annotation["id"]} cannot be '
                 f'drawn: {error}'
             ) from error
-
-    def ready(self, name: str) -> Optional[Path]:
-        """None: every mask is drawn."""
-        return None
 
 
 def _name(image: dict[str, Any]) -> str:

@@ -7,11 +7,12 @@ from typing import Any, Optional
 
 import numpy as np
 
+from .annotations import Annotations
 from .folder_item import files_by_name
 from .polygons import polygon_classes, shape_mask, unused
 
 
-class LabelMeFolder:
+class LabelMeFolder(Annotations):
     """A folder of LabelMe's JSON files, named as their images.
 
     A later shape of a file covers an earlier one, as in LabelMe itself. A
@@ -31,8 +32,6 @@ class LabelMeFolder:
         ValueError: If a file is none of LabelMe's, or a label is unknown.
     """
 
-    palette: Optional[list[list[int]]] = None
-
     def __init__(
         self,
         folder: Path,
@@ -42,7 +41,7 @@ class LabelMeFolder:
     ) -> None:
         found = files_by_name(folder, ('.json',))
         self.orphans = [str(found[name]) for name in unused(found, names)]
-        self.files = {}
+        self.sources: dict[str, Path] = {}
         labels: dict[str, str] = {}
         for name, path in found.items():
             if name not in names:
@@ -51,21 +50,12 @@ class LabelMeFolder:
             if not shapes:
                 self.orphans.append(f'{path} (has no shapes)')
                 continue
-            self.files[name] = path
+            self.sources[name] = path
             for shape in shapes:
                 labels.setdefault(str(shape['label']), str(path))
-        self.classes: Optional[tuple[str, ...]]
         self.classes, self._ids = polygon_classes(
             dict(sorted(labels.items())), classes, background
         )
-
-    def __contains__(self, name: object) -> bool:
-        """Whether an image of this name is annotated."""
-        return name in self.files
-
-    def describe(self, name: str) -> str:
-        """The JSON file."""
-        return str(self.files[name])
 
     def read(self, name: str) -> np.ndarray:
         """Class ids, uint8 (H, W), with 255 for ignored pixels.
@@ -73,7 +63,7 @@ class LabelMeFolder:
         Raises:
             ValueError: If a shape is wrong; names the file and the shape.
         """
-        path = self.files[name]
+        path = self.sources[name]
         data = _load(path)
         size = (int(data['imageHeight']), int(data['imageWidth']))
         mask = np.full(size, self._ids['background'], np.uint8)
@@ -86,10 +76,6 @@ class LabelMeFolder:
                 ) from error
             mask[covered] = self._ids[str(shape['label'])]
         return mask
-
-    def ready(self, name: str) -> Optional[Path]:
-        """None: every mask is drawn."""
-        return None
 
 
 def _load(path: Path) -> dict[str, Any]:

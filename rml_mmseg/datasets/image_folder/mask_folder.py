@@ -10,7 +10,7 @@ from PIL import Image
 from ..colour_table import ColourTable
 from ..folder_files import IMAGE_SUFFIXES, folder_files
 from ..mask_decoding import read_mask
-from .annotations import IGNORED
+from .annotations import IGNORED, Annotations
 from .folder_item import files_by_name
 
 MASK_SUFFIXES = ('.png', '.bmp', '.tif', '.tiff', '.gif')
@@ -18,7 +18,7 @@ MASK_SUFFIXES = ('.png', '.bmp', '.tif', '.tiff', '.gif')
 OTHER_SUFFIXES = tuple(s for s in IMAGE_SUFFIXES if s not in MASK_SUFFIXES)
 
 
-class MaskFolder:
+class MaskFolder(Annotations):
     """A folder of masks named as their images.
 
     Args:
@@ -55,9 +55,11 @@ class MaskFolder:
             }
             for suffixes in (MASK_SUFFIXES, OTHER_SUFFIXES)
         )
-        self.files = {n: path for n, path in found.items() if n in names}
+        self.sources: dict[str, Path] = {
+            n: path for n, path in found.items() if n in names
+        }
         self.orphans = [str(p) for n, p in found.items() if n not in names]
-        if not self.files:
+        if not self.sources:
             count = len(folder_files(folder))
             raise ValueError(
                 f'{folder}: no image has a mask of its name'
@@ -68,23 +70,20 @@ class MaskFolder:
                 f'{_elsewhere(folder, names, found, ending)}'
             )
         # Reading them tells what is wrong, where an image has no other mask.
-        self.files.update(
+        self.sources.update(
             (n, path)
             for n, path in others.items()
             if n in names and n not in found
         )
-        self.classes: Optional[tuple[str, ...]] = None
         if table is not None:
             self.classes = table.class_names(ignore_index)
-            self.palette: Optional[list[list[int]]] = table.palette(
-                ignore_index
-            )
+            self.palette = table.palette(ignore_index)
         else:
             self.palette = self._stored_palette()
 
     def _stored_palette(self) -> Optional[list[list[int]]]:
         """Colours of the first mask, if it is a palette image."""
-        for path in self.files.values():
+        for path in self.sources.values():
             try:
                 with Image.open(path) as file:
                     stored = file.getpalette() if file.mode == 'P' else None
@@ -97,21 +96,13 @@ class MaskFolder:
             return rows[1:] if self.ignore_index == 0 else rows
         return None
 
-    def __contains__(self, name: object) -> bool:
-        """Whether an image of this name is annotated."""
-        return name in self.files
-
-    def describe(self, name: str) -> str:
-        """The mask's file."""
-        return str(self.files[name])
-
     def read(self, name: str) -> np.ndarray:
         """Class ids, uint8 (H, W), with 255 for ignored pixels.
 
         Raises:
             ValueError: If the mask is wrong; names the file.
         """
-        path = self.files[name]
+        path = self.sources[name]
         if path.suffix.lower() not in MASK_SUFFIXES:
             raise ValueError(
                 f'{path} cannot be a mask: these must be '
@@ -128,7 +119,7 @@ class MaskFolder:
         """The mask's file where nothing is decoded."""
         if self.table is not None or self.ignore_index != IGNORED:
             return None
-        path = self.files[name]
+        path = self.sources[name]
         with Image.open(path) as file:
             return path if (file.format, file.mode) == ('PNG', 'L') else None
 
