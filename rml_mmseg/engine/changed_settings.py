@@ -1,8 +1,11 @@
 """How a config differs from the one that a checkpoint was trained with."""
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+from .whole_checkpoint import CheckpointError
 
 # Parts of a config that say how a network is trained.
 PARTS = (
@@ -27,6 +30,52 @@ WITHOUT_EFFECT = (
     'val_interval',
 )
 ABSENT = 'not set'
+# Of settings that changed, in a warning.
+MOST_LINES = 20
+# What optimisers and schedulers bring with them from a checkpoint.
+KEPT = re.compile(
+    r'\boptimizer\.|^param_scheduler\b|^train_cfg\.iters_per_stage$'
+)
+KEPT_MESSAGE = (
+    '\nOptimisers and schedulers go on from the checkpoint: those settings of '
+    'optimizer and param_scheduler have no effect, and a stage that is made '
+    'longer trains on at the rate that its schedule ended with. For a longer '
+    'run raise train_cfg.stages; for other rates begin one by load_from'
+)
+
+
+def compare_texts(before: str, now: str) -> str:
+    """What to warn of where a run goes on with other settings.
+
+    Args:
+        before (str): ``Config.pretty_text`` that its checkpoint holds.
+        now (str): The one that it goes on with.
+
+    Returns:
+        str: Empty where nothing changed, or what was before is not known.
+
+    Raises:
+        CheckpointError: If the checkpoint is of another optimiser.
+    """
+    known = read_settings(before)
+    changes = changed_settings(known, read_settings(now)) if known else {}
+    lines = [f'{k}: {a!r} -> {b!r}' for k, (a, b) in changes.items()]
+    for name, line in zip(changes, lines):
+        if name.endswith('optimizer.type'):
+            raise CheckpointError(
+                'the checkpoint to resume from is of another optimiser '
+                f'({line}); load_from starts a new run with its weights'
+            )
+    if not lines:
+        return ''
+    kept = any(KEPT.search(name) for name in changes)
+    return (
+        'the run goes on with other settings than its checkpoint was '
+        'trained with:\n'
+        + '\n'.join(lines[:MOST_LINES])
+        + ('\n...' if len(lines) > MOST_LINES else '')
+        + (KEPT_MESSAGE if kept else '')
+    )
 
 
 def read_settings(text: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import inspect
 import os.path as osp
-import re
 from collections import deque
 from typing import Any, Optional
 
@@ -18,7 +17,7 @@ from rml_mmseg.datasets.whole_file import (
 )
 from rml_mmseg.setting_checks import check_choice
 
-from ..changed_settings import changed_settings, read_settings
+from ..changed_settings import compare_texts
 from ..checks.scored_set import IOU_METRICS
 from ..fitting_weights import check_weights
 from ..unwrap import unwrap
@@ -27,19 +26,6 @@ from ..whole_checkpoint import (
     check_checkpoint,
     check_owner,
     newest_whole_checkpoint,
-)
-
-# Of settings that changed, in a warning.
-MOST_LINES = 20
-# What optimisers and schedulers bring with them from a checkpoint.
-KEPT = re.compile(
-    r'\boptimizer\.|^param_scheduler\b|^train_cfg\.iters_per_stage$'
-)
-KEPT_MESSAGE = (
-    '\nOptimisers and schedulers go on from the checkpoint: those settings of '
-    'optimizer and param_scheduler have no effect, and a stage that is made '
-    'longer trains on at the rate that its schedule ended with. For a longer '
-    'run raise train_cfg.stages; for other rates begin one by load_from'
 )
 
 
@@ -130,7 +116,11 @@ class AtomicCheckpointHook(CheckpointHook):
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Compare what is loaded with what it is loaded into."""
         if runner._resume:
-            self._compare_settings(runner, checkpoint['meta'])
+            # By its text, which names classes of lazy configs alike.
+            text = str(checkpoint['meta'].get('cfg', ''))
+            warning = compare_texts(text, runner.cfg.pretty_text)
+            if warning:
+                runner.logger.warning(warning)
             return
         # What does not fit is left out by mmengine, with a warning.
         tested = not isinstance(runner._train_loop, BaseLoop)
@@ -140,31 +130,6 @@ class AtomicCheckpointHook(CheckpointHook):
             raise CheckpointError(
                 f'{runner._load_from!r} does not fit the config: {error}'
             ) from error
-
-    @staticmethod
-    def _compare_settings(runner: Runner, meta: dict) -> None:
-        before = read_settings(str(meta.get('cfg', '')))
-        if not before:
-            return
-        # By its text as well, which names classes of lazy configs alike.
-        now = read_settings(runner.cfg.pretty_text)
-        changes = changed_settings(before, now)
-        lines = [f'{k}: {a!r} -> {b!r}' for k, (a, b) in changes.items()]
-        for name, line in zip(changes, lines):
-            if name.endswith('optimizer.type'):
-                raise CheckpointError(
-                    'the checkpoint to resume from is of another optimiser '
-                    f'({line}); load_from starts a new run with its weights'
-                )
-        if lines:
-            kept = any(KEPT.search(name) for name in changes)
-            runner.logger.warning(
-                'the run goes on with other settings than its checkpoint was '
-                'trained with:\n'
-                + '\n'.join(lines[:MOST_LINES])
-                + ('\n...' if len(lines) > MOST_LINES else '')
-                + (KEPT_MESSAGE if kept else '')
-            )
 
     def _choose(self, runner: Runner) -> Optional[str]:
         state = unwrap(runner.model).state_dict()
