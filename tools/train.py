@@ -7,6 +7,7 @@ import argparse
 from mmengine.config import Config
 from mmengine.runner import Runner, find_latest_checkpoint
 
+from rml_mmseg.engine.checks.config import wrapper_parts
 from rml_mmseg.engine.checks.plain_errors import plain_errors
 from rml_mmseg.engine.checks.registered import type_name
 from rml_mmseg.engine.command_line import (
@@ -86,11 +87,7 @@ def enable_amp(cfg: Config) -> None:
         ValueError: If the wrapper, or that of a student, is of another kind.
     """
     wrapper = cfg.optim_wrapper
-    students = wrapper.get('students') or []
-    parts = {'optim_wrapper': wrapper}
-    for i, entry in enumerate(students):
-        parts[f'optim_wrapper.students[{i}]'] = entry
-    for name, part in parts.items():
+    for name, part in wrapper_parts(wrapper).items():
         # Of a lazy config that was dumped it is a whole path.
         kind = type_name(part).rpartition('.')[2] or 'OptimWrapper'
         if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
@@ -98,7 +95,7 @@ def enable_amp(cfg: Config) -> None:
                 f'--amp needs {name}.type to be OptimWrapper or '
                 f'AmpOptimWrapper, found {kind}'
             )
-    for entry in students:
+    for entry in wrapper.get('students') or []:
         entry.pop('type', None)
     wrapper.type = 'AmpOptimWrapper'
     wrapper.setdefault('loss_scale', 'dynamic')

@@ -7,7 +7,7 @@ from torch import nn
 
 from rml_mmseg.models.segmentors.learners_segmentor import LearnersSegmentor
 from rml_mmseg.models.utils.learner_names import ENSEMBLE
-from rml_mmseg.models.utils.plain_checkpoint import GROUPS, mismatches
+from rml_mmseg.models.utils.plain_checkpoint import GROUPS, below, mismatches
 
 from .whole_checkpoint import CheckpointError, check_shapes
 
@@ -70,12 +70,7 @@ def _check_learners(found: Mapping[str, Any], model: Any) -> None:
         teachers = {f'teachers.{i}' for i in range(len(model.teachers))}
         names = names - {ENSEMBLE} | teachers
     for name in sorted(names):
-        prefix = '' if plain else f'{name}.'
-        own = {
-            key[len(prefix) :]: value
-            for key, value in found.items()
-            if key.startswith(prefix)
-        }
+        own = below(found, '' if plain else f'{name}.')
         backbone, others = mismatches(own, model.learner(name))
         lacking = backbone + [
             key for key in others if not key.startswith('auxiliary_head.')

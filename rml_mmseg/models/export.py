@@ -12,7 +12,12 @@ from torch import Tensor
 from rml_mmseg.setting_checks import check_choice
 
 from .exported_imports import needed_imports, plugin_types
-from .utils.learner_cfg import is_semi, learner_cfg, without_weights
+from .utils.learner_cfg import (
+    is_semi,
+    learner_cfg,
+    segmentor_cfgs,
+    without_weights,
+)
 from .utils.learner_names import ENSEMBLE, learner_names
 
 KEPT = (
@@ -59,8 +64,7 @@ def check_learner(cfg: Config, learner: Union[str, None]) -> str:
             'model.type must be MutualSemiSegmentor or a child of it, found '
             f'{model.get("type")!r}: a plain model needs no export'
         )
-    segmentors = model.segmentors
-    count = 1 if isinstance(segmentors, Mapping) else len(segmentors)
+    count = len(segmentor_cfgs(model.segmentors))
     names = [name for name in learner_names(count) if name != ENSEMBLE]
     if learner is None:
         test_cfg = model.get('test_cfg') or {}
@@ -124,9 +128,7 @@ def export_config(cfg: Config, learner: str) -> Config:
 
 def plain_model(model: Mapping, learner: str) -> dict[str, Any]:
     """Config of a learner, with the wrapper's preprocessor and test_cfg."""
-    segmentors = model['segmentors']
-    if isinstance(segmentors, Mapping):
-        segmentors = [segmentors]
+    segmentors = segmentor_cfgs(model['segmentors'])
     test_cfg = dict(model.get('test_cfg') or {})
     for key in ('predict_on', 'score'):
         test_cfg.pop(key, None)

@@ -13,7 +13,7 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS, OPTIMIZERS
 
-from rml_mmseg.models.utils.learner_cfg import is_semi
+from rml_mmseg.models.utils.learner_cfg import is_semi, segmentor_cfgs
 from rml_mmseg.models.utils.learner_names import learner_names
 from rml_mmseg.setting_checks import check_choice, check_count, did_you_mean
 
@@ -161,13 +161,10 @@ def _check_optimisers(cfg: Mapping[str, Any]) -> None:
     wrapper = cfg.get('optim_wrapper')
     if not isinstance(wrapper, Mapping):
         return
-    parts = {'optim_wrapper': wrapper}
-    for i, entry in enumerate(wrapper.get('students') or []):
-        parts[f'optim_wrapper.students[{i}]'] = entry
     scope = cfg.get('default_scope')
     with OPTIMIZERS.switch_scope_and_registry(scope) as registry:
         known = {*registry.module_dict, *OPTIMIZERS.parent.module_dict}
-        for place, part in parts.items():
+        for place, part in wrapper_parts(wrapper).items():
             # What else is wrong with one, the constructor says.
             optimiser = isinstance(part, Mapping) and part.get('optimizer')
             if not optimiser or class_of(optimiser, registry) is not None:
@@ -179,6 +176,15 @@ def _check_optimisers(cfg: Mapping[str, Any]) -> None:
             )
 
 
+def wrapper_parts(wrapper: Mapping[str, Any]) -> dict[str, Any]:
+    """The config of an optimiser wrapper and its students', by their names."""
+    students = enumerate(wrapper.get('students') or [])
+    return {
+        'optim_wrapper': wrapper,
+        **{f'optim_wrapper.students[{i}]': entry for i, entry in students},
+    }
+
+
 def _check_accumulation(cfg: Mapping[str, Any]) -> None:
     """A restart throws gradients away: it must not be within a step."""
     train_cfg = cfg['train_cfg']
@@ -187,12 +193,9 @@ def _check_accumulation(cfg: Mapping[str, Any]) -> None:
     if not restarts or not isinstance(wrapper, Mapping):
         return
     shared = wrapper.get('accumulative_counts', 1)
-    counts = {'optim_wrapper': shared}
-    for i, entry in enumerate(wrapper.get('students') or []):
-        own = entry.get('accumulative_counts', shared)
-        counts[f'optim_wrapper.students[{i}]'] = own
     length = train_cfg.get('iters_per_stage')
-    for name, count in counts.items():
+    for name, part in wrapper_parts(wrapper).items():
+        count = part.get('accumulative_counts', shared)
         numbers = isinstance(length, int) and isinstance(count, int)
         if numbers and count > 0 and length % count:
             raise ValueError(
@@ -247,11 +250,9 @@ def check_checkpoint_hooks(hooks: Iterable[Any]) -> None:
 
 def _check_learners(cfg: Mapping[str, Any], model: Mapping[str, Any]) -> None:
     """Learners that are scored must predict, and those must exist."""
-    segmentors = model.get('segmentors')
-    if segmentors is None:
+    if model.get('segmentors') is None:
         return
-    count = 1 if isinstance(segmentors, Mapping) else len(segmentors)
-    names = learner_names(count)
+    names = learner_names(len(segmentor_cfgs(model['segmentors'])))
     scored = (model.get('test_cfg') or {}).get('score') or []
     evaluators = cfg.get('val_evaluator') or []
     if isinstance(evaluators, Mapping):

@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 
 from rml_mmseg.setting_checks import check_choice, did_you_mean
 
+from ..checks.registered import class_of
 from ..unwrap import unwrap
 from .mutual_optim_wrapper import MutualOptimWrapper
 
@@ -87,20 +88,15 @@ def check_types(common: Any, entries: list[dict]) -> None:
     Raises:
         ValueError: If they differ.
     """
+    wanted = class_of(dict(type=common), OPTIM_WRAPPERS)
     for i, entry in enumerate(entries):
         own = entry.get('type', common)
-        if _class_of(own) != _class_of(common):
+        if class_of(dict(type=own), OPTIM_WRAPPERS) != wanted:
             raise ValueError(
                 f'optim_wrapper.type={common!r} is for all students, but '
                 f'optim_wrapper.students[{i}].type={own!r}: take the type '
                 'out of the entries of students'
             )
-
-
-def _class_of(kind: Any) -> Any:
-    """The class of a name, or the name where there is none."""
-    found = OPTIM_WRAPPERS.get(kind) if isinstance(kind, str) else kind
-    return found or kind
 
 
 def merge_groups(optimizer: Optimizer) -> None:

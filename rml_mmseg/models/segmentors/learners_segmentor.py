@@ -17,6 +17,7 @@ from ..utils.heads import class_probs, sums_to_logits
 from ..utils.learner_cfg import (
     check_normalisation,
     learner_cfg,
+    segmentor_cfgs,
     without_weights,
 )
 from ..utils.learner_names import ENSEMBLE, learner_names, prediction_key
@@ -54,17 +55,16 @@ class LearnersSegmentor(BaseSegmentor):
         data_preprocessor: Optional[dict] = None,
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor)
-        if isinstance(segmentors, dict):
-            segmentors = [segmentors]
-        if not segmentors:
+        entries = segmentor_cfgs(segmentors)
+        if not entries:
             raise ValueError('model.segmentors must name at least one')
-        check_normalisation(segmentors, data_preprocessor)
+        check_normalisation(entries, data_preprocessor)
         test_cfg = dict(test_cfg or {})
         predict_on = test_cfg.pop('predict_on', 'teachers.0')
         score = test_cfg.pop('score', None) or ()
         score = list_of_names('model.test_cfg.score', score)
         check_known('model.test_cfg', test_cfg, TEST_CFG)
-        configs = [learner_cfg(cfg, test_cfg) for cfg in segmentors]
+        configs = [learner_cfg(cfg, test_cfg) for cfg in entries]
         with warnings.catch_warnings():
             # mmseg advises one output for two classes, of which pseudo labels
             # have one each.

@@ -3,7 +3,7 @@
 import copy
 import inspect
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Union
 
 import numpy as np
 from mmengine.config import ConfigDict
@@ -33,6 +33,13 @@ def is_semi(model: Any) -> bool:
     found = MODELS.get(kind) if isinstance(kind, str) else kind
     parents = found.__mro__ if inspect.isclass(found) else ()
     return WRAPPER in [parent.__name__ for parent in parents]
+
+
+def segmentor_cfgs(
+    segmentors: Union[Mapping, Sequence[Mapping]],
+) -> Sequence[Mapping]:
+    """The entries of ``model.segmentors``, which may be a single one."""
+    return [segmentors] if isinstance(segmentors, Mapping) else segmentors
 
 
 def check_normalisation(segmentors: Sequence[Mapping], common: Any) -> None:

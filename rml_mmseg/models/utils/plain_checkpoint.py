@@ -35,7 +35,7 @@ def mismatches(
     return backbone, others
 
 
-def _below(state_dict: Mapping[str, Any], prefix: str) -> dict[str, Tensor]:
+def below(state_dict: Mapping[str, Any], prefix: str) -> dict[str, Tensor]:
     """Tensors whose names begin so, without that."""
     return {
         key[len(prefix) :]: value
@@ -70,7 +70,7 @@ def is_filled(
         networks (nn.ModuleList): The group.
     """
     return not any(
-        any(mismatches(_below(state_dict, f'{prefix}{i}.'), network))
+        any(mismatches(below(state_dict, f'{prefix}{i}.'), network))
         for i, network in enumerate(networks)
     )
 
@@ -83,10 +83,10 @@ def _check_learners(
     """Refuse learners of other networks, of which nearly nothing is taken."""
     fitting, reasons, absent = 0, [], []
     for i, student in enumerate(students):
-        state = _below(state_dict, f'{prefix}students.{i}.')
+        state = below(state_dict, f'{prefix}students.{i}.')
         if not state:
             # Teachers alone, say.
-            if not _below(state_dict, f'{prefix}teachers.{i}.'):
+            if not below(state_dict, f'{prefix}teachers.{i}.'):
                 absent.append(f'all of students.{i} and teachers.{i}')
             continue
         backbone, _ = mismatches(state, student)
@@ -128,7 +128,7 @@ def fan_out(
     ):
         _check_learners(state_dict, prefix, students)
         return
-    state = _below(state_dict, prefix)
+    state = below(state_dict, prefix)
     fitting, reasons = 0, []
     for i, student in enumerate(students):
         backbone, others = mismatches(state, student)
