@@ -16,6 +16,7 @@ from ..utils.learners import (
     build_rectifiers,
     check_checkpointing,
     check_learners,
+    check_views,
 )
 from ..utils.mixing import hard_labels, joined_views, mixed_view
 from ..utils.monitored import monitored
@@ -90,19 +91,9 @@ class MutualSemiSegmentor(LearnersSegmentor):
             )
         super().__init__(segmentors, test_cfg, data_preprocessor)
         check_learners(self.students)
-        self.rectifiers = build_rectifiers(self.students, rectifier)
         cfg = SemiTrainCfg.build(semi_train_cfg, len(self.students))
-        if rectifier is not None and not cfg.teachers_teach(
-            len(self.students)
-        ):
-            raise ValueError(
-                'model.rectifier corrects the labels of teachers, and '
-                f'semi_train_cfg.self_source={cfg.self_source!r}, '
-                f'self_weight={cfg.self_weight}, '
-                f'peer_source={cfg.peer_source!r} let the students make all '
-                "labels: set rectifier=None, or a source to 'teacher'"
-            )
         self.semi_train_cfg = cfg
+        self.rectifiers = build_rectifiers(self.students, rectifier, cfg)
         self.pseudo_label_losses, soft = build_losses(
             cfg, len(self.students), rectifier is not None
         )
@@ -195,7 +186,12 @@ class MutualSemiSegmentor(LearnersSegmentor):
         Returns:
             dict[str, Tensor]: Losses named ``students.{i}.*``.
         """
-        self._check_ready(inputs)
+        if not self.ema_attached:
+            raise RuntimeError(
+                'the teachers would never move: add '
+                "dict(type='MutualEMAHook') to custom_hooks"
+            )
+        check_views(self.semi_train_cfg, inputs)
         losses = self._losses(inputs, data_samples)
         self.recomputed.note()
         return losses
@@ -308,26 +304,3 @@ class MutualSemiSegmentor(LearnersSegmentor):
             own = student.loss(inputs['labelled'], data_samples['labelled'])
             losses.update(add_prefix(own, f'students.{i}'))
         return losses
-
-    def _check_ready(self, inputs: dict) -> None:
-        if not self.ema_attached:
-            raise RuntimeError(
-                'the teachers would never move: add '
-                "dict(type='MutualEMAHook') to custom_hooks"
-            )
-        count = self.semi_train_cfg.strong_views
-        made = len(inputs.get('strong', ()))
-        if 'strong' in inputs and count > made:
-            raise ValueError(
-                f'semi_train_cfg.strong_views={count}, but the pipeline '
-                f'makes {made} strong view(s): set num_strong of '
-                f'WeakStrongViews to {count} or more'
-            )
-        mixed = any(key.startswith('mix_') for key in inputs)
-        if mixed and len(inputs['weak']) < 2:
-            raise ValueError(
-                'CutMix needs two unlabelled images in a batch on every '
-                'device, and train_dataloader.batch_size=1 with k=1 gives '
-                'one: set batch_size or dataset.k to 2 or more, or take '
-                'CutMix out of the pipeline'
-            )

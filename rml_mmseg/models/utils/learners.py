@@ -157,6 +157,33 @@ def check_checkpointing(
             )
 
 
+def check_views(cfg: SemiTrainCfg, inputs: Mapping[str, Any]) -> None:
+    """Refuse a batch of fewer strong views, or images, than are needed.
+
+    Args:
+        cfg (SemiTrainCfg): Settings.
+        inputs (dict): See ``SemiSegDataPreProcessor``.
+
+    Raises:
+        ValueError: Naming the setting of the pipeline or the loader.
+    """
+    made = len(inputs.get('strong', ()))
+    if 'strong' in inputs and cfg.strong_views > made:
+        raise ValueError(
+            f'semi_train_cfg.strong_views={cfg.strong_views}, but the '
+            f'pipeline makes {made} strong view(s): set num_strong of '
+            f'WeakStrongViews to {cfg.strong_views} or more'
+        )
+    mixed = any(key.startswith('mix_') for key in inputs)
+    if mixed and len(inputs['weak']) < 2:
+        raise ValueError(
+            'CutMix needs two unlabelled images in a batch on every '
+            'device, and train_dataloader.batch_size=1 with k=1 gives '
+            'one: set batch_size or dataset.k to 2 or more, or take '
+            'CutMix out of the pipeline'
+        )
+
+
 def build_losses(
     cfg: SemiTrainCfg, learners: int, rectified: bool
 ) -> tuple[nn.ModuleList, bool]:
@@ -199,22 +226,35 @@ def build_losses(
     return losses, soft == {True}
 
 
-def build_rectifiers(students: Any, cfg: Optional[dict]) -> nn.ModuleList:
+def build_rectifiers(
+    students: Any, rectifier: Optional[dict], cfg: SemiTrainCfg
+) -> nn.ModuleList:
     """A rectifier for every learner, or none.
 
     Args:
         students (nn.ModuleList): Stock segmentors.
-        cfg (dict, optional): Config of a rectifier.
+        rectifier (dict, optional): Config of a rectifier.
+        cfg (SemiTrainCfg): Settings.
 
     Returns:
-        nn.ModuleList: Empty where ``cfg`` is None.
+        nn.ModuleList: Empty where ``rectifier`` is None.
 
     Raises:
-        ValueError: If a learner has no classifier to take features from, or
-            it is no ``Rectifier``.
+        ValueError: If no teacher makes labels, a learner has no classifier
+            to take features from, or it is no ``Rectifier``.
     """
     rectifiers = nn.ModuleList()
-    for i, student in enumerate(students if cfg is not None else ()):
+    if rectifier is None:
+        return rectifiers
+    if not cfg.teachers_teach(len(students)):
+        raise ValueError(
+            'model.rectifier corrects the labels of teachers, and '
+            f'semi_train_cfg.self_source={cfg.self_source!r}, '
+            f'self_weight={cfg.self_weight}, '
+            f'peer_source={cfg.peer_source!r} let the students make all '
+            "labels: set rectifier=None, or a source to 'teacher'"
+        )
+    for i, student in enumerate(students):
         found = feature_layer(student)
         if found is None:
             raise ValueError(
@@ -226,7 +266,7 @@ def build_rectifiers(students: Any, cfg: Optional[dict]) -> nn.ModuleList:
         settings = dict(
             num_classes=student.num_classes, channels=found.channels
         )
-        built = MODELS.build(dict(cfg or {}), default_args=settings)
+        built = MODELS.build(dict(rectifier), default_args=settings)
         if not isinstance(built, Rectifier):
             raise ValueError(
                 f'model.rectifier is a {type(built).__name__}: take '
