@@ -264,5 +264,5 @@ class TestGroups:
     [('on_nonfinit', 'on_nonfinite'), ('student', 'students')],
 )
 def test_misspelt_settings_of_the_constructor(key, meant):
-    with pytest.raises(ValueError, match=f"'{key}' is unknown.*'{meant}'"):
+    with pytest.raises(ValueError, match=f"no setting '{key}'.*'{meant}'"):
         _build(_model(), optimizer=SGD, **{key: 'skip'})

@@ -15,7 +15,7 @@ from rml_mmseg.datasets.whole_file import (
     remove_unfinished,
     write_whole,
 )
-from rml_mmseg.setting_checks import check_choice
+from rml_mmseg.setting_checks import check_choice, check_known
 
 from ..changed_settings import compare_texts
 from ..checks.scored_set import IOU_METRICS
@@ -73,9 +73,8 @@ class AtomicCheckpointHook(CheckpointHook):
             kwargs['greater_keys'] = self._default_greater_keys + own
         super().__init__(**kwargs)
         known = list(inspect.signature(CheckpointHook.__init__).parameters)
-        for key in self.args:
-            # They would fail only when the first checkpoint is saved.
-            check_choice('a setting of default_hooks.checkpoint', key, known)
+        # They would fail only when the first checkpoint is saved.
+        check_known('default_hooks.checkpoint', self.args, known)
 
     def before_run(self, runner: Runner) -> None:
         """Choose the checkpoint to resume from, alike in all processes."""

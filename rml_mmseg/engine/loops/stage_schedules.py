@@ -37,11 +37,16 @@ def restart_schedules(runner: Runner, config: Any, length: int) -> None:
     )
 
 
+def _wrappers(optim_wrapper: OptimWrapper) -> list[OptimWrapper]:
+    """The wrapper itself, or those of one that has several."""
+    if isinstance(optim_wrapper, OptimWrapperDict):
+        return list(optim_wrapper.values())
+    return [optim_wrapper]
+
+
 def all_optimizers(optim_wrapper: OptimWrapper) -> list[Optimizer]:
     """The optimisers inside of one wrapper or of several."""
-    if isinstance(optim_wrapper, OptimWrapperDict):
-        return [wrapper.optimizer for wrapper in optim_wrapper.values()]
-    return [optim_wrapper.optimizer]
+    return [wrapper.optimizer for wrapper in _wrappers(optim_wrapper)]
 
 
 def all_param_groups(optim_wrapper: OptimWrapper) -> list[dict]:
@@ -49,10 +54,8 @@ def all_param_groups(optim_wrapper: OptimWrapper) -> list[dict]:
 
     With them the settings that mmengine schedules and logs as ``base_lr``.
     """
-    several = isinstance(optim_wrapper, OptimWrapperDict)
-    wrappers = optim_wrapper.values() if several else [optim_wrapper]
     groups: list[dict] = []
-    for wrapper in wrappers:
+    for wrapper in _wrappers(optim_wrapper):
         groups += wrapper.optimizer.param_groups
         # As mmengine has it since 0.10.
         base = getattr(wrapper, 'base_param_settings', None)

@@ -210,11 +210,9 @@ class MutualOptimWrapper(OptimWrapperDict):
         )
         if names:
             return self._refuse(f'the gradients of {names} are', names)
-        return (
-            []
-            if finite
-            else self._refuse('the loss is', list(self.optim_wrappers))
-        )
+        if finite:
+            return []
+        return self._refuse('the loss is', list(self.optim_wrappers))
 
     def _read(self, finite: dict[str, Tensor]) -> tuple[bool, list[str]]:
         """Read what is finite, for which a GPU is waited for once.
@@ -246,17 +244,13 @@ class MutualOptimWrapper(OptimWrapperDict):
         self._report('skipped_steps', f'{what} not finite', len(names))
         return names
 
-    @staticmethod
-    def _count(name: str) -> int:
-        # The hub is saved with a checkpoint.
-        return MessageHub.get_current_instance().get_info(name, 0)
-
     def _report(self, name: str, message: str, steps: int = 1) -> None:
-        count = self._count(name) + steps
+        # The hub is saved with a checkpoint.
+        hub = MessageHub.get_current_instance()
+        count = hub.get_info(name, 0) + steps
         print_log(
             f'{message}, step left out ({count} so far)', logger='current'
         )
-        hub = MessageHub.get_current_instance()
         hub.update_info(name, count)
         hub.update_scalar(f'train/{name}', count)
 

@@ -14,7 +14,7 @@ from mmseg.registry import (
 from torch import nn
 from torch.optim import Optimizer
 
-from rml_mmseg.setting_checks import check_choice, did_you_mean
+from rml_mmseg.setting_checks import check_known, did_you_mean
 
 from ..checks.registered import class_of
 from ..unwrap import unwrap
@@ -176,10 +176,9 @@ class MutualOptimWrapperConstructor:
         self, optim_wrapper_cfg: dict, paramwise_cfg: Optional[dict] = None
     ) -> None:
         cfg = copy.deepcopy(dict(optim_wrapper_cfg))
-        for key in cfg.keys() - set(OWN):
-            # What is like none of ours the class of the wrapper refuses.
-            if did_you_mean(key, OWN):
-                check_choice('a setting of optim_wrapper', key, OWN)
+        # What is like none of ours the class of the wrapper refuses.
+        alike = [key for key in cfg if did_you_mean(key, OWN)]
+        check_known('optim_wrapper', alike, OWN)
         self.on_nonfinite = cfg.pop('on_nonfinite', 'stop')
         self.students = cfg.pop('students', None)
         self.common = cfg

@@ -9,7 +9,7 @@ import torch
 from mmseg.evaluation import IoUMetric
 from mmseg.registry import METRICS
 
-from rml_mmseg.setting_checks import check_choice, list_of_names
+from rml_mmseg.setting_checks import check_choice, check_known, list_of_names
 
 # mmseg's own tools/test.py sets it, and nothing reads it.
 UNREAD = 'keep_results'
@@ -27,9 +27,7 @@ def check_settings(names: Iterable[str], own: Sequence[str]) -> None:
     """
     stock = inspect.signature(IoUMetric.__init__).parameters
     known = [*own, *(key for key in stock if key not in ('self', 'kwargs'))]
-    for name in names:
-        if name != UNREAD:
-            check_choice('a setting of the evaluator', name, known)
+    check_known('evaluator', [name for name in names if name != UNREAD], known)
 
 
 @METRICS.register_module()
