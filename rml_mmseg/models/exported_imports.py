@@ -69,7 +69,7 @@ def _types(node: Any) -> Iterator[str]:
         kind = node.get('type')
         if kind is not None:
             name = kind if isinstance(kind, str) else kind.__name__
-            yield name[len('mmseg.') :] if name.startswith('mmseg.') else name
+            yield name.removeprefix('mmseg.')
         for value in node.values():
             yield from _types(value)
     elif isinstance(node, (list, tuple)):

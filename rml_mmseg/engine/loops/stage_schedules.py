@@ -27,7 +27,7 @@ def restart_schedules(runner: Runner, config: Any, length: int) -> None:
     """
     for group in all_param_groups(runner.optim_wrapper):
         for name in [key for key in group if key.startswith('initial_')]:
-            group[name[len('initial_') :]] = group[name]
+            group[name.removeprefix('initial_')] = group[name]
         if 'initial_momentum' in group and 'betas' in group:
             # What schedules of the momentum move in Adam.
             first = group['initial_momentum']

@@ -246,7 +246,7 @@ def build_rectifiers(
     rectifiers = nn.ModuleList()
     if rectifier is None:
         return rectifiers
-    if not cfg.teachers_teach(len(students)):
+    if not cfg.taught_by('teacher', len(students)):
         raise ValueError(
             'model.rectifier corrects the labels of teachers, and '
             f'semi_train_cfg.self_source={cfg.self_source!r}, '

@@ -75,14 +75,11 @@ class PseudoLabeller:
         """
         count = len(model.students)
         cfg, weight = self.cfg, self.cfg.weight_at(model.iteration)
-        alone = cfg.self_source == 'student'
-        direct = cfg.peer_source == 'student'
         labels: dict[tuple[str, int], tuple[Tensor, Weight]] = {}
-        if cfg.teachers_teach(count):
+        if cfg.taught_by('teacher', count):
             for i, result in enumerate(self._taught(model, inputs)):
                 labels['teacher', i] = result
-        asked = direct and count > 1 and cfg.peer_weight
-        if asked or (alone and cfg.self_weight):
+        if cfg.taught_by('student', count):
             for i in range(count):
                 labels['student', i] = self._student_labels(model, i, inputs)
         # Weights that were cast here have no graph. An older torch would train
@@ -90,17 +87,17 @@ class PseudoLabeller:
         torch.clear_autocast_cache()
         targets: list[list[Target]] = []
         for i in range(count):
-            sources: list[tuple[str, tuple[str, int], float]] = []
-            if cfg.self_weight:
-                sources.append(('self', (cfg.self_source, i), cfg.self_weight))
-            for j in range(count):
-                if j != i and cfg.peer_weight:
-                    key = (cfg.peer_source, j)
-                    sources.append((f'peer{j}', key, cfg.peer_weight))
+            sources = [('self', cfg.self_source, i, cfg.self_weight)]
+            sources += [
+                (f'peer{j}', cfg.peer_source, j, cfg.peer_weight)
+                for j in range(count)
+                if j != i
+            ]
             own: list[Target] = []
-            for name, key, w in sources:
-                made, share = labels[key]
-                own.append((name, made, weight * w * share))
+            for name, source, j, share in sources:
+                if share:
+                    made, trust = labels[source, j]
+                    own.append((name, made, weight * share * trust))
             targets.append(own)
         return targets
 

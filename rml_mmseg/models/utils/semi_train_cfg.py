@@ -155,8 +155,8 @@ class SemiTrainCfg:
                 f'{learners} model.segmentors: give one for each, or a '
                 'single one for all'
             )
-        taught_by_peers = learners > 1 and self.peer_weight > 0
-        if self.unsup_weight and not (self.self_weight or taught_by_peers):
+        taught = any(self.taught_by(source, learners) for source in SOURCES)
+        if self.unsup_weight and not taught:
             raise ValueError(
                 'semi_train_cfg gives the unlabelled images no labels: '
                 f'self_weight=0 with peer_weight={self.peer_weight} and '
@@ -172,7 +172,7 @@ class SemiTrainCfg:
             ('ensemble_p0', self.ensemble_p0),
             ('p0', self.p0 == 'stage'),
         ):
-            if used and not self.teachers_teach(learners):
+            if used and not self.taught_by('teacher', learners):
                 raise ValueError(
                     f'semi_train_cfg.{name}={getattr(self, name)!r} is for '
                     'labels of teachers, and no student has any: leave it '
@@ -185,10 +185,10 @@ class SemiTrainCfg:
                 f'{self.strong_views}), or complementary_dropout=0'
             )
 
-    def teachers_teach(self, learners: int) -> bool:
-        """Whether any of ``learners`` students has labels of a teacher."""
-        own = self.self_source == 'teacher' and self.self_weight > 0
-        peers = self.peer_source == 'teacher' and self.peer_weight > 0
+    def taught_by(self, source: str, learners: int) -> bool:
+        """Whether any of ``learners`` has labels of a teacher, or student."""
+        own = self.self_source == source and self.self_weight > 0
+        peers = self.peer_source == source and self.peer_weight > 0
         return own or (peers and learners > 1)
 
     def losses(self, learners: int) -> list[dict[str, Any]]:
