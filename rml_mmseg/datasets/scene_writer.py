@@ -14,6 +14,7 @@ from rml_mmseg.setting_checks import check_count
 
 from .scene_classes import SCENE_CLASSES
 from .scene_generator import SceneGenerator
+from .splits import list_text
 
 PROVENANCE = 'provenance.json'
 # Raise with every change of the generator that alters a pixel.
@@ -103,10 +104,6 @@ def is_complete(root: Path, settings: dict[str, Any]) -> bool:
     ) == digest(root)
 
 
-def _write_lines(path: Path, lines: list[str]) -> None:
-    path.write_text(''.join(f'{line}\n' for line in lines), 'utf-8')
-
-
 def _write_split(
     root: Path, generator: SceneGenerator, split: str, count: int
 ) -> np.ndarray:
@@ -194,10 +191,13 @@ def write_textured_scenes(
     rest = np.setdiff1d(np.arange(train), chosen)
     splits = partial / 'splits'
     splits.mkdir()
-    _write_lines(splits / 'labelled.txt', [names[i] for i in chosen])
-    _write_lines(splits / 'unlabelled.txt', [names[i] for i in rest])
-    _write_lines(splits / 'train.txt', names[:train])
-    _write_lines(splits / 'test.txt', names[:test])
+    for title, own in (
+        ('labelled', [names[i] for i in chosen]),
+        ('unlabelled', [names[i] for i in rest]),
+        ('train', names[:train]),
+        ('test', names[:test]),
+    ):
+        (splits / f'{title}.txt').write_text(list_text(own), 'utf-8')
 
     def share(counts: np.ndarray) -> list[float]:
         return (counts.sum(axis=0) / counts.sum()).round(4).tolist()

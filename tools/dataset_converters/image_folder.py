@@ -5,7 +5,6 @@ import json
 import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Optional
 
@@ -56,6 +55,7 @@ from rml_mmseg.datasets.name_groups import (
     group_names,
 )
 from rml_mmseg.datasets.progress_bar import with_bar
+from rml_mmseg.datasets.splits import list_text
 
 
 def parse_args() -> argparse.Namespace:
@@ -292,14 +292,11 @@ def check_items(
         SystemExit: If something is wrong, all of which is printed, and
             nothing may be skipped.
     """
-    check = partial(
-        inspect_item,
-        annotations=annotations,
-        num_classes=names and len(names),
-        value_range=args.range,
-    )
-    found = [check(item) for item in with_bar(items)]
-    reports = {report.name: report for report in found}
+    count = names and len(names)
+    reports = {
+        item.name: inspect_item(item, annotations, count, args.range)
+        for item in with_bar(items)
+    }
     bad = [report.problem for report in reports.values() if report.problem]
     if bad:
         things = counted(len(bad), 'image or mask is', 'images or masks are')
@@ -415,6 +412,62 @@ def read_lists(args: argparse.Namespace) -> dict[str, list[str]]:
     return lists
 
 
+def make_texts(
+    args: argparse.Namespace,
+    splits: dict[str, list[str]],
+    reports: dict[str, ItemReport],
+    names: tuple[str, ...],
+    palette: Optional[list[list[int]]],
+    suffix: str,
+) -> dict[str, str]:
+    """Configs, lists and statistics, by file name; says what they are.
+
+    Args:
+        args (argparse.Namespace): Command line.
+        splits (dict[str, list[str]]): Names of images for each purpose.
+        reports (dict[str, ItemReport]): Reports by name.
+        names (tuple[str, ...]): Class names.
+        palette (list[list[int]], optional): Colours of the annotations.
+        suffix (str): Of all images; '' if they are written as PNG.
+    """
+    report = statistics(splits, reports, names)
+    print(*statistics_lines(report), sep='\n')
+    sizes = [reports[name].size for own in splits.values() for name in own]
+    scale, crop_size = training_sizes(sizes, args.long_side)
+    plan = TrainingPlan(
+        classes=names,
+        palette=usable_palette(palette, len(names)),
+        suffix=suffix or '.png',
+        scale=scale,
+        crop_size=crop_size,
+        networks=args.networks,
+        iters=args.iters,
+        batch_size=args.batch_size,
+        held_out=tuple(s for s in HELD_OUT if splits.get(s)),
+    )
+    texts = config_texts(args.out, plan)
+    if not splits['unlabelled']:
+        print(
+            'warning: every image is annotated, so there is no rml.py: '
+            'make_splits.py can divide them, and make_semi_config.py takes '
+            'its lists'
+        )
+        del texts['rml.py']
+    else:
+        drawn = args.iters * args.batch_size / len(splits['unlabelled'])
+        print(f'training goes {drawn:.1f} times over the unlabelled images')
+    texts['classes.txt'] = list_text(names)
+    texts['statistics.json'] = json.dumps(report, indent=2) + '\n'
+    for split, members in splits.items():
+        texts[f'splits/{split}.txt'] = list_text(members)
+    print(
+        f'{args.iters} iterations at {scale[0]}x{scale[1]}, crops of '
+        f'{crop_size[1]}x{crop_size[0]} pixels; files beside img_dir and '
+        f'ann_dir in {args.out}: {", ".join(texts)}'
+    )
+    return texts
+
+
 def run(args: argparse.Namespace) -> None:
     """Check everything, then write it.
 
@@ -464,71 +517,24 @@ def run(args: argparse.Namespace) -> None:
         if report.pixels is not None and not report.problem
     ]
     names = names_of_ids(np.sum(found, axis=0), names)
-    report = statistics(splits, reports, names)
-    print(*statistics_lines(report), sep='\n')
-
-    scale, crop_size = training_sizes(
-        [reports[item.name].size for item in items], args.long_side
-    )
-    plan = TrainingPlan(
-        classes=names,
-        palette=usable_palette(annotations.palette, len(names)),
-        suffix=suffix or '.png',
-        scale=scale,
-        crop_size=crop_size,
-        networks=args.networks,
-        iters=args.iters,
-        batch_size=args.batch_size,
-        held_out=tuple(s for s in HELD_OUT if splits.get(s)),
-    )
-    texts = config_texts(args.out, plan)
-    if not splits['unlabelled']:
-        print(
-            'warning: every image is annotated, so there is no rml.py: '
-            'make_splits.py can divide them, and make_semi_config.py takes '
-            'its lists'
-        )
-        del texts['rml.py']
-    else:
-        drawn = args.iters * args.batch_size / len(splits['unlabelled'])
-        print(f'training goes {drawn:.1f} times over the unlabelled images')
-    texts['classes.txt'] = ''.join(f'{name}\n' for name in names)
-    texts['statistics.json'] = json.dumps(report, indent=2) + '\n'
-    for split, members in splits.items():
-        text = ''.join(f'{name}\n' for name in members)
-        texts[f'splits/{split}.txt'] = text
-    print(
-        f'{args.iters} iterations at {scale[0]}x{scale[1]}, crops of '
-        f'{crop_size[1]}x{crop_size[0]} pixels; files beside img_dir and '
-        f'ann_dir in {args.out}: {", ".join(texts)}'
+    texts = make_texts(
+        args, splits, reports, names, annotations.palette, suffix
     )
     if args.dry_run:
         print('nothing was written (--dry-run)')
         return
-    write = partial(
-        _write_one,
-        split_of={n: s for s in HELD_OUT for n in splits.get(s, ())},
-        annotations=annotations,
-        out=args.out,
-        suffix=suffix,
-        link=args.link,
-        value_range=args.range,
-    )
+    split_of = {n: s for s in HELD_OUT for n in splits.get(s, ())}
     for item in with_bar(items):
-        write(item)
+        split = split_of.get(item.name, 'train')
+        write_item(
+            item, annotations, args.out, split, suffix, args.link, args.range
+        )
     (args.out / 'splits').mkdir()
     for name, text in texts.items():
         (args.out / name).write_text(text, 'utf-8')
     best = 'rml.py' if 'rml.py' in texts else 'supervised.py'
     config = shlex.quote(str(args.out / best))
     print(f'{args.out} is ready: python tools/train.py {config}')
-
-
-def _write_one(
-    item: FolderItem, split_of: dict[str, str], **settings: object
-) -> None:
-    split = split_of.get(item.name, 'train')
-    write_item(item, split=split, **settings)
 
 
 def main() -> None:
