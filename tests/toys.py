@@ -5,6 +5,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 import torch
 from mmengine.config import Config
 from mmengine.model import BaseModule
@@ -264,3 +265,20 @@ def val_settings(folder: Path) -> dict:
 def total(losses) -> torch.Tensor:
     """What is back-propagated."""
     return sum(v for name, v in losses.items() if 'loss' in name)
+
+
+def pasted(tensor, boxes):
+    """Box n of item n taken from the item before it."""
+    mixed = tensor.clone()
+    for n, (y1, x1, y2, x2) in enumerate(boxes.tolist()):
+        mixed[n, ..., y1:y2, x1:x2] = tensor[n - 1, ..., y1:y2, x1:x2]
+    return mixed
+
+
+def shared_split(name: str) -> Path:
+    """A published split file, where the checkout has those."""
+    root = Path(__file__).resolve().parents[1]
+    path = root.parent / 'shared' / 'data' / 'splits' / name
+    if not path.is_file():
+        pytest.skip(f'needs {name} in shared/data/splits')
+    return path

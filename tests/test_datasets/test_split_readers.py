@@ -6,23 +6,14 @@ import numpy as np
 import pytest
 
 from rml_mmseg.datasets import published_splits, split_readers, splits
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-SHARED_SPLITS = ROOT.parent / 'shared' / 'data' / 'splits'
-
-
-def shared(name):
-    path = SHARED_SPLITS / name
-    if not path.is_file():
-        pytest.skip(f'needs {name} in shared/data/splits')
-    return path
+from tests.toys import shared_split
 
 
 @pytest.mark.parametrize('protocol', [2, 3, 4, pickle.HIGHEST_PROTOCOL])
 def test_voc_permutation_gives_the_published_prefixes(tmp_path, protocol):
-    order = shared('voc_cutmixseg_split0_full_order.txt').read_text().split()
+    order = (
+        shared_split('voc_cutmixseg_split0_full_order.txt').read_text().split()
+    )
     names = sorted(order)
     position = {name: index for index, name in enumerate(names)}
     path = tmp_path / 'split_0.pkl'
@@ -32,7 +23,7 @@ def test_voc_permutation_gives_the_published_prefixes(tmp_path, protocol):
     permutation = split_readers.read_permutation(path)
     permuted = splits.permuted_order(names, permutation)
     for part, count in (('100', 106), ('50', 212), ('20', 529), ('8', 1323)):
-        expected = shared(f'voc_cutmixseg_split0_1_{part}_{count}.txt')
+        expected = shared_split(f'voc_cutmixseg_split0_1_{part}_{count}.txt')
         assert splits.list_text(permuted[:count]) == expected.read_text()
         assert published_splits.published_split(permuted[:count]) == (
             f"CutMix-Seg's VOC split 0, {count} images"

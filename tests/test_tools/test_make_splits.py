@@ -1,25 +1,13 @@
 import json
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from rml_mmseg.datasets import splits
+from tests.toys import shared_split
 from tools.dataset_converters import make_splits
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-SHARED_SPLITS = ROOT.parent / 'shared' / 'data' / 'splits'
-
-
-def shared(name):
-    path = SHARED_SPLITS / name
-    if not path.is_file():
-        pytest.skip(f'needs {name} in shared/data/splits')
-    return path
 
 
 def test_examples_of_the_help_keep_their_lines(capsys):
@@ -119,7 +107,7 @@ def test_every_class_has_a_labelled_patient(tmp_path):
 
 
 def test_cityscapes_splits_are_the_published_ones(capsys):
-    path = shared('cityscapes_train_names.txt')
+    path = shared_split('cityscapes_train_names.txt')
     names = path.read_text().split()
     order = splits.seeded_order(names, 23456)
     assert order[0] == 'hanover_000000_029043'

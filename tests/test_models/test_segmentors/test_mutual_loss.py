@@ -8,7 +8,14 @@ import torch.nn.functional as F
 from mmengine.structures import PixelData
 from mmseg.models.decode_heads import FCNHead
 
-from tests.toys import sample_of, total, toy_batch, toy_mutual, toy_segmentor
+from tests.toys import (
+    pasted,
+    sample_of,
+    total,
+    toy_batch,
+    toy_mutual,
+    toy_segmentor,
+)
 
 
 def _resized(logits, images):
@@ -37,14 +44,6 @@ def _rectified(model, i, images):
     return (_resized(weights, images) * probs).argmax(1)
 
 
-def _pasted(tensor, boxes):
-    """Box n of item n taken from the item before it."""
-    mixed = tensor.clone()
-    for n, (y1, x1, y2, x2) in enumerate(boxes.tolist()):
-        mixed[n, ..., y1:y2, x1:x2] = tensor[n - 1, ..., y1:y2, x1:x2]
-    return mixed
-
-
 def _expected(model, inputs, samples, labels=None, boxes=None):
     """Losses by name, from loops over students, sources and pixels."""
     count = len(model.students)
@@ -54,7 +53,7 @@ def _expected(model, inputs, samples, labels=None, boxes=None):
     truth = torch.stack([s.gt_sem_seg.data[0] for s in samples['labelled']])
     valid = inputs['valid']
     if boxes is not None:
-        valid = _pasted(valid, boxes)
+        valid = pasted(valid, boxes)
     losses = {}
     for i, student in enumerate(model.students):
         logits = _resized(
@@ -65,10 +64,10 @@ def _expected(model, inputs, samples, labels=None, boxes=None):
         )
         strong = inputs['strong'][i % len(inputs['strong'])]
         if boxes is not None:
-            strong = _pasted(strong, boxes)
+            strong = pasted(strong, boxes)
         logits = _resized(student._forward(strong), strong)
         for j in range(count):
-            ids = labels[j] if boxes is None else _pasted(labels[j], boxes)
+            ids = labels[j] if boxes is None else pasted(labels[j], boxes)
             cost = F.cross_entropy(
                 logits, ids, ignore_index=255, reduction='none'
             )

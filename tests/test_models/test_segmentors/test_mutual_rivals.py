@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from rml_mmseg.models.utils.feature_dropout import divide_channels
-from tests.toys import toy_batch, toy_mutual, toy_segmentor
+from tests.toys import pasted, toy_batch, toy_mutual, toy_segmentor
 
 BOXES = torch.tensor(
     [[[1, 2, 5, 7], [0, 0, 3, 4]], [[2, 0, 6, 8], [0, 4, 6, 8]]]
@@ -25,13 +25,6 @@ def cost_of(student, images, labels):
     logits = student._forward(images)
     cost = F.cross_entropy(logits, labels, ignore_index=255, reduction='none')
     return cost.mean()
-
-
-def pasted(tensor, boxes):
-    mixed = tensor.clone()
-    for n, (y1, x1, y2, x2) in enumerate(boxes.tolist()):
-        mixed[n, ..., y1:y2, x1:x2] = tensor[n - 1, ..., y1:y2, x1:x2]
-    return mixed
 
 
 def test_own_labels_of_the_student_itself():
