@@ -256,10 +256,11 @@ def test_no_best_checkpoint_is_a_failure(run_suite, capsys):
 
 
 def test_paths_are_shown_below_the_current_folder(run_suite, capsys):
-    run_suite(['plain'], '--dry-run', options={'a.b': '{cwd}/x_{seed}.txt'})
+    options = {'model.b': '{cwd}/x_{seed}.txt'}
+    run_suite(['plain'], '--dry-run', options=options)
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].endswith(
-        ' --cfg-options a.b="$PWD"/x_0.txt randomness.seed=0'
+        ' --cfg-options model.b="$PWD"/x_0.txt randomness.seed=0'
     )
 
 
@@ -639,6 +640,43 @@ def test_folder_in_use_is_refused(run_suite, capsys):
     assert 'another suite' in capsys.readouterr().err
     assert calls() == []
     assert run_suite(['plain']) == 0
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused(run_suite, capsys):
+    Path('taken').touch()
+    assert run_suite(['plain'], '--out', 'taken') == 2
+    assert "File exists: 'taken'" in capsys.readouterr().err
+
+
+def test_a_record_that_is_no_json_is_named(run_suite, capsys):
+    assert run_suite(['plain']) == 0
+    path = OUT / 'plain/seed_0/run.json'
+    path.write_text(path.read_text()[:20])
+    assert run_suite(['plain']) == 2
+    assert f'{path} is no JSON' in capsys.readouterr().err
+
+
+def test_processes_end_also_where_no_time_can_be_saved(
+    run_suite, tmp_path, monkeypatch
+):
+    def full_disk(job):
+        raise OSError('no space left')
+
+    def send(job, number):
+        # As of processes that do not mind being asked.
+        if number == signal.SIGKILL:
+            jobs.append(job)
+            really_send(job, number)
+
+    jobs, really_send = [], Job.send
+    monkeypatch.setattr(Job, 'save_time', full_disk)
+    monkeypatch.setattr(Job, 'send', send)
+    thread = signal_when(tmp_path / 'pids', signal.SIGINT)
+    with pytest.raises(OSError, match='no space left'):
+        run_suite(['stubborn'], '--seeds', 0, 1, '--jobs', 2)
+    thread.join()
+    assert len({job.run.seed for job in jobs}) == 2
+    assert all(job.process.poll() is not None for job in jobs)
 
 
 def test_runs_hold_the_lock(run_suite, monkeypatch):

@@ -295,7 +295,7 @@ def run_suite(args: argparse.Namespace) -> int:
             print_plan(runs, slots)
             return 0
         held = lock(args.out)
-    except (FileNotFoundError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
     with held:

@@ -26,8 +26,18 @@ def read_config(path: str | Path) -> Config:
 
     Args:
         path (str | Path): Config file.
+
+    Raises:
+        ValueError: If it cannot be read; names the file.
     """
-    return Config.fromfile(path, import_custom_modules=False)
+    try:
+        return Config.fromfile(path, import_custom_modules=False)
+    except Exception as error:
+        # A config is a program, and raises whatever it likes.
+        raise ValueError(
+            f'{path} cannot be read as a config: '
+            f'{type(error).__name__}: {error}'
+        ) from error
 
 
 def take_digests(cfg: Config, options: dict[str, Any]) -> dict[str, str]:
@@ -59,9 +69,17 @@ def merge_options(cfg: Config, options: dict[str, Any]) -> Config:
     Args:
         cfg (Config): Config.
         options (dict): Settings of it to override, with dots in the keys.
+
+    Raises:
+        ValueError: If an option does not fit the config.
     """
     merged = copy.deepcopy(cfg)
-    merged.merge_from_dict(fill(options, cwd=Path.cwd()))
+    try:
+        merged.merge_from_dict(fill(options, cwd=Path.cwd()))
+    except (KeyError, TypeError) as error:
+        raise ValueError(
+            f'options {options} do not fit {cfg.filename}: {error.args[0]}'
+        ) from error
     return merged
 
 

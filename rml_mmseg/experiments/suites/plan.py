@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
+
+from rml_mmseg.engine.checks.config import check_options
 
 from .digests import merge_options, read_config
 from .options import check_filled, fill, flatten
 from .suite_run import METRIC, TESTS, SuiteRun
 
 METHOD_KEYS = {'config', 'options', 'splits', 'title'}
+SUITE_KEYS = (
+    *('methods', 'baseline', 'seeds', 'options', 'splits', 'checkpoints'),
+    'processes',
+)
 
 
 def load_suite(path: str | Path) -> dict:
@@ -45,7 +53,8 @@ def load_suite(path: str | Path) -> dict:
     Raises:
         ValueError: If a setting is missing, unknown or of no use.
     """
-    cfg = Config.fromfile(path).to_dict()
+    cfg = read_config(path).to_dict()
+    _check_keys(path, cfg)
     methods = cfg.get('methods')
     if not isinstance(methods, dict) or not methods:
         raise ValueError(
@@ -58,10 +67,7 @@ def load_suite(path: str | Path) -> dict:
         for name, method in methods.items()
     }
     seeds = cfg.get('seeds', [0])
-    if not seeds or not all(type(seed) is int for seed in seeds):
-        raise ValueError(
-            f'{path}: seeds must be a list of integers, got {seeds!r}'
-        )
+    check_seeds(f'{path}: seeds', seeds)
     checkpoints = cfg.get('checkpoints', ['last'])
     if not checkpoints or not set(checkpoints) <= set(TESTS):
         raise ValueError(
@@ -91,7 +97,7 @@ def load_suite(path: str | Path) -> dict:
         methods=checked,
         baseline=baseline,
         seeds=seeds,
-        options=flatten(cfg.get('options', {})),
+        options=_checked_options(f'{path}: options', cfg.get('options', {})),
         splits=splits,
         checkpoints=tuple(checkpoints),
         processes=processes,
@@ -114,14 +120,58 @@ def _checked_splits(path: str | Path, splits: list | dict) -> dict[str, dict]:
     }
 
 
-def _checked_name(path: str | Path, name: str) -> str:
-    # Names become folders, and must not be taken for those of the seeds.
-    if not re.fullmatch(r'\w[\w.+-]*', name) or name.startswith('seed_'):
+def _check_keys(path: str | Path, cfg: dict) -> None:
+    """Refuse a misspelt setting; others may be variables of the file."""
+    for key in cfg:
+        close = difflib.get_close_matches(key, SUITE_KEYS, n=1, cutoff=0.85)
+        if close and close[0] not in cfg:
+            raise ValueError(
+                f'{path} sets {key!r}, which nothing reads; did you mean '
+                f'{close[0]!r}?'
+            )
+
+
+def check_seeds(name: str, seeds: Any) -> None:
+    """Refuse what are no seeds, or one seed twice.
+
+    Args:
+        name (str): What the message is to call them.
+        seeds (list[int]): Seeds, each of a folder of its own.
+
+    Raises:
+        ValueError: If they are others.
+    """
+    listed = isinstance(seeds, (list, tuple)) and len(seeds) > 0
+    if not listed or not all(type(n) is int and n >= 0 for n in seeds):
         raise ValueError(
-            f'{path}: {name!r} names a folder, so it must be made of letters, '
-            "digits, '.', '_', '+' and '-', and not begin with 'seed_'"
+            f'{name} must be a list of whole numbers of 0 or more, got '
+            f'{seeds!r}'
         )
-    return name
+    if len({*seeds}) < len(seeds):
+        raise ValueError(
+            f'{name} must have each seed once, as it names the folder of a '
+            f'run, got {seeds!r}'
+        )
+
+
+def _checked_options(name: str, options: Any) -> dict[str, Any]:
+    if not isinstance(options, dict):
+        raise ValueError(
+            f'{name} must be a dict of settings of the config, got {options!r}'
+        )
+    return flatten(options)
+
+
+def _checked_name(path: str | Path, name: Any) -> str:
+    # Names become folders, and must not be taken for those of the seeds.
+    text = isinstance(name, str) and not name.startswith('seed_')
+    if not text or not re.fullmatch(r'\w[\w.+-]*', name):
+        raise ValueError(
+            f'{path}: {name!r} names a folder, so it must be a string of '
+            "letters, digits, '.', '_', '+' and '-', and not begin with "
+            "'seed_'"
+        )
+    return str(name)
 
 
 def _checked_method(
@@ -132,6 +182,11 @@ def _checked_method(
         raise ValueError(
             f'{path}: methods.{name} must be a dict with a config and, where '
             f'wanted, options, splits and a title, got {method!r}'
+        )
+    title = method.get('title', name)
+    if not isinstance(title, str):
+        raise ValueError(
+            f'{path}: methods.{name}.title must be a string, got {title!r}'
         )
     configs = method['config']
     if isinstance(configs, str):
@@ -147,12 +202,19 @@ def _checked_method(
             f'{path}: methods.{name}.config names the splits already, so '
             f'leave out splits, got {method["splits"]!r}'
         )
+    if not isinstance(configs, dict) or not configs:
+        raise ValueError(
+            f'{path}: methods.{name}.config must be a file, or a dict of '
+            f'files by split, got {configs!r}'
+        )
     for split in filter(None, configs):
         _checked_name(path, split)
     return dict(
-        title=method.get('title', name),
+        title=title,
         config=configs,
-        options=flatten(method.get('options', {})),
+        options=_checked_options(
+            f'{path}: methods.{name}.options', method.get('options', {})
+        ),
     )
 
 
@@ -168,8 +230,10 @@ def plan_runs(
 
     Raises:
         ValueError: If an option has a word such as `{sede}` that stands for
-            nothing.
+            nothing, or seeds are none.
     """
+    if seeds is not None:
+        check_seeds('--seeds', seeds)
     runs = []
     for seed in suite['seeds'] if seeds is None else seeds:
         for name, method in suite['methods'].items():
@@ -203,8 +267,8 @@ def find_targets(runs: Iterable[SuiteRun]) -> list[SuiteRun]:
         runs (Iterable[SuiteRun]): Runs.
 
     Raises:
-        ValueError: If the best checkpoint is to be tested and none would be
-            chosen.
+        ValueError: If nothing reads an option, or if the best checkpoint is
+            to be tested and none would be chosen.
     """
     targets: dict[tuple, int | None] = {}
     known = []
@@ -212,7 +276,9 @@ def find_targets(runs: Iterable[SuiteRun]) -> list[SuiteRun]:
         # Each config is read once: the seeds do not matter here.
         key = (run.method, run.split)
         if key not in targets:
-            cfg = merge_options(read_config(run.config), run.options)
+            stock = read_config(run.config)
+            check_options(stock, run.options)
+            cfg = merge_options(stock, run.options)
             targets[key] = target_iterations(cfg)
             hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
             if 'best' in run.checkpoints and not hook.get('save_best'):
@@ -234,7 +300,10 @@ def recorded_seeds(suite: dict, out: Path) -> list[int]:
     seeds = set(suite['seeds'])
     for name in suite['methods']:
         for record in (out / name).glob('**/seed_*/run.json'):
-            seeds.add(int(record.parent.name[len('seed_') :]))
+            number = record.parent.name[len('seed_') :]
+            # A copy that a user keeps, such as seed_0_old, is none of it.
+            if number.isdecimal():
+                seeds.add(int(number))
     return sorted(seeds)
 
 

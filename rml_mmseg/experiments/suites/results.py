@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -22,7 +23,8 @@ def read_scores(folder: Path) -> dict[str, Any]:
         dict: Scores of the latest test, by name.
 
     Raises:
-        ValueError: If there are none, or none of the deployed learner.
+        ValueError: If there are none, or none of the deployed learner, or it
+            is no number.
     """
     latest = _latest(folder, '.json')
     if latest is None:
@@ -36,6 +38,11 @@ def read_scores(folder: Path) -> dict[str, Any]:
             f'{latest} has no {METRIC}, the score of the deployed learner, '
             f'only {", ".join(scores)}: test_evaluator must be an IoUMetric '
             'without a prefix, or a LearnersIoUMetric'
+        )
+    if not math.isfinite(scores[METRIC]):
+        raise ValueError(
+            f'{latest} has {METRIC} {scores[METRIC]}: the masks of '
+            'test_dataloader hold no pixel of a class, all are ignored'
         )
     return scores
 

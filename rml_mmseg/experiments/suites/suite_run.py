@@ -77,7 +77,15 @@ class SuiteRun:
     def record(self) -> dict:
         """dict: Content of `run.json`, empty before the run has begun."""
         path = self.folder / 'run.json'
-        return json.loads(path.read_text('utf-8')) if path.exists() else {}
+        if not path.exists():
+            return {}
+        try:
+            found: dict = json.loads(path.read_text('utf-8'))
+        except json.JSONDecodeError as error:
+            raise ValueError(
+                f'{path} is no JSON ({error}): mend it, or delete the folder'
+            ) from error
+        return found
 
     def save(self, **changes: Any) -> None:
         """Change entries of `run.json`; those that are None are removed.

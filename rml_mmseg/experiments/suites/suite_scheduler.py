@@ -302,8 +302,10 @@ class SuiteScheduler:
             # Also where the leader has ended: its workers may be left.
             job.send(signal.SIGKILL)
             job.process.wait()
-            job.save_time()
         self._active.clear()
+        # On a full disk this fails, once nothing is left at work.
+        for job in jobs:
+            job.save_time()
 
 
 def say(text: str) -> None:

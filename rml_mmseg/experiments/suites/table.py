@@ -81,7 +81,7 @@ def _class_lines(rows: Sequence[dict], baseline: str | None) -> list[str]:
             if row['split'] == split and row['class_summary']
         ]
         names = dict.fromkeys(c for row in shown for c in row['class_summary'])
-        columns: Columns = {'Class': _cell}
+        columns: Columns = {'Class': str}
         for row in shown:
             columns[row['title']] = _class_column(row)
         if names:
@@ -140,7 +140,7 @@ def _run_columns(rows: Sequence[dict], best: bool) -> Columns:
     columns['Iterations'] = lambda run: str(run.get('iterations', '–'))
     columns['Time (s)'] = lambda run: _score(run.get('seconds'), digits=0)
     if any('failure' in run for row in rows for run in row['runs']):
-        columns['Failed'] = lambda run: _cell(run.get('failure', ''))
+        columns['Failed'] = lambda run: run.get('failure', '')
     return columns
 
 
@@ -193,4 +193,4 @@ def _cell(text: str) -> str:
 
 
 def _line(cells: Iterable[str]) -> str:
-    return f'| {" | ".join(cells)} |'
+    return f'| {" | ".join(map(_cell, cells))} |'

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,8 @@ def test_recorded_seeds(load):
     suite = load("methods = dict(x=dict(config='a.py'))\nseeds = [2]")
     run = plan_runs(suite, Path('out'), [11])[0]
     run.save(status='begun')
+    # A copy that is kept beside is no run of the suite.
+    shutil.copytree(run.folder, run.folder.with_name('seed_11_old'))
     assert recorded_seeds(suite, Path('out')) == [2, 11]
 
 
@@ -157,6 +160,30 @@ def test_options_change_the_target(load):
         ("methods = dict(x=dict(config={'..': 'a.py'}))", 'names a folder'),
         ("methods = dict(x=dict(config='a.py'))\nseeds = [1.5]", '1.5'),
         ("methods = dict(x=dict(config='a.py'))\nseeds = []", 'seeds must'),
+        ("methods = dict(x=dict(config='a.py'))\nseeds = 3", 'got 3'),
+        ("methods = dict(x=dict(config='a.py'))\nseeds = [-1]", r'\[-1\]'),
+        (
+            "methods = dict(x=dict(config='a.py'))\nseeds = [0, 1, 0]",
+            r'each seed once.*\[0, 1, 0\]',
+        ),
+        (
+            "methods = dict(x=dict(config='a.py'))\nsplits = [92, 183]",
+            '92 names a folder, so it must be a string',
+        ),
+        ('methods = dict(x=dict(config=3))', 'methods.x.config must be'),
+        ('methods = dict(x=dict(config={}))', 'methods.x.config must be'),
+        (
+            "methods = dict(x=dict(config='a.py', title=3))",
+            'methods.x.title must be a string, got 3',
+        ),
+        (
+            "methods = dict(x=dict(config='a.py', options=3))",
+            'methods.x.options must be a dict of settings.*got 3',
+        ),
+        (
+            "methods = dict(x=dict(config='a.py'))\noptions = [3]",
+            r'options must be a dict of settings.*got \[3\]',
+        ),
         (
             "methods = dict(x=dict(config='a.py'))\ncheckpoints = ['first']",
             r"checkpoints must be a list of \['last', 'best'\]",
@@ -179,3 +206,39 @@ def test_options_change_the_target(load):
 def test_faulty_suites(load, text, message):
     with pytest.raises(ValueError, match=f'suite.py: .*{message}'):
         load(text)
+
+
+def test_misspelt_settings_are_told_from_variables(load):
+    text = "methods = dict(x=dict(config='a.py'))\n"
+    with pytest.raises(ValueError, match="'seed'.*did you mean 'seeds'"):
+        load(f'{text}seed = [0, 1]')
+    suite = load(f'seed = 3\nlists = {{}}\n{text}seeds = [seed]')
+    assert suite['seeds'] == [3]
+
+
+def test_a_file_that_cannot_be_read_is_named(load):
+    with pytest.raises(ValueError, match='suite.py cannot be read.*never clo'):
+        load("methods = dict(x=dict(config='a.py')")
+
+
+def test_seeds_of_the_command_line_are_checked(load):
+    suite = load("methods = dict(x=dict(config='a.py'))")
+    with pytest.raises(ValueError, match='--seeds must have each seed once'):
+        plan_runs(suite, Path('out'), [1, 1])
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        ("{'trian_cfg.max_iters': 2}", "did you mean 'train_cfg'"),
+        ("{'custom_hooks.7.interval': 2}", 'do not fit a.py: Index 7'),
+        ("{'train_cfg.max_iters.x': 2}", 'do not fit a.py'),
+    ],
+)
+def test_options_that_do_not_fit_the_config(load, options, message):
+    text = f"methods = dict(x=dict(config='a.py', options={options}))"
+    runs = plan_runs(load(text), Path('out'))
+    config = 'train_cfg = dict(max_iters=8)\ncustom_hooks = [dict(type="A")]'
+    Path('a.py').write_text(config)
+    with pytest.raises(ValueError, match=message):
+        find_targets(runs)

@@ -63,6 +63,12 @@ def test_read_scores_needs_the_deployed_learner(tmp_path):
         read_scores(tmp_path)
 
 
+def test_read_scores_needs_a_number(tmp_path):
+    write_scores(tmp_path, 't', mIoU=float('nan'))
+    with pytest.raises(ValueError, match='mIoU nan: the masks of test_data'):
+        read_scores(tmp_path)
+
+
 def write_log(folder, stamp, *lines):
     path = folder / stamp / f'{stamp}.log'
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -234,6 +240,12 @@ def test_splits_have_rows_and_a_column(tmp_path):
     assert '| Method | Split | mIoU | Iterations |' in table
     assert '| X | 1-8 | 1.00 | 10 |' in table
     assert '| X | 1-4 | 2.00 | 10 |' in table
+
+
+def test_titles_end_no_cell(tmp_path):
+    run = finish(make_run(tmp_path, title='a|b'), mIoU=1.0)
+    table = to_markdown('grid', collect_results([run]))
+    assert '| a\\|b | 1.00 | 10 |' in table
 
 
 def test_learners_come_in_the_order_of_the_longest_row(tmp_path):
