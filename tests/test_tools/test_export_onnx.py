@@ -173,6 +173,9 @@ def test_wrong_config_and_learner(trained, call, monkeypatch):
     out = ('--out', trained / 'model.onnx')
     with pytest.raises(SystemExit, match=r"students\.5' is unknown"):
         call(export_onnx, *arguments, '--learner', 'students.5', *out)
+    for option in (('--batch', '0'), ('--shape', '0', '8')):
+        with pytest.raises(SystemExit, match=f'{option[0]} must be a whole'):
+            call(export_onnx, *arguments, *option, *out)
     options = ('model.segmentors.0.decode_head.channels=6',)
     with pytest.raises(SystemExit, match='does not fit the config'):
         call(export_onnx, *arguments, *out, '--cfg-options', *options)

@@ -130,6 +130,14 @@ def test_missing_checkpoint(trained, call):
     assert 'iter_7.pth' in refused(call, trained)
 
 
+@pytest.mark.parametrize('content', [b'', b'hi', None])
+def test_a_damaged_checkpoint_is_named(trained, call, content):
+    path = trained / 'iter_7.pth'
+    path.write_bytes(path.read_bytes()[:900] if content is None else content)
+    message = refused(call, trained)
+    assert f"the weights '{path}' cannot be read" in message
+
+
 def test_other_predictions_are_an_error(trained, call, monkeypatch):
     def damage(state_dict, learner):
         state = original(state_dict, learner)

@@ -23,6 +23,9 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import CheckpointLoader
 from mmseg.registry import MODELS
 
+from rml_mmseg.engine.checks.unreadable_weights import (
+    unreadable_weights_explained,
+)
 from rml_mmseg.engine.command_line import read_config
 from rml_mmseg.models.deployment import DeployedSegmentor
 from rml_mmseg.models.export import (
@@ -32,6 +35,7 @@ from rml_mmseg.models.export import (
 )
 from rml_mmseg.models.utils.learner_cfg import is_semi
 from rml_mmseg.semi_config import deployed_size, input_channels
+from rml_mmseg.setting_checks import check_count
 
 NEEDED = ('onnx', 'onnxscript', 'onnxruntime')
 
@@ -117,7 +121,8 @@ def load_network(
     """
     cfg = read_config(args.config, args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
-    loaded = CheckpointLoader.load_checkpoint(args.checkpoint, 'cpu')
+    with unreadable_weights_explained():
+        loaded = CheckpointLoader.load_checkpoint(args.checkpoint, 'cpu')
     state, learner = loaded.get('state_dict', loaded), 'model'
     if args.learner is not None or is_semi(cfg.model):
         learner = check_learner(cfg, args.learner)
@@ -191,6 +196,9 @@ def export(args: argparse.Namespace) -> list[str]:
         list[str]: What to tell the user.
     """
     check_packages()
+    check_count('--batch', args.batch, 1)
+    for side in args.shape or ():
+        check_count('--shape', side, 1)
     network, cfg, origin = load_network(args)
     size, why = args.shape, '--shape'
     if size is None:

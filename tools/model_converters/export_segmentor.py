@@ -28,6 +28,9 @@ from mmseg.structures import SegDataSample
 
 from rml_mmseg import compat
 from rml_mmseg.datasets.data_root import check_data_roots
+from rml_mmseg.engine.checks.unreadable_weights import (
+    unreadable_weights_explained,
+)
 from rml_mmseg.engine.command_line import read_config
 from rml_mmseg.models.export import (
     check_learner,
@@ -255,7 +258,8 @@ def export(args: argparse.Namespace) -> list[str]:
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     learner = check_learner(cfg, args.learner)
     plain = export_config(cfg, learner)
-    loaded = CheckpointLoader.load_checkpoint(args.checkpoint, 'cpu')
+    with unreadable_weights_explained():
+        loaded = CheckpointLoader.load_checkpoint(args.checkpoint, 'cpu')
     if 'state_dict' not in loaded:
         raise ValueError(f'{args.checkpoint} holds no state_dict')
     checkpoint = build_checkpoint(loaded, learner, plain, args)

@@ -118,7 +118,8 @@ def plot_classes(
     scores = {name: own for name, own in scores.items() if own}
     if not scores:
         return None
-    classes = list(next(iter(scores.values())))
+    # Runs may have others each.
+    classes = list(dict.fromkeys(c for own in scores.values() for c in own))
     height = 0.24 * len(classes) * max(1.2, 0.6 * len(scores)) + 1.0
     figure, axes = _figure((SIZE[0], height))
     thick = 0.8 / len(scores)

@@ -1,6 +1,7 @@
 """What a work folder says of its run."""
 
 import json
+import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -202,7 +203,8 @@ def _read_config(paths: list[Path]) -> Optional[Config]:
     for path in paths:
         try:
             return Config.fromfile(path, import_custom_modules=False)
-        except (OSError, SyntaxError, ValueError, KeyError, AttributeError):
+        except Exception:
+            # A config is a program, and raises whatever it likes.
             continue
     return None
 
@@ -218,7 +220,7 @@ def _read_record(path: Path) -> dict[str, Any]:
 
 
 def _numbers(path: Path) -> dict[str, float]:
-    """Numbers of an object in a file."""
+    """Finite numbers of an object in a file."""
     try:
         found = json.loads(path.read_text('utf-8'))
     except json.JSONDecodeError:
@@ -228,7 +230,7 @@ def _numbers(path: Path) -> dict[str, float]:
     return {
         key: float(value)
         for key, value in found.items()
-        if isinstance(value, (int, float))
+        if isinstance(value, (int, float)) and math.isfinite(value)
     }
 
 

@@ -65,10 +65,11 @@ def test_a_run_shorter_than_the_interval_of_its_log(tmp_path):
 
 def test_a_run_whose_config_is_gone(tmp_path):
     folder = runs.write_run(tmp_path / 'semi')
-    for path in folder.rglob('*.py'):
-        path.write_text('model = (', 'utf-8')
-    run = read_run(folder)
-    assert run.config is None
+    for text in ('model = y', 'model = ('):
+        for path in folder.rglob('*.py'):
+            path.write_text(text, 'utf-8')
+        run = read_run(folder)
+        assert run.config is None
     assert run.seed is None
     assert not run.is_semi
     assert run.score('mIoU') == 50.0
@@ -92,6 +93,24 @@ def test_lines_that_are_cut_off_or_not_finite(tmp_path):
         '{"lr": "x", "iter": 1, "step": 1}\n[1]\n{"mIoU": 7, "st'
     )
     assert read_curves([path]) == ({}, {'mIoU': [(1, 5.0)]})
+
+
+def test_a_test_without_a_score(tmp_path):
+    folders = [
+        runs.write_run(tmp_path / f'{semi}_{seed}', semi, seed)
+        for semi in (False, True)
+        for seed in (0, 1)
+    ]
+    for path in tmp_path.rglob('20260102_000000.json'):
+        path.write_text('{"mIoU": NaN, "aAcc": 50}')
+    read = [read_run(folder) for folder in folders]
+    assert [run.test for run in read] == [{'aAcc': 50.0}] * 4
+    # Two runs each: those of one name are of one config.
+    for run in read[:2]:
+        run.record = dict(method='plain')
+    _, group = compare_groups(read, 'mIoU', read[0])
+    assert group.gain('test') is None
+    assert group.gain('val').pairs == 2
 
 
 def test_folder_without_a_run(tmp_path):
