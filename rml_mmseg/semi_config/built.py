@@ -11,6 +11,7 @@ from mmseg.registry import DATASETS, MODELS
 
 from rml_mmseg.datasets.counted import counted
 from rml_mmseg.engine.checks.classes import check_classes
+from rml_mmseg.engine.checks.config import check_config
 
 from .sizes import size_notes
 
@@ -36,10 +37,12 @@ def build_config(config: Path) -> Built:
         config (Path): Its file.
 
     Raises:
-        ValueError: If a part cannot be built, or the networks have another
-            number of classes than the training set.
+        ValueError: If a part cannot be built, the networks have another
+            number of classes than the training set, or a run would refuse
+            the config.
     """
     cfg = Config.fromfile(config)
+    check_config(cfg)
     init_default_scope(cfg.get('default_scope') or 'mmseg')
     try:
         model = MODELS.build(copy.deepcopy(cfg.model))

@@ -96,6 +96,7 @@ def listed(dataset: dict[str, Any]) -> list[dict]:
 
     Raises:
         FileNotFoundError: If a folder or a list is missing.
+        ValueError: If a list is no text.
     """
     settings = {key: v for key, v in dataset.items() if key != 'pipeline'}
     try:
@@ -108,4 +109,10 @@ def listed(dataset: dict[str, Any]) -> list[dict]:
             f'or no ann_file={dataset.get("ann_file")!r}; --data-root names '
             'the folder'
         ) from error
-    return list(built.load_data_list())
+    try:
+        return list(built.load_data_list())
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f'ann_file={dataset.get("ann_file")!r} is no list of names, a '
+            f'line each: {error}'
+        ) from error

@@ -91,9 +91,10 @@ class ImageLists(NamedTuple):
         """
         for split in splits or ['']:
             for seed in seeds:
-                for path in self.of(seed, split):
+                for option, path in zip(self._fields, self.of(seed, split)):
                     if not path.is_file():
                         raise FileNotFoundError(
-                            f'--dataset: no list file {path}, for seed '
-                            f'{seed}; make_splits.py writes lists'
+                            f'--{option}: no list file {path}, for seed '
+                            f'{seed}; make_splits.py writes lists, which '
+                            '--dataset needs'
                         )

@@ -41,7 +41,8 @@ def data_of_config(
     """
     try:
         own = Config.fromfile(dataset_config)
-    except OSError as error:
+    except Exception as error:
+        # A config is a program, and raises whatever it likes.
         raise ValueError(
             f'--dataset: {dataset_config} cannot be read as a config '
             f'({error}); give the dataset_config.py that image_folder.py '

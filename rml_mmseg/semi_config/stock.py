@@ -32,8 +32,8 @@ def load_stock(name: str) -> Config:
 
     Raises:
         FileNotFoundError: If there is no such config; names near ones.
-        ValueError: If it trains no segmentor by iterations, or needs a
-            package that is not installed.
+        ValueError: If it cannot be read, trains no segmentor by iterations,
+            or needs a package that is not installed.
     """
     path = Path(name)
     if not path.is_file():
@@ -54,6 +54,12 @@ def load_stock(name: str) -> Config:
             f'{error.__cause__ or error}. A module of your own must be found '
             'by all commands: PYTHONPATH=its folder before each, or install '
             'it'
+        ) from error
+    except Exception as error:
+        # A config is a program, and raises whatever it likes.
+        raise ValueError(
+            f'{path} cannot be read as a config: '
+            f'{type(error).__name__}: {error}'
         ) from error
     check_stock(cfg, str(path))
     return cfg

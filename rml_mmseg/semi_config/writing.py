@@ -1,5 +1,6 @@
 """Writing configs, all or none."""
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -40,7 +41,9 @@ def write_all(
             which lies beside; raises where something is wrong.
     """
     before = {p: p.read_bytes() if p.exists() else None for p in lists}
-    drafts = {p.with_name(f'{p.stem}_draft.py'): p for p in configs}
+    # Names that nobody has.
+    mark = os.urandom(4).hex()
+    drafts = {p.with_name(f'{p.stem}_draft_{mark}.py'): p for p in configs}
     for path in (*drafts, *lists):
         path.parent.mkdir(parents=True, exist_ok=True)
     try:

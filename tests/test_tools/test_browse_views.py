@@ -51,3 +51,13 @@ def test_missing_data_is_named(tiny_config, tmp_path, call, monkeypatch):
     config = ROOT / 'tests' / 'tiny_mutual.py'
     with pytest.raises(SystemExit, match='nowhere'):
         call(browse_views, config, '--out', tmp_path / 'a')
+
+
+def test_a_part_that_is_not_registered_is_named(tiny_config, tmp_path, call):
+    config = ROOT / 'tests' / 'tiny_mutual.py'
+    option = 'train_dataloader.dataset.labelled.pipeline.0.type=NoSuchStep'
+    with pytest.raises(SystemExit, match='error: NoSuchStep is not in the'):
+        call(
+            browse_views, config, '--out', tmp_path / 'a',
+            '--cfg-options', option,
+        )  # fmt: skip

@@ -258,6 +258,11 @@ def test_own_data_that_is_all_annotated(tmp_path, call):
         ('normalisation', 'data_preprocessor differs'),
         ('burn_in', '--burn-in=7'),
         ('suffix', 'must end in .py'),
+        ('picture', "ann_file='.*png' is no list of names"),
+        ('geometry', '--geometry=stock goes with --dataset'),
+        ('index', '--cfg-options .* do not fit the config of rml: Index 99'),
+        ('batch', "train_dataloader.batch_size must be .*'abc'"),
+        ('syntax', 'other.py cannot be read as a config: SyntaxError'),
     ],
 )
 def test_what_is_wrong_is_named(cityscapes, tmp_path, call, change, message):
@@ -280,6 +285,19 @@ def test_what_is_wrong_is_named(cityscapes, tmp_path, call, change, message):
         arguments.update({'--iters': 7, '--burn-in': 7})
     if change == 'suffix':
         arguments['--out'] = tmp_path / 'semi.txt'
+    if change == 'picture':
+        images = arguments['--unlabelled'].rglob('*.png')
+        arguments['--unlabelled'] = next(images)
+    if change == 'geometry':
+        arguments['--geometry'] = 'stock'
+    if change == 'index':
+        option = 'train_dataloader.dataset.labelled.pipeline.99.prob=1'
+        arguments['--cfg-options'] = option
+    if change == 'batch':
+        arguments['--cfg-options'] = 'train_dataloader.batch_size=abc'
+    if change == 'syntax':
+        stocks = [tmp_path / 'other.py']
+        stocks[0].write_text('model = (\n')
     pairs = [part for pair in arguments.items() for part in pair]
     with pytest.raises(SystemExit, match=message):
         call(make_semi_config, *stocks, *pairs)
@@ -359,6 +377,21 @@ def test_views_that_no_method_recolours_are_not_chosen(cityscapes, call):
             make_semi_config, PSPNET, *cityscapes,
             '--method', 'cutmix_seg', '--strong-view', 'jitter',
         )  # fmt: skip
+
+
+def test_files_of_others_stay(cityscapes, tmp_path, call):
+    own = [tmp_path / f'semi_{n}' for n in ('draft.py', 'unlabelled.txt')]
+    for path in own:
+        path.write_text('old\n')
+    with pytest.raises(SystemExit, match='semi_unlabelled.txt exists; --fo'):
+        call(make_semi_config, 'fast_scnn_8xb4-160k_cityscapes-512x1024',
+             *cityscapes)  # fmt: skip
+    assert [path.read_text() for path in own] == ['old\n', 'old\n']
+    assert not (tmp_path / 'semi.py').exists()
+    own[1].unlink()
+    call(make_semi_config, 'fast_scnn_8xb4-160k_cityscapes-512x1024',
+         *cityscapes)  # fmt: skip
+    assert own[0].read_text() == 'old\n'
 
 
 def test_what_cannot_be_written_anew_stays(cityscapes, tmp_path, call):

@@ -276,11 +276,13 @@ def test_suite_runs_from_anywhere(make, mine, tmp_path, run_command):
         (['--method', 'all', '--out', 'a.py'], '--out=a.py is one config'),
         (['--method', 'cps', '--suite', 'a.txt'], '--suite must end in .py'),
         (['--out', 'a.py', '--seeds', 1], '--seeds is of a suite'),
-        (['--suite', 'a.py', '--seeds', 0, -1], '--seeds must be .* got -1'),
+        (['--suite', 'a.py', '--seeds', 0, -1], r'--seeds must be .*-1\]'),
+        (['--suite', 'a.py', '--seeds', 1, 1], '--seeds must have each'),
+        (['--out', 'a.py', '--data-root', 'x'], '--data-root=x is of the da'),
         (['--suite', 'a.py', '--splits', '1-8'], '--splits needs lists'),
         (
             ['--suite', 'a.py', '--labelled', '{seed}', '--unlabelled', 'x'],
-            '--dataset: no list file 0, for seed 0',
+            '--labelled: no list file 0, for seed 0',
         ),
         (
             ['--out', 'a.py', '--labelled', '{seed}', '--unlabelled', 'x'],

@@ -22,6 +22,7 @@ from mmseg.registry import MODELS
 
 import rml_mmseg  # noqa: F401  (registers what the config names)
 from rml_mmseg.datasets.data_root import check_data_roots
+from rml_mmseg.engine.checks.plain_errors import plain_errors
 from rml_mmseg.engine.command_line import read_config
 from rml_mmseg.visualization import class_colours, draw_panels
 from rml_mmseg.visualization.panel_grid import Row
@@ -130,7 +131,8 @@ def main() -> None:
     """Run the tool; problems end it with a message."""
     args = parse_args()
     try:
-        paths = run(args)
+        with plain_errors():
+            paths = run(args)
     except (OSError, ValueError) as error:
         raise SystemExit(f'error: {error}') from error
     print('\n'.join(map(str, paths)))

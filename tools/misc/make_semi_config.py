@@ -33,7 +33,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,12 @@ from mmengine.config import Config, DictAction
 
 import rml_mmseg  # noqa: F401  (registers what the config names)
 from rml_mmseg.engine.checks.config import check_options
-from rml_mmseg.experiments.suites import cfg_options, load_suite, plan_runs
+from rml_mmseg.experiments.suites import (
+    cfg_options,
+    check_seeds,
+    load_suite,
+    plan_runs,
+)
 from rml_mmseg.run_length import LONG_RUN, length_settings
 from rml_mmseg.semi_config import (
     ALLOW_OVERLAP,
@@ -70,7 +75,6 @@ from rml_mmseg.semi_config import (
     training_length,
     write_all,
 )
-from rml_mmseg.setting_checks import check_count
 
 ALL = 'all'
 
@@ -180,7 +184,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def check_runs(args: argparse.Namespace) -> None:
-    """Refuse what is of a suite where there is none.
+    """Refuse what is of a suite, or of other data, where there is none.
 
     Raises:
         ValueError: Naming the setting and what would be right.
@@ -197,8 +201,17 @@ def check_runs(args: argparse.Namespace) -> None:
                 '--out'
             )
     args.seeds = args.seeds or [0]
-    for seed in args.seeds:
-        check_count('--seeds', seed, 0)
+    check_seeds('--seeds', args.seeds)
+    if args.dataset is not None and args.data_root is not None:
+        raise ValueError(
+            f'--data-root={args.data_root} is of the data of the stock '
+            'config, which --dataset takes the place of: leave one out'
+        )
+    if args.dataset is None and args.geometry == 'stock':
+        raise ValueError(
+            '--geometry=stock goes with --dataset; without it the sizes are '
+            'those of the stock config anyway: leave it out'
+        )
     if args.lists is not None:
         args.lists.check_words(args.splits, follow=args.suite is not None)
     elif args.splits:
@@ -318,6 +331,17 @@ def files_of(args: argparse.Namespace) -> dict[str, Path]:
     }
 
 
+def check_new(paths: Iterable[Path], force: bool) -> None:
+    """Refuse to overwrite files, unless that is asked for.
+
+    Raises:
+        FileExistsError: If one exists.
+    """
+    for path in paths:
+        if path.exists() and not force:
+            raise FileExistsError(f'{path} exists; --force overwrites it')
+
+
 def run(args: argparse.Namespace) -> list[str]:
     """Write the configs, once they have been checked.
 
@@ -333,9 +357,7 @@ def run(args: argparse.Namespace) -> list[str]:
     check_runs(args)
     files = files_of(args)
     target = args.suite or args.out
-    for path in dict.fromkeys([*files.values(), target]):
-        if path.exists() and not args.force:
-            raise FileExistsError(f'{path} exists; --force overwrites it')
+    check_new(dict.fromkeys([*files.values(), target]), args.force)
     stocks = [load_stock(name) for name in args.stock]
     data = find_data(args, stocks[0])
     if args.strong_view is not None:
@@ -345,6 +367,7 @@ def run(args: argparse.Namespace) -> list[str]:
     lists = {}
     if data.names is not None:
         data.unlabelled['ann_file'] = str(listed.resolve())
+        check_new([listed], args.force)
         lists[listed] = ''.join(f'{name}\n' for name in data.names)
     made, notes = make_configs(args, stocks, data, plan)
     options, left_out = fit_options(args.cfg_options or {}, made)
@@ -352,7 +375,13 @@ def run(args: argparse.Namespace) -> list[str]:
     for name, config in made.items():
         cfg = Config(portable(config, target.parent))
         check_options(cfg, options[name])
-        cfg.merge_from_dict(options[name])
+        try:
+            cfg.merge_from_dict(options[name])
+        except (KeyError, TypeError) as error:
+            raise ValueError(
+                f'--cfg-options {options[name]} do not fit the config of '
+                f'{name}: {error.args[0]}'
+            ) from error
         configs[files[name]] = cfg
     built: dict[str, Built] = {}
 

@@ -11,7 +11,13 @@ from .files import check_files, check_runs
 from .job import Job, shown_command
 from .log_end import log_end
 from .options import cfg_options
-from .plan import find_targets, load_suite, plan_runs, recorded_seeds
+from .plan import (
+    check_seeds,
+    find_targets,
+    load_suite,
+    plan_runs,
+    recorded_seeds,
+)
 from .progress import (
     Progress,
     last_iteration,
@@ -30,6 +36,7 @@ __all__ = [
     'cfg_options',
     'check_files',
     'check_runs',
+    'check_seeds',
     'collect_results',
     'find_targets',
     'last_iteration',
