@@ -6,6 +6,7 @@ from typing import Optional
 import numpy as np
 
 from .panel_grid import Panel
+from .plot_settings import PLAIN_TEXT, with_settings
 
 CELL = 2.4
 """Width of a panel, inches."""
@@ -14,6 +15,7 @@ DPI = 100
 PATCH, LETTER = 0.55, 0.065
 
 
+@with_settings(PLAIN_TEXT)
 def draw_panels(
     rows: Sequence[Sequence[Optional[Panel]]],
     legend: Mapping[str, Sequence[int]],

@@ -171,6 +171,12 @@ def test_the_picture_shows_panels_and_legend():
     assert not (bare == (1, 2, 250)).all(-1).any()
 
 
+def test_names_are_no_formulas():
+    legend = {r'$\lost$': (1, 2, 250)}
+    picture = draw_panels(panel_grid(*make(), COLOURS), legend, r'a$\b$.py')
+    assert (picture == (1, 2, 250)).all(-1).any()
+
+
 def test_a_legend_of_long_names_is_whole():
     legend = {f'{i} and {"forty letters" * 3}': (1, i, 250) for i in range(9)}
     picture = draw_panels(panel_grid(*make(), COLOURS), legend)

@@ -1,12 +1,13 @@
 """Plots as SVG that follow the colours of the page they are in."""
 
-import functools
 import io
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Callable, Optional
+from typing import Any, Optional
 
 from markupsafe import Markup
+
+from rml_mmseg.visualization.plot_settings import PLAIN_TEXT, with_settings
 
 from ..scalars import Curve, spread
 
@@ -25,8 +26,7 @@ SETTINGS: Any = {
     'svg.fonttype': 'none',
     # The same plot gets the same ids, and so the same file.
     'svg.hashsalt': 'report',
-    # Names may hold dollar signs.
-    'text.parse_math': False,
+    **PLAIN_TEXT,
     'font.size': 9,
     'legend.fontsize': 8,
     **{f'{part}.color': INK for part in ('text', 'xtick', 'ytick', 'grid')},
@@ -39,21 +39,7 @@ SETTINGS: Any = {
 }
 
 
-def _with_settings(plot: Callable) -> Callable:
-    """Settings hold while text is made, not only when it is written."""
-
-    @functools.wraps(plot)
-    def run(*args: Any, **kwargs: Any) -> Optional[Markup]:
-        # Only where something is drawn: it takes long to import.
-        import matplotlib
-
-        with matplotlib.rc_context(SETTINGS):
-            return plot(*args, **kwargs)
-
-    return run
-
-
-@_with_settings
+@with_settings(SETTINGS)
 def plot_curves(
     curves: Mapping[str, Curve],
     title: str,
@@ -102,7 +88,7 @@ def plot_curves(
     return _svg(figure, title)
 
 
-@_with_settings
+@with_settings(SETTINGS)
 def plot_classes(
     scores: Mapping[str, Mapping[str, float]], title: str
 ) -> Optional[Markup]:

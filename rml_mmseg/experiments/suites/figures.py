@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rml_mmseg.visualization.plot_settings import PLAIN_TEXT, with_settings
+
 from .amounts import labelled_amounts, share_of
 from .results import gains
 from .suite_run import METRIC
@@ -21,8 +23,6 @@ SIZE = (7.0, 3.8)
 # Height of a method with a number above its dot, inches.
 ROW = 0.32
 SETTINGS: Any = {
-    # Names may hold dollar signs.
-    'text.parse_math': False,
     'font.size': 9,
     'axes.spines.top': False,
     'axes.spines.right': False,
@@ -46,6 +46,7 @@ LINE, NUMBER, NAMES = 0.15, 0.4, 2.3
 Curves = Mapping[str, Sequence[Mapping[int, float]]]
 
 
+@with_settings(PLAIN_TEXT)
 def plot_shares(
     rows: Sequence[dict],
     summary: str = 'summary',
@@ -105,6 +106,7 @@ def plot_shares(
     return figure
 
 
+@with_settings(PLAIN_TEXT)
 def plot_ladder(rows: Sequence[dict], scores: str = 'scores') -> Figure:
     """Score of each method: the mean, its deviation, and a dot a seed.
 
@@ -129,6 +131,7 @@ def plot_ladder(rows: Sequence[dict], scores: str = 'scores') -> Figure:
     return figure
 
 
+@with_settings(PLAIN_TEXT)
 def plot_gains(
     rows: Sequence[dict], baseline: str | None, scores: str = 'scores'
 ) -> Figure | None:
@@ -211,6 +214,7 @@ def _dots(axes: Axes, found: Mapping[str, Sequence[float]], text: str) -> None:
     axes.set_ylim(len(found) - 0.5, -0.75)
 
 
+@with_settings(PLAIN_TEXT)
 def plot_curves(
     curves: Curves, label: str, titles: Sequence[str] = ()
 ) -> Figure:
@@ -243,6 +247,7 @@ def plot_curves(
     return figure
 
 
+@with_settings({**PLAIN_TEXT, 'svg.hashsalt': 'suite'})
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure; the same one gives the same file.
 
@@ -252,10 +257,7 @@ def save_figure(figure: Figure, path: Path) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     metadata: dict = {'.svg': {'Date': None}, '.pdf': {'CreationDate': None}}
-    import matplotlib
-
-    with matplotlib.rc_context({'svg.hashsalt': 'suite'}):
-        figure.savefig(path, dpi=150, metadata=metadata.get(path.suffix))
+    figure.savefig(path, dpi=150, metadata=metadata.get(path.suffix))
 
 
 def _wrapped(title: str) -> str:
@@ -263,6 +265,7 @@ def _wrapped(title: str) -> str:
     return textwrap.fill(title, WRAP)
 
 
+@with_settings(SETTINGS)
 def _axes(panels: int = 1, names: Sequence[str] = ()) -> tuple[Figure, Any]:
     """A figure and its axes, or the row of them that share their scales.
 
@@ -271,13 +274,11 @@ def _axes(panels: int = 1, names: Sequence[str] = ()) -> tuple[Figure, Any]:
     lines = max((_wrapped(n).count('\n') + 1 for n in names), default=1)
     height = len(names) * max(ROW, LINE * (lines + 1))
     # Only where something is drawn: it takes long to import.
-    import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(SETTINGS):
-        size = (SIZE[0], max(SIZE[1], height))
-        figure = Figure(figsize=size, layout='constrained')
-        return figure, figure.subplots(1, panels, sharex=True, sharey=True)
+    size = (SIZE[0], max(SIZE[1], height))
+    figure = Figure(figsize=size, layout='constrained')
+    return figure, figure.subplots(1, panels, sharex=True, sharey=True)
 
 
 def _legend(figure: Figure, axes: Axes) -> None:

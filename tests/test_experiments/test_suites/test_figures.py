@@ -120,6 +120,24 @@ def test_long_names_are_wrapped():
         assert figure.axes[0].lines[0].get_label() == wrapped
 
 
+def test_titles_are_no_formulas(tmp_path):
+    title = r'$\lost$'
+    rows = [
+        dict(row(name, split, 40.0), title=name + title)
+        for name in ('a', 'b')
+        for split in ('1-8', '1-4')
+    ]
+    figures = (
+        plot_shares(rows),
+        plot_ladder(rows[::2]),
+        plot_gains(rows, 'a'),
+        plot_curves({title: [{1: 0.5}]}, 'share'),
+    )
+    for i, figure in enumerate(figures):
+        save_figure(figure, tmp_path / f'{i}.svg')
+    assert len(list(tmp_path.iterdir())) == 4
+
+
 def test_shares_of_the_best_checkpoints():
     best = dict(mean=47.0, std=None, count=1)
     axes = plot_shares([row('a', '1-8', 1.0, best=best)], 'best_summary')
