@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from rml_mmseg.setting_checks import is_number
+from rml_mmseg.setting_checks import check_number
 
 from .pseudo_label_loss import pseudo_label_loss
 
@@ -59,12 +59,8 @@ class DynamicMutualLoss(nn.Module):
 
     def __init__(self, agreed: float = 5.0, disputed: float = 5.0) -> None:
         super().__init__()
-        for name, value in (('agreed', agreed), ('disputed', disputed)):
-            if not is_number(value) or value < 0:
-                raise ValueError(
-                    f'DynamicMutualLoss.{name} must be 0 or more, got '
-                    f'{value!r}'
-                )
+        check_number('DynamicMutualLoss.agreed', agreed, '[0, inf)')
+        check_number('DynamicMutualLoss.disputed', disputed, '[0, inf)')
         self.agreed, self.disputed = agreed, disputed
 
     def forward(
