@@ -47,7 +47,10 @@ def parse_args() -> argparse.Namespace:
         type=int,
         help='iterations of both; default: those of the configs',
     )
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.iters is not None and args.iters < 1:
+        parser.error(f'--iters must be 1 or more, got {args.iters}')
+    return args
 
 
 def environment(data: str) -> dict[str, str]:
