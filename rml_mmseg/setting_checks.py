@@ -65,6 +65,16 @@ def check_count(setting: str, value: Any, least: int) -> None:
         )
 
 
+def check_flag(setting: str, value: Any) -> None:
+    """Refuse what is neither True nor False, such as a misspelt word.
+
+    Raises:
+        ValueError: Naming the setting and the value.
+    """
+    if not isinstance(value, bool):
+        raise ValueError(f'{setting} must be True or False, got {value!r}')
+
+
 def check_choice(setting: str, value: Any, known: Sequence[str]) -> None:
     """Refuse a value that is not among the known ones.
 

@@ -2,9 +2,23 @@ import re
 
 import pytest
 
+from rml_mmseg.datasets import (
+    PhotometricRandAugment,
+    SemiSegDataset,
+    WeakStrongViews,
+)
+from rml_mmseg.engine import (
+    AtomicCheckpointHook,
+    InterruptionHook,
+    MutualEMAHook,
+    SemiSegVisualizationHook,
+    StagedTrainLoop,
+)
+from rml_mmseg.engine.checks.config import check_checkpoint_hooks
 from rml_mmseg.setting_checks import (
     check_choice,
     check_count,
+    check_flag,
     check_known,
     check_number,
     did_you_mean,
@@ -53,6 +67,13 @@ def test_check_number(interval, inside, outside):
             check_number('x', value, interval)
 
 
+@pytest.mark.parametrize('value', ['maybe', 'True', 0, 1, None])
+def test_check_flag(value):
+    check_flag('x', False)
+    with pytest.raises(ValueError, match='x must be True or False, got'):
+        check_flag('x', value)
+
+
 @pytest.mark.parametrize('value', [0, 1.0, True, '1', None])
 def test_check_count(value):
     check_count('x', 1, 1)
@@ -73,3 +94,36 @@ def test_is_number():
     assert is_number(0) and is_number(-1.5)
     for value in (True, '1', None, float('nan'), float('inf')):
         assert not is_number(value)
+
+
+@pytest.mark.parametrize(
+    ('build', 'setting', 'value'),
+    [
+        (PhotometricRandAugment, 'num_policies', 'two'),
+        (PhotometricRandAugment, 'num_policies', 0),
+        (PhotometricRandAugment, 'magnitude_level', 'strong'),
+        (PhotometricRandAugment, 'magnitude_level', 11),
+        (PhotometricRandAugment, 'magnitude_std', 'wide'),
+        (PhotometricRandAugment, 'total_level', 0),
+        (PhotometricRandAugment, 'prob', 2),
+        (WeakStrongViews, 'num_strong', 1.5),
+        (MutualEMAHook, 'warm_up', 'maybe'),
+        (InterruptionHook, 'exit_code', 'x'),
+        (InterruptionHook, 'exit_code', 1.5),
+        (SemiSegVisualizationHook, 'interval', '5'),
+        (lambda **x: SemiSegDataset({}, {}, **x), 'allow_overlap', 'maybe'),
+        (lambda **x: SemiSegDataset({}, {}, **x), 'max_unreadable', 'few'),
+        (lambda **x: StagedTrainLoop(None, {}, 9, **x), 'initialise', 'no'),
+        (lambda **x: StagedTrainLoop(None, {}, 9, **x), 'restart_students', 1),
+        (
+            lambda **x: check_checkpoint_hooks(
+                [AtomicCheckpointHook(by_epoch=False, **x)]
+            ),
+            'interval',
+            '5',
+        ),
+    ],
+)
+def test_a_wrong_value_is_named_when_a_part_is_built(build, setting, value):
+    with pytest.raises(ValueError, match=rf'\.{setting}.*{value!r}'):
+        build(**{setting: value})

@@ -9,7 +9,7 @@ from mmseg.datasets.transforms import LoadAnnotations
 from mmseg.registry import DATASETS, TRANSFORMS
 
 from rml_mmseg.models.data_preprocessors.batch_check import check_packed
-from rml_mmseg.setting_checks import check_count
+from rml_mmseg.setting_checks import check_count, check_flag
 
 from .load_item import check_files, load_item
 from .members import build_lazily, image_files, member_at, members
@@ -72,6 +72,7 @@ class SemiSegDataset:
         lazy_init: bool = False,
     ) -> None:
         check_count('dataset.k', k, 1)
+        check_flag('dataset.allow_overlap', allow_overlap)
         self.k = k
         self.allow_overlap = allow_overlap
         self.max_unreadable = max_unreadable

@@ -9,6 +9,8 @@ from mmcv.transforms import BaseTransform
 from mmpretrain.registry import TRANSFORMS as PRETRAIN_TRANSFORMS
 from mmseg.registry import TRANSFORMS
 
+from rml_mmseg.setting_checks import check_count, check_number
+
 from .contiguous import contiguous
 from .tabled_operation import TabledOperation
 
@@ -70,8 +72,8 @@ class PhotometricRandAugment(BaseTransform):
             Brightness and Sharpness by up to 0.95 up or down.
 
     Raises:
-        ValueError: If a policy is not photometric, or an image is not of
-            eight bits and three channels.
+        ValueError: If a setting is out of range, a policy is not photometric,
+            or an image is not of eight bits and three channels.
     """
 
     def __init__(
@@ -83,6 +85,14 @@ class PhotometricRandAugment(BaseTransform):
         prob: float = 8 / 9,
         policies: Optional[Sequence[dict]] = None,
     ) -> None:
+        owner = 'PhotometricRandAugment'
+        check_count(f'{owner}.num_policies', num_policies, 1)
+        check_count(f'{owner}.total_level', total_level, 1)
+        interval = f'[0, {total_level}]'
+        check_number(f'{owner}.magnitude_level', magnitude_level, interval)
+        if magnitude_std != 'inf':
+            check_number(f'{owner}.magnitude_std', magnitude_std, '[0, inf)')
+        check_number(f'{owner}.prob', prob, '[0, 1]')
         policies = DEFAULT_POLICIES if policies is None else policies
         scoped = []
         for policy in policies:

@@ -237,15 +237,19 @@ def check_checkpoint_hooks(hooks: Iterable[Any]) -> None:
         hooks (Iterable[Hook]): Those of a run.
 
     Raises:
-        ValueError: If one counts epochs.
+        ValueError: If one counts epochs, or its interval is none.
     """
     for hook in hooks:
-        if isinstance(hook, CheckpointHook) and hook.by_epoch:
+        if not isinstance(hook, CheckpointHook):
+            continue
+        if hook.by_epoch:
             raise ValueError(
                 'default_hooks.checkpoint.by_epoch is True, which is the '
                 'default, and would save once, at the end of the run: set '
                 'by_epoch=False and an interval of iterations'
             )
+        # Below 1 it saves at the end alone.
+        check_count('default_hooks.checkpoint.interval', hook.interval, -1)
 
 
 def _check_learners(cfg: Mapping[str, Any], model: Mapping[str, Any]) -> None:

@@ -61,10 +61,10 @@ class InterruptionHook(Hook):
                 f'InterruptionHook.signals must be names such as "SIGTERM", '
                 f'got {unknown}'
             )
-        if not 1 <= exit_code <= 125:
+        if type(exit_code) is not int or not 1 <= exit_code <= 125:
             raise ValueError(
-                f'InterruptionHook.exit_code must be in [1, 125], got '
-                f'{exit_code}'
+                'InterruptionHook.exit_code must be in [1, 125], got '
+                f'{exit_code!r}'
             )
         self.exit_code = exit_code
         self.numbers = [

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from rml_mmseg.models.utils.ema import BUFFER_POLICIES
 from rml_mmseg.models.utils.network_state import State, StateReader
-from rml_mmseg.setting_checks import check_choice, check_number
+from rml_mmseg.setting_checks import check_choice, check_flag, check_number
 
 from ..checks.classes import check_classes
 from ..checks.config import check_config
@@ -70,6 +70,7 @@ class MutualEMAHook(Hook):
         buffers: str = 'copy',
     ) -> None:
         check_number('MutualEMAHook.momentum', momentum, '[0, 1]')
+        check_flag('MutualEMAHook.warm_up', warm_up)
         check_choice('MutualEMAHook.buffers', buffers, BUFFER_POLICIES)
         self.momentum = momentum
         self.warm_up = warm_up

@@ -13,7 +13,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from rml_mmseg.datasets.seeding import derive_seed, seed_devices
-from rml_mmseg.setting_checks import check_count
+from rml_mmseg.setting_checks import check_count, check_flag
 
 from ..checks.classes import check_classes
 from ..checks.config import check_checkpoint_hooks, sharded_message
@@ -95,6 +95,8 @@ class StagedTrainLoop(IterBasedTrainLoop):
             ('burn_in_iters', burn_in_iters, 0),
         ):
             check_count(f'train_cfg.{name}', value, least)
+        check_flag('train_cfg.initialise', initialise)
+        check_flag('train_cfg.restart_students', restart_students)
         if burn_in_iters >= iters_per_stage:
             raise ValueError(
                 'train_cfg.burn_in_iters must be less than iters_per_stage='

@@ -8,6 +8,7 @@ from typing import Any, Optional, Union
 from rml_mmseg.setting_checks import (
     check_choice,
     check_count,
+    check_flag,
     check_known,
     check_number,
 )
@@ -128,8 +129,8 @@ class SemiTrainCfg:
                 continue
             if item.name in INTERVALS:
                 check_number(name, value, INTERVALS[item.name])
-            if isinstance(item.default, bool) and not isinstance(value, bool):
-                raise ValueError(f'{name} must be a bool, got {value!r}')
+            if isinstance(item.default, bool):
+                check_flag(name, value)
         check_count('semi_train_cfg.strong_views', self.strong_views, 1)
         check_count('semi_train_cfg.ramp_up_iters', self.ramp_up_iters, 0)
         for source in ('self_source', 'peer_source'):
