@@ -117,7 +117,11 @@ def test_every_method_trains(make, mine, tmp_path, name):
         assert type(runner.model).__name__ == 'EncoderDecoder'
         losses = ['train/decode.loss_ce']
     else:
-        kinds = dict(cps=['loss_peer'], rml=['loss_self', 'loss_peer'])
+        kinds = dict(
+            cps=['loss_peer'],
+            dmt=['loss_peer'],
+            rml=['loss_self', 'loss_peer'],
+        )
         kinds = kinds.get(name, ['loss_self'])
         losses = [f'train/students.0.{k}' for k in ['decode.loss_ce', *kinds]]
     for key in (*losses, 'val/mIoU'):
@@ -187,7 +191,7 @@ def test_methods_differ_in_what_they_are_alone(make, mine, capsys):
         if name == SUPERVISED:
             continue
         assert semi(cfg) == semi(cfgs[RML]), name
-        pair = name in ('cps', RML)
+        pair = name in ('cps', 'dmt', RML)
         widths = [s.decode_head.channels for s in cfg.model.segmentors]
         assert widths == ([4, 8] if pair else [4])
         views, *mixing, _ = cfg.train_dataloader.dataset.unlabelled.pipeline[

@@ -23,9 +23,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import CheckpointLoader
 from mmseg.registry import MODELS
 
-from rml_mmseg.engine.checks.unreadable_weights import (
-    unreadable_weights_explained,
-)
+from rml_mmseg.engine.checks.explained_errors import explained_errors
 from rml_mmseg.engine.command_line import read_config
 from rml_mmseg.models.deployment import DeployedSegmentor
 from rml_mmseg.models.export import (
@@ -121,7 +119,7 @@ def load_network(
     """
     cfg = read_config(args.config, args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
-    with unreadable_weights_explained():
+    with explained_errors(cfg):
         loaded = CheckpointLoader.load_checkpoint(args.checkpoint, 'cpu')
     state, learner = loaded.get('state_dict', loaded), 'model'
     if args.learner is not None or is_semi(cfg.model):

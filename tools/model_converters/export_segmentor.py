@@ -28,9 +28,7 @@ from mmseg.structures import SegDataSample
 
 from rml_mmseg import compat
 from rml_mmseg.datasets.data_root import check_data_roots
-from rml_mmseg.engine.checks.unreadable_weights import (
-    unreadable_weights_explained,
-)
+from rml_mmseg.engine.checks.explained_errors import explained_errors
 from rml_mmseg.engine.command_line import read_config
 from rml_mmseg.models.export import (
     check_learner,
@@ -258,7 +256,7 @@ def export(args: argparse.Namespace) -> list[str]:
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     learner = check_learner(cfg, args.learner)
     plain = export_config(cfg, learner)
-    with unreadable_weights_explained():
+    with explained_errors(cfg):
         loaded = CheckpointLoader.load_checkpoint(args.checkpoint, 'cpu')
     if 'state_dict' not in loaded:
         raise ValueError(f'{args.checkpoint} holds no state_dict')

@@ -147,7 +147,7 @@ def test_config_is_left_alone():
         ('strong_views', True, 'a whole number of 1 or more'),
         ('ramp_up_iters', 1.5, 'a whole number of 0 or more'),
         ('ramp_up_iters', 2.0, 'a whole number of 0 or more'),
-        ('joint_forward', 1, 'a bool'),
+        ('joint_forward', 1, 'True or False'),
         (
             'loss',
             'PseudoLabelLoss',
