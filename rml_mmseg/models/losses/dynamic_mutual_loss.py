@@ -13,10 +13,10 @@ from .pseudo_label_loss import pseudo_label_loss
 
 
 @torch.no_grad()
-def dynamic_weights(
+def dynamic_labels(
     probs: Tensor, targets: Tensor, agreed: float, disputed: float
-) -> Tensor:
-    """How much each pixel of a peer's labels counts (DMT, Eq. 2).
+) -> tuple[Tensor, Tensor]:
+    """A peer's classes, and how much each pixel of them counts (DMT, Eq. 2).
 
     Args:
         probs (Tensor): Probabilities of the network that learns (N, K, H, W).
@@ -26,14 +26,15 @@ def dynamic_weights(
             least as sure.
 
     Returns:
-        Tensor: (N, H, W), in [0, 1]: the probability of the peer's class to
-        that power, and 0 where the network is surer of another class.
+        tuple: Class ids (N, H, W), and weights (N, H, W) in [0, 1]: the
+        probability of the peer's class to that power, and 0 where the
+        network is surer of another class.
     """
     sure, ids = targets.max(1)
     own_sure, own_ids = probs.max(1)
     learnt = probs.gather(1, ids[:, None])[:, 0]
     weights = learnt.pow(disputed).masked_fill(own_sure > sure, 0)
-    return torch.where(own_ids == ids, learnt.pow(agreed), weights)
+    return ids, torch.where(own_ids == ids, learnt.pow(agreed), weights)
 
 
 @MODELS.register_module()
@@ -81,14 +82,12 @@ class DynamicMutualLoss(nn.Module):
         """
         log_probs = F.log_softmax(logits.float(), dim=1)
         probs = log_probs.detach().exp()
-        return [
-            pseudo_label_loss(
-                log_probs,
-                soft.argmax(1),
-                valid,
-                weights=dynamic_weights(
-                    probs, soft, self.agreed, self.disputed
-                ),
+        costs = []
+        for soft in labels:
+            ids, weights = dynamic_labels(
+                probs, soft, self.agreed, self.disputed
             )
-            for soft in labels
-        ]
+            costs.append(
+                pseudo_label_loss(log_probs, ids, valid, weights=weights)
+            )
+        return costs
