@@ -6,7 +6,7 @@ import atexit
 import os
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from ..datasets.data_root import check_data_roots
 from .checks.config import check_config, check_options
 from .checks.explained_errors import explained_errors
 from .checks.plain_errors import plain_errors
+from .config_files import override, read_config
 
 
 def add_runner_arguments(parser: ArgumentParser) -> None:
@@ -57,21 +58,22 @@ def add_runner_arguments(parser: ArgumentParser) -> None:
     )
 
 
-def read_config(
-    path: Path | str, options: dict[str, Any] | None = None
+def overridden_config(
+    path: Path | str, options: Mapping[str, Any] | None = None
 ) -> Config:
-    """Load a config and apply overrides.
+    """Read a config and apply overrides.
 
     Args:
         path (Path | str): Its file.
-        options (dict, optional): What `--cfg-options` gives.
+        options (Mapping, optional): What `--cfg-options` gives.
 
     Raises:
-        ValueError: If an override sets what nothing reads.
+        ValueError: If it cannot be read, or if an override does not fit or
+            sets what nothing reads.
     """
-    cfg = Config.fromfile(path)
+    cfg = read_config(path)
     check_options(cfg, options or {})
-    cfg.merge_from_dict(options or {})
+    override(cfg, options or {})
     return cfg
 
 
@@ -86,13 +88,14 @@ def load_config(args: Namespace) -> Config:
         Config: The config, with `launcher` and `work_dir` set.
 
     Raises:
-        ValueError: If an override sets what nothing reads.
+        ValueError: If it cannot be read, or if an override does not fit or
+            sets what nothing reads.
         SystemExit: If there is no such file.
     """
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     if not os.path.isfile(args.config):
         raise SystemExit(f'error: no config {args.config}')
-    cfg = read_config(args.config, args.cfg_options)
+    cfg = overridden_config(args.config, args.cfg_options)
     cfg.launcher = args.launcher
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir

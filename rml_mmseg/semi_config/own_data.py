@@ -5,6 +5,8 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from rml_mmseg.engine.config_files import read_config
+
 from .data import SemiData, listed, pipeline_of
 from .mask_folders import one_dataset
 from .pipelines import KEY, strong_steps, without_zero_label
@@ -40,13 +42,11 @@ def data_of_config(
             unlabelled.
     """
     try:
-        own = Config.fromfile(dataset_config)
-    except Exception as error:
-        # A config is a program, and raises whatever it likes.
+        own = read_config(dataset_config)
+    except ValueError as error:
         raise ValueError(
-            f'--dataset: {dataset_config} cannot be read as a config '
-            f'({error}); give the dataset_config.py that image_folder.py '
-            'writes'
+            f'--dataset: {error}; give the dataset_config.py that '
+            'image_folder.py writes'
         ) from error
     needed = ('labelled_dataset', 'unlabelled_dataset', 'num_classes')
     for key in needed:

@@ -10,6 +10,7 @@ from typing import Any, Optional
 from mmengine.config import Config
 
 from rml_mmseg.engine.checks.registered import type_name
+from rml_mmseg.engine.config_files import read_config
 from rml_mmseg.models.utils.learner_cfg import NORMALISATION
 
 HEADS = ('decode_head', 'auxiliary_head')
@@ -46,21 +47,7 @@ def load_stock(name: str) -> Config:
                 f'{stock_folder()}; near names there: {near}'
             )
         path = shipped[wanted]
-    try:
-        cfg = Config.fromfile(path)
-    except ImportError as error:
-        raise ValueError(
-            f'{path} imports what is not installed: '
-            f'{error.__cause__ or error}. A module of your own must be found '
-            'by all commands: PYTHONPATH=its folder before each, or install '
-            'it'
-        ) from error
-    except Exception as error:
-        # A config is a program, and raises whatever it likes.
-        raise ValueError(
-            f'{path} cannot be read as a config: '
-            f'{type(error).__name__}: {error}'
-        ) from error
+    cfg = read_config(path)
     check_stock(cfg, str(path))
     return cfg
 

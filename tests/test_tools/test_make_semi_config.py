@@ -260,7 +260,10 @@ def test_own_data_that_is_all_annotated(tmp_path, call):
         ('suffix', 'must end in .py'),
         ('picture', "ann_file='.*png' is no list of names"),
         ('geometry', '--geometry=stock goes with --dataset'),
-        ('index', '--cfg-options .* do not fit the config of rml: Index 99'),
+        (
+            'index',
+            'rml: --cfg-options .*99.prob=1 does not .* has no .99.',
+        ),
         ('batch', "train_dataloader.batch_size must be .*'abc'"),
         ('syntax', 'other.py cannot be read as a config: SyntaxError'),
     ],

@@ -23,7 +23,7 @@ from mmseg.registry import MODELS
 import rml_mmseg  # noqa: F401  (registers what the config names)
 from rml_mmseg.datasets.data_root import check_data_roots
 from rml_mmseg.engine.checks.plain_errors import plain_errors
-from rml_mmseg.engine.command_line import read_config
+from rml_mmseg.engine.command_line import overridden_config
 from rml_mmseg.visualization import class_colours, draw_panels
 from rml_mmseg.visualization.panel_grid import Row
 from rml_mmseg.visualization.view_grid import labelled_rows, view_rows
@@ -94,7 +94,7 @@ def run(args: argparse.Namespace) -> list[Path]:
         FileNotFoundError: If the data is not there.
         ValueError: If the config trains nothing.
     """
-    cfg = read_config(args.config, args.cfg_options)
+    cfg = overridden_config(args.config, args.cfg_options)
     for key in ('train_dataloader', 'model'):
         if not cfg.get(key):
             raise ValueError(

@@ -28,7 +28,7 @@ from rml_mmseg.datasets.data_check import (
     shared_images,
 )
 from rml_mmseg.datasets.progress_bar import with_bar
-from rml_mmseg.engine.command_line import read_config
+from rml_mmseg.engine.command_line import overridden_config
 
 # Stock data sets assert that their files are there.
 WRONG_CONFIG = (
@@ -107,7 +107,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the tool."""
     args = parse_args(argv)
     try:
-        cfg = read_config(args.config, args.cfg_options)
+        cfg = overridden_config(args.config, args.cfg_options)
         init_default_scope(cfg.get('default_scope', 'mmseg'))
         sets = list(all_sets(cfg))
     except (*WRONG_CONFIG, OSError) as error:

@@ -14,7 +14,7 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 from prettytable import PrettyTable
 
-from rml_mmseg.engine.command_line import read_config
+from rml_mmseg.engine.command_line import overridden_config
 from rml_mmseg.models.summary import NetworkSummary, summarise_networks
 
 DEFAULT_SIZE = (512, 512)
@@ -82,7 +82,7 @@ def main() -> None:
     """Run the tool."""
     args = parse_args()
     try:
-        cfg = read_config(args.config, args.cfg_options)
+        cfg = overridden_config(args.config, args.cfg_options)
         init_default_scope(cfg.get('default_scope', 'mmseg'))
         model = MODELS.build(cfg.model)
         size = image_size(cfg, args.shape)

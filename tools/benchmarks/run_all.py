@@ -16,15 +16,15 @@ import torch
 TOOLS = Path(__file__).resolve().parent
 # Each tool with the arguments that keep it short.
 COMMANDS: dict[str, list[str]] = {
-    'rectifier': ['rectifier', '--rounds', '3', '--budget', '15'],
+    'rectifier': ['rectifier', '--rounds', '3', '--budget', '8'],
     'ema': ['ema'],
     'pipeline': ['pipeline'],
     'cache': ['cache'],
     'step': ['step', '--rounds', '15'],
-    'options': ['options', '--rounds', '5'],
+    'options': ['options', '--rounds', '3'],
     'resume': ['resume', '--rounds', '3'],
     'scaling': ['scaling'],
-    'memory': ['memory', '--first', '100', '--last', '300'],
+    'memory': ['memory', '--first', '80', '--last', '200', '--traced', '60'],
     'paper_memory': ['paper_memory'],
 }
 PAIR = 'configs/rml/deeplabv2_deeplabv2_city_1-8.py'
@@ -88,7 +88,12 @@ def main() -> None:
         )
     args.out.mkdir(parents=True, exist_ok=True)
     began, failed = time.monotonic(), []
-    for name in names:
+    for number, name in enumerate(names, 1):
+        minutes = (time.monotonic() - began) / 60
+        print(
+            f'[{number}/{len(names)}] {name}, after {minutes:.1f} minutes',
+            flush=True,
+        )
         tool, *arguments = commands[name]
         command = [
             *(sys.executable, '-W', 'ignore', str(TOOLS / f'{tool}.py')),

@@ -41,6 +41,7 @@ from mmengine.config import Config, DictAction
 
 import rml_mmseg  # noqa: F401  (registers what the config names)
 from rml_mmseg.engine.checks.config import check_options
+from rml_mmseg.engine.config_files import override
 from rml_mmseg.experiments.suites import (
     cfg_options,
     check_seeds,
@@ -375,13 +376,7 @@ def run(args: argparse.Namespace) -> list[str]:
     for name, config in made.items():
         cfg = Config(portable(config, target.parent))
         check_options(cfg, options[name])
-        try:
-            cfg.merge_from_dict(options[name])
-        except (KeyError, TypeError) as error:
-            raise ValueError(
-                f'--cfg-options {options[name]} do not fit the config of '
-                f'{name}: {error.args[0]}'
-            ) from error
+        override(cfg, options[name], f'{name}: --cfg-options')
         configs[files[name]] = cfg
     built: dict[str, Built] = {}
 

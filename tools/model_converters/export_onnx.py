@@ -24,7 +24,7 @@ from mmengine.runner import CheckpointLoader
 from mmseg.registry import MODELS
 
 from rml_mmseg.engine.checks.explained_errors import explained_errors
-from rml_mmseg.engine.command_line import read_config
+from rml_mmseg.engine.command_line import overridden_config
 from rml_mmseg.models.deployment import DeployedSegmentor
 from rml_mmseg.models.export import (
     check_learner,
@@ -117,7 +117,7 @@ def load_network(
         ValueError: If the learner is unknown.
         ExportError: If the checkpoint does not fit the config.
     """
-    cfg = read_config(args.config, args.cfg_options)
+    cfg = overridden_config(args.config, args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     with explained_errors(cfg):
         loaded = CheckpointLoader.load_checkpoint(args.checkpoint, 'cpu')

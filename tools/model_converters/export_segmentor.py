@@ -29,7 +29,7 @@ from mmseg.structures import SegDataSample
 from rml_mmseg import compat
 from rml_mmseg.datasets.data_root import check_data_roots
 from rml_mmseg.engine.checks.explained_errors import explained_errors
-from rml_mmseg.engine.command_line import read_config
+from rml_mmseg.engine.command_line import overridden_config
 from rml_mmseg.models.export import (
     check_learner,
     export_config,
@@ -252,7 +252,7 @@ def export(args: argparse.Namespace) -> list[str]:
     Returns:
         list[str]: What to tell the user.
     """
-    cfg = read_config(args.config, args.cfg_options)
+    cfg = overridden_config(args.config, args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     learner = check_learner(cfg, args.learner)
     plain = export_config(cfg, learner)

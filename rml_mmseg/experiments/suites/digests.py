@@ -10,6 +10,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from rml_mmseg.engine.config_files import override
 from rml_mmseg.models.optional_weights import PREFIX
 
 from .options import fill
@@ -19,25 +20,6 @@ from .options import fill
 CONFIG = 'settings'
 #: Where data and results lie is not what is trained.
 PLACES = ('data_root', 'work_dir')
-
-
-def read_config(path: str | Path) -> Config:
-    """Read a config with its bases, without importing what it names.
-
-    Args:
-        path (str | Path): Config file.
-
-    Raises:
-        ValueError: If it cannot be read; names the file.
-    """
-    try:
-        return Config.fromfile(path, import_custom_modules=False)
-    except Exception as error:
-        # A config is a program, and raises whatever it likes.
-        raise ValueError(
-            f'{path} cannot be read as a config: '
-            f'{type(error).__name__}: {error}'
-        ) from error
 
 
 def take_digests(cfg: Config, options: dict[str, Any]) -> dict[str, str]:
@@ -74,12 +56,7 @@ def merge_options(cfg: Config, options: dict[str, Any]) -> Config:
         ValueError: If an option does not fit the config.
     """
     merged = copy.deepcopy(cfg)
-    try:
-        merged.merge_from_dict(fill(options, cwd=Path.cwd()))
-    except (KeyError, TypeError) as error:
-        raise ValueError(
-            f'options {options} do not fit {cfg.filename}: {error.args[0]}'
-        ) from error
+    override(merged, fill(options, cwd=Path.cwd()), f'{cfg.filename}: option')
     return merged
 
 

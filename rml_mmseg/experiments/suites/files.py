@@ -6,12 +6,9 @@ import functools
 from collections.abc import Iterable
 from pathlib import Path
 
-from .digests import (
-    merge_options,
-    read_config,
-    split_lists,
-    take_digests,
-)
+from rml_mmseg.engine.config_files import read_config
+
+from .digests import merge_options, split_lists, take_digests
 from .suite_run import SuiteRun
 
 
@@ -27,7 +24,7 @@ def check_files(runs: Iterable[SuiteRun]) -> None:
         ValueError: If some are missing, with a line each.
     """
     missing: dict[str, list[str]] = {}
-    read = functools.cache(read_config)
+    read = functools.cache(functools.partial(read_config, imports=False))
     for run in runs:
         if not Path(run.config).is_file():
             missing.setdefault(f'config {run.config}', []).append(run.name)
@@ -60,7 +57,7 @@ def check_runs(runs: Iterable[SuiteRun]) -> None:
             changed since, with a line each.
     """
     refused = []
-    read = functools.cache(read_config)
+    read = functools.cache(functools.partial(read_config, imports=False))
     for run in runs:
         try:
             run.check_settings()

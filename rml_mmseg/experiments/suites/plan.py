@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,9 @@ from typing import Any
 from mmengine.config import Config
 
 from rml_mmseg.engine.checks.config import check_options
+from rml_mmseg.engine.config_files import read_config
 
-from .digests import merge_options, read_config
+from .digests import merge_options
 from .options import check_filled, fill, flatten
 from .suite_run import METRIC, TESTS, SuiteRun
 
@@ -53,7 +54,7 @@ def load_suite(path: str | Path) -> dict:
     Raises:
         ValueError: If a setting is missing, unknown or of no use.
     """
-    cfg = read_config(path).to_dict()
+    cfg = read_config(path, imports=False).to_dict()
     _check_keys(path, cfg)
     methods = cfg.get('methods')
     if not isinstance(methods, dict) or not methods:
@@ -276,7 +277,7 @@ def find_targets(runs: Iterable[SuiteRun]) -> list[SuiteRun]:
         # Each config is read once: the seeds do not matter here.
         key = (run.method, run.split)
         if key not in targets:
-            stock = read_config(run.config)
+            stock = read_config(run.config, imports=False)
             check_options(stock, run.options)
             cfg = merge_options(stock, run.options)
             targets[key] = target_iterations(cfg)
@@ -312,8 +313,13 @@ def target_iterations(cfg: Config) -> int | None:
 
     Args:
         cfg (Config): Config.
+
+    Raises:
+        ValueError: If its `train_cfg` is no dict.
     """
     loop = cfg.get('train_cfg') or {}
+    if not isinstance(loop, Mapping):
+        raise ValueError(f'train_cfg must be a dict, got {loop!r}')
     if 'iters_per_stage' in loop:
         return loop.get('stages', 1) * loop['iters_per_stage']
     return loop.get('max_iters')

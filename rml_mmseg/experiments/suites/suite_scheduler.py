@@ -12,9 +12,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Callable
 
+from rml_mmseg.engine.config_files import read_config
+
 from ..scalars import read_curves
 from .curves import monitor_curves
-from .digests import read_config, take_digests
+from .digests import take_digests
 from .job import Job, shown_command
 from .log_end import last_words
 from .progress import (
@@ -127,7 +129,9 @@ class SuiteScheduler:
             return
         try:
             # What train.py reads, which can have changed while others ran.
-            digests = take_digests(read_config(run.config), run.options)
+            digests = take_digests(
+                read_config(run.config, imports=False), run.options
+            )
             run.check_settings(digests)
         except Exception as error:
             self._fail(run, f'{type(error).__name__}: {error}')

@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
+from rml_mmseg.engine.config_files import read_config
 from rml_mmseg.experiments.suites.digests import (
     CONFIG,
-    read_config,
     split_lists,
     take_digests,
 )

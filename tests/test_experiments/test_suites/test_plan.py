@@ -231,8 +231,15 @@ def test_seeds_of_the_command_line_are_checked(load):
     ('options', 'message'),
     [
         ("{'trian_cfg.max_iters': 2}", "did you mean 'train_cfg'"),
-        ("{'custom_hooks.7.interval': 2}", 'do not fit a.py: Index 7'),
-        ("{'train_cfg.max_iters.x': 2}", 'do not fit a.py'),
+        (
+            "{'custom_hooks.7.interval': 2}",
+            'a.py: option custom_hooks.7.* a list of 1',
+        ),
+        ("{'train_cfg': 3}", 'train_cfg must be a dict, got 3'),
+        (
+            "{'train_cfg.max_iters.x': 2}",
+            'train_cfg.max_iters is 8, which has no .x.',
+        ),
     ],
 )
 def test_options_that_do_not_fit_the_config(load, options, message):

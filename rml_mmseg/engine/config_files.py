@@ -1,0 +1,111 @@
+"""Config files and what overrides them, with errors that name the place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from traceback import walk_tb
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.config.config import BASE_KEY
+
+# Where mmengine reads a file, whose name is in `filename`.
+READERS = ('_file2dict', '_is_lazy_import')
+# What mmengine raises where an override does not fit.
+MISFITS = (AttributeError, KeyError, TypeError)
+
+
+def read_config(path: str | Path, imports: bool = True) -> Config:
+    """Read a config with its bases.
+
+    Args:
+        path (str | Path): Config file.
+        imports (bool): Whether its `custom_imports` are imported. Defaults to
+            True.
+
+    Raises:
+        ValueError: If it cannot be read, or imports what is not there; names
+            the file and the line.
+    """
+    try:
+        return Config.fromfile(path, import_custom_modules=imports)
+    except ImportError as error:
+        raise ValueError(
+            f'{path} imports what is not installed: '
+            f'{error.__cause__ or error}. A module of your own must be found '
+            'by all commands: PYTHONPATH=its folder before each, or install '
+            'it'
+        ) from error
+    except Exception as error:
+        # A config is a program, and raises whatever it likes.
+        text = error.args[0] if isinstance(error, KeyError) else error
+        if isinstance(error, SyntaxError):
+            text = error.msg
+        raise ValueError(
+            f'{path} cannot be read as a config: '
+            f'{type(error).__name__}: {text}{_place(error)}'
+        ) from error
+
+
+def override(
+    cfg: Config, options: Mapping[str, Any], source: str = '--cfg-options'
+) -> None:
+    """Override settings of a config, in place.
+
+    Args:
+        cfg (Config): Config.
+        options (Mapping): Values by setting, with dots between the parts of
+            a name.
+        source (str): Where they come from, for errors. Defaults to
+            '--cfg-options'.
+
+    Raises:
+        ValueError: If one does not fit the config; names it.
+    """
+    for key, value in options.items():
+        try:
+            cfg.merge_from_dict({key: value})
+        except MISFITS as error:
+            why = _misfit(cfg, key.split('.')) or (
+                'an item of a list can only be changed as a dict by a dict; '
+                'give the whole list'
+                if isinstance(error, AttributeError)
+                else error.args[0]
+            )
+            raise ValueError(
+                f'{source} {key}={value!r} does not fit the config: {why}'
+            ) from error
+
+
+def _place(error: Exception) -> str:
+    """Of several files the one that failed, and its line where it has one."""
+    frames = list(walk_tb(error.__traceback__))
+    for frame, line in reversed(frames):
+        if frame.f_code.co_name == '<module>' and BASE_KEY in frame.f_globals:
+            return f' ({frame.f_code.co_filename}, line {line})'
+    for frame, _ in reversed(frames):
+        if frame.f_code.co_name in READERS:
+            number = getattr(error, 'lineno', None)
+            end = f', line {number}' if number else ''
+            return f' ({frame.f_locals["filename"]}{end})'
+    return ''
+
+
+def _misfit(cfg: Any, parts: Sequence[str]) -> str | None:
+    """Where the parts of a name leave what a config has."""
+    node = cfg
+    for index, part in enumerate(parts):
+        name = '.'.join(parts[:index])
+        if isinstance(node, (list, tuple)):
+            if not part.isdigit() or int(part) >= len(node):
+                return (
+                    f'{name} is a list of {len(node)}, whose items are '
+                    f'numbered from 0, and has no {part!r}'
+                )
+            node = node[int(part)]
+        elif index and not isinstance(node, Mapping):
+            return f'{name} is {node!r}, which has no {part!r}'
+        else:
+            node = node.get(part)
+    return None
