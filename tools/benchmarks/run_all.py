@@ -20,11 +20,11 @@ COMMANDS: dict[str, list[str]] = {
     'ema': ['ema'],
     'pipeline': ['pipeline'],
     'cache': ['cache'],
-    'step': ['step', '--rounds', '15'],
+    'step': ['step', '--rounds', '10'],
     'options': ['options', '--rounds', '3'],
-    'resume': ['resume', '--rounds', '3'],
-    'scaling': ['scaling'],
-    'memory': ['memory', '--first', '80', '--last', '200', '--traced', '60'],
+    'resume': ['resume', '--rounds', '2'],
+    'scaling': ['scaling', '--repeats', '1'],
+    'memory': ['memory', '--first', '60', '--last', '150', '--traced', '40'],
     'paper_memory': ['paper_memory'],
 }
 PAIR = 'configs/rml/deeplabv2_deeplabv2_city_1-8.py'
