@@ -4,7 +4,9 @@ VENV ?= .venv
 export OMP_NUM_THREADS ?= 1
 # Processes that share the test files; by default one a core, at most eight.
 WORKERS ?= logical
-PYTEST := -m pytest -q -n $(WORKERS) --maxprocesses 8 --dist loadfile tests
+# Tests to run, with further arguments of pytest.
+TESTS ?= tests
+PYTEST = -m pytest -q -n $(WORKERS) --maxprocesses 8 --dist loadfile $(TESTS)
 MMCV_WHEEL ?=
 BIN := $(VENV)/bin
 FULL := .venv-full-mmcv
