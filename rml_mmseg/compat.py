@@ -1,7 +1,7 @@
 """Workarounds for faults of third-party packages.
 
 This is the only file that touches the behaviour of other packages. Each
-function acts only where its fault is present, so that a mended release is
+function acts only where its fault is present, so that a fixed release is
 left alone. `apply` runs them all, once, when the package is imported.
 """
 
@@ -45,7 +45,7 @@ STATISTICS = ('min', 'max', 'current', 'mean')
 
 
 def check_versions(supported: dict[str, str] = SUPPORTED_VERSIONS) -> None:
-    """Check that the packages below this one are there in a usable version.
+    """Check that every dependency is installed in a supported version.
 
     Versions are read from the modules, not from the names of distributions,
     because forks of the OpenMMLab packages keep the import names. Can be
@@ -56,8 +56,8 @@ def check_versions(supported: dict[str, str] = SUPPORTED_VERSIONS) -> None:
         supported (dict[str, str]): Version specifier by import name.
 
     Raises:
-        ImportError: If a package is missing, out of its range or refuses its
-            own neighbours.
+        ImportError: If a package is missing, outside its range, or refuses
+            the versions of its own dependencies.
     """
     for name, wanted in supported.items():
         label = DISTRIBUTIONS.get(name, name)
@@ -98,7 +98,7 @@ def define_torchvision_schemas() -> None:
         if 'torchvision::nms does not exist' not in str(error):
             raise
         library = torch.library.Library('torchvision', 'DEF')
-        # A library's definitions live as long as the object.
+        # The definitions live as long as the Library object.
         define_torchvision_schemas.library = library  # type: ignore[attr-defined]
         for name in ('nms', 'qnms'):
             library.define(
@@ -111,10 +111,10 @@ def define_torchvision_schemas() -> None:
 
 
 class MissingOps(ModuleType):
-    """Stand-in of `mmcv.ops` for an mmcv without compiled operators.
+    """Stand-in for `mmcv.ops` in an mmcv without compiled operators.
 
     Names that need no extension are set as attributes; any other public name
-    gives a class that raises ImportError when it is built or called.
+    gives a class that raises ImportError when it is instantiated or called.
     """
 
     def __getattr__(self, name: str) -> type:
@@ -140,8 +140,8 @@ def stand_in_for_mmcv_ops() -> None:
     mmseg imports `mmcv.ops` at its top level for heads and losses that few
     configs use, which fails with mmcv-lite and with a source build without
     extensions. Can be removed when mmseg imports the operators where it uses
-    them. mmcv's advice to install the full one for an operator is not
-    printed: what needs one says so when it is built.
+    them. mmcv's advice to install the full mmcv is silenced: whatever needs
+    an operator says so when it is built.
     """
     warnings.filterwarnings(
         'ignore', 'Fail to import ``MultiScaleDeformableAttention``'
@@ -156,8 +156,8 @@ def stand_in_for_mmcv_ops() -> None:
     mmcv: Any = importlib.import_module('mmcv')
     found = importlib.util.find_spec('mmcv.ops')
     assert found is not None
-    # The real folder stays the search path: `mmcv.ops.point_sample` imports,
-    # and a submodule that needs the extension fails as it did before.
+    # The real folder stays the search path: `mmcv.ops.point_sample` still
+    # imports, and a submodule that needs the extension fails as before.
     spec = ModuleSpec('mmcv.ops', None, is_package=True)
     spec.submodule_search_locations = found.submodule_search_locations
     stand_in = importlib.util.module_from_spec(spec)
@@ -171,7 +171,7 @@ def stand_in_for_mmcv_ops() -> None:
         'SimpleRoIAlign',
     ):
         setattr(stand_in, name, getattr(points, name))
-    # Asked for by the environment report of mmcv.
+    # mmcv's environment report calls these.
     for name in ('get_compiler_version', 'get_compiling_cuda_version'):
         setattr(stand_in, name, lambda: 'n/a')
 
@@ -188,12 +188,12 @@ def allow_checkpoint_types() -> None:
         return
     from mmengine.logging import HistoryBuffer
 
-    # numpy 2 renamed the module; files of both generations are read.
+    # numpy 2 renamed the module; files of both versions are read.
     core = getattr(np, '_core', None) or np.core
     reconstruct = core.multiarray._reconstruct
     scalar = core.multiarray.scalar
     allowed: list[Any] = [HistoryBuffer, np.ndarray, np.dtype]
-    # What every pickle of a HistoryBuffer asks for by `getattr`.
+    # Every pickle of a HistoryBuffer looks its methods up by `getattr`.
     allowed.append((_statistics_method, 'builtins.getattr'))
     allowed += [type(np.dtype(kind)) for kind in ('f4', 'f8', 'i8')]
     torch.serialization.add_safe_globals(allowed)
@@ -207,11 +207,11 @@ def allow_checkpoint_types() -> None:
 
 
 def keep_loading_safe() -> None:
-    """Let the fork of mmengine refuse what a checkpoint must not hold.
+    """Make the fork of mmengine refuse unsafe checkpoints.
 
-    It reads what `torch.load` refuses once more without any check, which runs
-    the code that a hostile file holds, and it takes its own types from the
-    allow-list after each file, which another reader still needs. Can be
+    If `torch.load` refuses a file, it loads it again without any check, which
+    runs the code in a hostile file. After each file it also removes its own
+    types from the allow-list, where other readers still need them. Can be
     removed when the fork does neither.
     """
     from mmengine.runner import checkpoint
@@ -224,7 +224,7 @@ def keep_loading_safe() -> None:
     def load(
         file: Any, map_location: Any = None, weights_only: Any = None
     ) -> Any:
-        # Told so, it does what torch does.
+        # Given an explicit value, it does what torch does.
         weights_only = True if weights_only is None else weights_only
         return original(file, map_location, weights_only)
 
@@ -232,7 +232,7 @@ def keep_loading_safe() -> None:
 
 
 def _statistics_method(owner: Any, name: str) -> Any:
-    """`getattr` for the methods that a HistoryBuffer names, and no more."""
+    """`getattr`, restricted to the statistics of a HistoryBuffer."""
     from mmengine.logging import HistoryBuffer
 
     if owner is not HistoryBuffer or name not in STATISTICS:
@@ -244,11 +244,11 @@ def _statistics_method(owner: Any, name: str) -> Any:
 
 
 def launch_on_cpu() -> None:
-    """Let the launchers of mmengine work on a machine without accelerator.
+    """Let mmengine's launchers work on a machine without an accelerator.
 
     They call `torch.cuda.set_device` and ask for NCCL whatever the device
-    is. Without a device gloo takes NCCL's place. Can be removed when mmengine
-    chooses the backend by the device.
+    is. Without an accelerator gloo takes NCCL's place. Can be removed when
+    mmengine chooses the backend by the device.
     """
     from mmengine.dist import utils
 
@@ -270,11 +270,11 @@ def launch_on_cpu() -> None:
 def wrap_on_cpu() -> None:
     """Let mmengine wrap a model on the CPU for distributed training.
 
-    Runner passes `device_ids=[LOCAL_RANK]` whatever the device is, which
-    torch refuses for parameters on the CPU, as it does synchronised batch
-    normalisation (`sync_bn` of a config). Without processes Runner goes back
-    to the plain kind by itself; here it does with them, too. Can be removed
-    when Runner does both.
+    Runner passes `device_ids=[LOCAL_RANK]` whatever the device is. torch
+    refuses that for parameters on the CPU, and also refuses synchronised
+    batch normalisation (`sync_bn` of a config) there. Runner reverts the
+    latter by itself in non-distributed runs; here it is reverted in
+    distributed ones, too. Can be removed when Runner handles both.
     """
     from mmengine.model import (
         MMDistributedDataParallel,
@@ -298,9 +298,9 @@ def wrap_on_cpu() -> None:
 def name_mlflow_images() -> None:
     """Let mmengine send images to MLflow.
 
-    MLflow tells the format from the suffix of the name, which neither
-    mmengine nor the hooks of mmseg give, and one name is one file: a later
-    step would replace it. Can be removed when mmengine names the file.
+    MLflow derives the format from the suffix of the name, which neither
+    mmengine nor mmseg's hooks give, and one name is one file, which a later
+    step would overwrite. Can be removed when mmengine names the file.
     """
     from mmengine.visualization import MLflowVisBackend
 
@@ -320,8 +320,8 @@ def name_mlflow_images() -> None:
 def find_packages() -> None:
     """Let mmengine find installed packages without `pkg_resources`.
 
-    It asks that part of setuptools, which releases from 82 on lack, where the
-    configs of `_base_ = 'mmseg::...'` are. Can be removed when mmengine asks
+    mmengine uses that part of setuptools, which release 82 removed, to find
+    the configs of `_base_ = 'mmseg::...'`. Can be removed when mmengine uses
     importlib.
     """
     if importlib.util.find_spec('pkg_resources') is not None:
@@ -350,11 +350,11 @@ def find_packages() -> None:
 
 
 def predict_padded_images() -> None:
-    """Let mmseg predict images that are padded for the test.
+    """Let mmseg predict images that are padded at test time.
 
     Before mmseg 1.2.2 a head resizes the logits of the padded image to the
-    size without padding, of which the segmentor cuts the padding once more.
-    Can be removed with the support of these versions.
+    size without padding, and the segmentor then crops the padding off again.
+    Can be removed when these versions are no longer supported.
     """
     mmseg: Any = importlib.import_module('mmseg')
     if Version(mmseg.__version__) >= Version('1.2.2'):
@@ -367,8 +367,8 @@ def predict_padded_images() -> None:
     def predict_by_feat(
         self: Any, seg_logits: torch.Tensor, batch_img_metas: list[dict]
     ) -> torch.Tensor:
-        # One size holds for the batch. That of a sliding window, which is
-        # not padded, is a torch.Size.
+        # One size holds for the batch. Only that of a sliding window, which
+        # is not padded, is a torch.Size.
         meta = batch_img_metas[0]
         if 'pad_shape' in meta and not isinstance(
             meta['img_shape'], torch.Size
@@ -380,12 +380,12 @@ def predict_padded_images() -> None:
 
 
 def weigh_ignored_pixels() -> None:
-    """Let mmseg's cross entropy have class weights and ignored pixels at once.
+    """Let mmseg's cross entropy combine class weights and ignored pixels.
 
-    For the mean it looks up the weight of every label, also of 255, which is
-    no class: the first padded pixel ends a training. Its fork does so with
-    ``avg_non_ignore``. As in PyTorch ignored pixels have no weight. Can be
-    removed when both leave them out.
+    For the mean it looks up the weight of every label, including 255, which
+    is not a class: the first padded pixel ends a training. The fork of mmseg
+    does so with ``avg_non_ignore``. Here ignored pixels have no weight,
+    as in PyTorch. Can be removed when both leave them out.
     """
     losses: Any = importlib.import_module(
         'mmseg.models.losses.cross_entropy_loss'
@@ -413,7 +413,7 @@ def weigh_ignored_pixels() -> None:
         avg_non_ignore: bool = False,
     ) -> torch.Tensor:
         mean = avg_factor is None and reduction == 'mean'
-        # Where a class is ignored, its weight is there to be looked up.
+        # If a class is ignored, there is a weight to look up.
         if (
             mean
             and class_weight is not None
@@ -437,11 +437,11 @@ def weigh_ignored_pixels() -> None:
 
 
 def draw_albumentations_by_numpy() -> None:
-    """Let mmseg's ``Albu`` draw by NumPy's generator, as all else does.
+    """Let mmseg's ``Albu`` draw from NumPy's generator, as all else does.
 
-    Since its version 2 albumentations draws by a generator of its own,
-    which the system seeds, so that two runs of one seed differ. Can be
-    removed when mmseg seeds it.
+    Since version 2 albumentations draws from a generator of its own, seeded
+    by the operating system, so that two runs with the same seed differ. Can
+    be removed when mmseg seeds it.
     """
     from mmseg.datasets.transforms import Albu
 
@@ -457,19 +457,19 @@ def draw_albumentations_by_numpy() -> None:
 
 
 class _Turn(float):
-    """Share of a turn, whose product is an angle of eight bits."""
+    """Fraction of a turn; multiplying it gives an 8-bit angle, modulo 256."""
 
     def __mul__(self, levels: float) -> int:
         return int(float(self) * levels) % 256
 
 
 def turn_hues_back() -> None:
-    """Let mmcv turn hues by less than nothing beside numpy 2.
+    """Let mmcv shift hues by a negative amount under numpy 2.
 
-    It adds an angle of eight bits that wraps round, and numpy 2 refuses to
-    make a negative number one: half of the images of mmpretrain's
-    ``ColorJitter(hue=...)`` end with an OverflowError. Can be removed when
-    mmcv takes the angle modulo 256.
+    It adds the shift as a uint8 that wraps around, and numpy 2 refuses to
+    convert a negative number to that: half of the images of mmpretrain's
+    ``ColorJitter(hue=...)`` raise an OverflowError. Can be removed when mmcv
+    takes the shift modulo 256.
     """
     import mmcv.image
 
@@ -486,15 +486,15 @@ def turn_hues_back() -> None:
 
 
 def separate_restarts() -> None:
-    """Let the processes of an elastic launch find each other once more.
+    """Let the processes of a restarted elastic launch find each other.
 
-    After a failure torchrun starts them again, with the key-value store of
-    the first attempt, in which they read addresses of processes that are
-    gone: gloo then cannot connect. Every further attempt gets keys of its
-    own, as it had before PyTorch shared the store of the agent. Can be
-    removed when PyTorch separates the attempts again.
+    After a failure torchrun restarts them with the key-value store of the
+    first attempt, where they read the addresses of processes that are gone,
+    so that gloo cannot connect. Here every further attempt gets keys of its
+    own, as it did before PyTorch shared the agent's store. Can be removed
+    when PyTorch separates the attempts again.
     """
-    # The package has a function of the same name.
+    # Not by attribute: `torch.distributed.rendezvous` is a function there.
     rendezvous: Any = importlib.import_module('torch.distributed.rendezvous')
     original = getattr(rendezvous, '_create_c10d_store', None)
     if original is None:
@@ -512,7 +512,7 @@ def separate_restarts() -> None:
 
 
 def _has_accelerator() -> bool:
-    """Whether one of the devices that mmengine's launchers know is there."""
+    """Whether there is an accelerator that mmengine's launchers support."""
     from mmengine.device import get_device
 
     return get_device() not in ('cpu', 'mps')

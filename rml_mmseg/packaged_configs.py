@@ -1,4 +1,4 @@
-"""Where the configs of this package are."""
+"""Location of this package's configs."""
 
 import os
 from pathlib import Path
@@ -20,15 +20,15 @@ def configs_folder() -> Path:
 
 
 def base_path(folder: Path, name: str) -> str:
-    """How a config in a folder names one of our bases.
+    """Path of one of our base configs, for a config in a given folder.
 
     Args:
         folder (Path): Where the config will be.
         name (str): Path below ``_base_``.
 
     Returns:
-        str: Relative where both are in one checkout, so that it can be
-        moved; else absolute.
+        str: Relative if both are in one checkout, so that it can be moved;
+        otherwise absolute.
     """
     configs = configs_folder()
     target = configs / '_base_' / name

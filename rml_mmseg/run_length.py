@@ -1,4 +1,4 @@
-"""Settings that follow from how long a stage is."""
+"""Settings that depend on the length of a stage."""
 
 from typing import Any, NamedTuple
 
@@ -7,11 +7,11 @@ LONG_RUN = 20000
 
 
 class LengthSettings(NamedTuple):
-    """What written configs set by the length of a stage.
+    """Settings of generated configs that depend on the length of a stage.
 
     Attributes:
-        burn_in (int): First iterations, on ground truth alone.
-        teachers (dict): The hook that moves teachers.
+        burn_in (int): Initial iterations that learn from ground truth alone.
+        teachers (dict): Config of the hook that updates the teachers.
         rectifier (dict): Settings of ``model.rectifier``.
         semi_train_cfg (dict): Settings of ``model.semi_train_cfg`` for two
             learners.
@@ -24,7 +24,7 @@ class LengthSettings(NamedTuple):
 
 
 def length_settings(iters: int) -> LengthSettings:
-    """Settings of the paper in a long stage; those that suit a short one.
+    """The paper's settings for a long stage, adapted ones for a short stage.
 
     Args:
         iters (int): Iterations of a stage.

@@ -1,4 +1,4 @@
-"""Checks of settings, whose errors name the setting and what is right."""
+"""Checks of settings; errors name the setting and the accepted values."""
 
 import difflib
 import math
@@ -14,7 +14,7 @@ def did_you_mean(name: str, known: Sequence[str]) -> str:
 
 
 def unknown_setting(owner: str, name: str, known: Sequence[str]) -> str:
-    """What to say of a setting that something does not have."""
+    """Error message for a setting that its owner does not have."""
     hint = did_you_mean(name, known) or '.'
     return f'{owner} has no setting {name!r}{hint} Known: {known}'
 
@@ -22,10 +22,11 @@ def unknown_setting(owner: str, name: str, known: Sequence[str]) -> str:
 def check_known(
     owner: str, names: Iterable[str], known: Sequence[str]
 ) -> None:
-    """Refuse settings that something does not have.
+    """Refuse settings that their owner does not have.
 
     Raises:
-        ValueError: Naming the first, the nearest and the known ones.
+        ValueError: If one is unknown; names it, the closest known setting
+            and all known ones.
     """
     for name in names:
         if name not in known:
@@ -33,15 +34,15 @@ def check_known(
 
 
 def check_number(setting: str, value: Any, interval: str) -> None:
-    """Refuse what is no finite number in an interval.
+    """Refuse a value that is not a finite number in an interval.
 
     Args:
-        setting (str): Its name in a config.
-        value (Any): What it is.
+        setting (str): Name of the setting in a config.
+        value (Any): Its value.
         interval (str): Such as ``'[0, 1)'``, with 0 and without 1.
 
     Raises:
-        ValueError: Naming the setting, the value and the interval.
+        ValueError: If it is not; names setting, value and interval.
     """
     low, high = (float(end) for end in interval[1:-1].split(','))
     above = operator.ge if interval[0] == '[' else operator.gt
@@ -53,10 +54,10 @@ def check_number(setting: str, value: Any, interval: str) -> None:
 
 
 def check_count(setting: str, value: Any, least: int) -> None:
-    """Refuse what is not a whole number, or too small a one.
+    """Refuse a value that is not an integer, or is below a minimum.
 
     Raises:
-        ValueError: Naming the setting, the value and the least one.
+        ValueError: If it is refused; names setting, value and minimum.
     """
     if not is_number(value) or not isinstance(value, int) or value < least:
         raise ValueError(
@@ -66,10 +67,10 @@ def check_count(setting: str, value: Any, least: int) -> None:
 
 
 def check_flag(setting: str, value: Any) -> None:
-    """Refuse what is neither True nor False, such as a misspelt word.
+    """Refuse a value that is neither True nor False, such as a misspelt word.
 
     Raises:
-        ValueError: Naming the setting and the value.
+        ValueError: If it is refused; names setting and value.
     """
     if not isinstance(value, bool):
         raise ValueError(f'{setting} must be True or False, got {value!r}')
@@ -79,7 +80,7 @@ def check_choice(setting: str, value: Any, known: Sequence[str]) -> None:
     """Refuse a value that is not among the known ones.
 
     Raises:
-        ValueError: Naming the setting, the value and the known ones.
+        ValueError: If it is not; names setting, value and known values.
     """
     if value not in known:
         hint = did_you_mean(str(value), known)
@@ -89,10 +90,10 @@ def check_choice(setting: str, value: Any, known: Sequence[str]) -> None:
 
 
 def list_of_names(setting: str, value: Any) -> list[str]:
-    """Several names as a list; a single one would be taken for its letters.
+    """Names as a list; refuses a string, which would give its letters.
 
     Raises:
-        ValueError: Naming the setting and the value.
+        ValueError: If it is a string; names setting and value.
     """
     if isinstance(value, str):
         raise ValueError(f'{setting} must be a list of names, got {value!r}')
@@ -100,6 +101,6 @@ def list_of_names(setting: str, value: Any) -> list[str]:
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value is a finite number; True and False are none."""
+    """Whether a value is a finite number; True and False are not."""
     real = isinstance(value, (int, float)) and not isinstance(value, bool)
     return real and math.isfinite(value)
