@@ -1,1 +1,1 @@
-"""What is wrong with a run, told before it begins."""
+"""Checks that find faults of a run before it begins."""

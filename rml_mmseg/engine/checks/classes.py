@@ -1,4 +1,4 @@
-"""Checks of the classes that a network learns, and those it is scored by."""
+"""Checks of the classes that a network learns and is scored on."""
 
 import logging
 from typing import Any
@@ -12,17 +12,17 @@ from rml_mmseg.datasets.members import class_names
 def check_classes(
     model: nn.Module, training: Any, val_loop: Any = None
 ) -> None:
-    """See to it that network, training and validation have one list.
+    """Make sure that model, training and validation agree on the classes.
 
     Args:
-        model (nn.Module): Whose ``num_classes`` is known, or else nothing is
-            compared with it.
-        training (Dataset): The training set; one without
-            ``metainfo['classes']`` is let be.
+        model (nn.Module): The model; compared only if it has an integer
+            ``num_classes``.
+        training (Dataset): The training set; not checked without
+            ``metainfo['classes']``.
         val_loop (BaseLoop, optional): The validation. Defaults to none.
 
     Raises:
-        ValueError: If their numbers differ, or their order.
+        ValueError: If the number or the order of the classes differs.
     """
     classes = class_names(training)
     number = getattr(model, 'num_classes', None)
@@ -49,5 +49,5 @@ def check_classes(
     ]
     if moved or len(others) != len(classes):
         raise ValueError(message)
-    # The same classes may have names of another language.
+    # The same classes may be named in another language.
     print_log(message, logger='current', level=logging.WARNING)

@@ -1,4 +1,4 @@
-"""Faults of a config that would only show long after a run has begun."""
+"""Checks for config faults that would only show late in a run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rml_mmseg.setting_checks import check_choice, check_count, did_you_mean
 from .data_config import check_data_config, check_loaders
 from .registered import class_of, type_name
 
-# Read by mmengine's Runner, and by the tools, from the whole config.
+# Top-level settings that mmengine's Runner and the tools read.
 KNOWN = [
     *inspect.signature(Runner.__init__).parameters,
     *('custom_imports', 'tta_model', 'runner_type', 'auto_scale_lr'),
@@ -28,10 +28,10 @@ KNOWN = [
     *('efficient_conv_bn_eval', 'find_unused_parameters'),
     *('model_wrapper_cfg', 'sync_bn'),
 ]
-# test_pipeline, a variable of most configs, looks like this one misspelt.
+# Not in KNOWN: test_pipeline, in most configs, would look like a misspelling.
 READ = [*KNOWN, 'tta_pipeline']
 SHARDED = 'FlexibleRunner'
-# What mmseg 0.x reads, and what has taken its place.
+# Settings of mmseg 0.x, and what has replaced them.
 OLD_NAMES = {
     'checkpoint_config': 'default_hooks.checkpoint',
     'evaluation': 'train_cfg.val_interval and val_evaluator',
@@ -48,7 +48,8 @@ def check_config(cfg: Mapping[str, Any]) -> None:
         cfg (Mapping): Whole config of a run.
 
     Raises:
-        ValueError: Naming the setting, what it is, and what would be right.
+        ValueError: If a setting is wrong; names it, its value, and what would
+            be right.
     """
     _check_names(cfg)
     for key in ('model', 'train_cfg'):
@@ -79,7 +80,7 @@ def check_options(cfg: Mapping[str, Any], options: Iterable[str]) -> None:
 
     Args:
         cfg (Mapping): Config before it is overridden.
-        options (Iterable[str]): Settings, with dots between their parts.
+        options (Iterable[str]): Dotted names of settings.
 
     Raises:
         ValueError: If one begins with a name that mmengine does not read.
@@ -103,10 +104,10 @@ def check_options(cfg: Mapping[str, Any], options: Iterable[str]) -> None:
 
 
 def sharded_message(setting: str = f'runner_type={SHARDED!r}') -> str:
-    """Why what shards models cannot be used.
+    """Error message that says why models cannot be sharded.
 
     Args:
-        setting (str): What asks for it.
+        setting (str): Setting that asks for it, and its value.
     """
     return (
         f'{setting} is not supported: FSDP and DeepSpeed split parameters '
@@ -116,7 +117,7 @@ def sharded_message(setting: str = f'runner_type={SHARDED!r}') -> str:
 
 
 def _check_names(cfg: Mapping[str, Any]) -> None:
-    """Find settings of the top level that nothing reads."""
+    """Refuse, or warn of, top-level settings that nothing reads."""
     for key in cfg:
         if key in READ:
             continue
@@ -150,14 +151,14 @@ def _check_loop(train_cfg: Mapping[str, Any]) -> None:
 
 
 def _check_seed(randomness: Any) -> None:
-    """Refuse what numpy takes for no seed."""
+    """Refuse a seed that numpy does not accept."""
     seed = randomness.get('seed') if isinstance(randomness, Mapping) else None
     if seed is not None:
         check_count('randomness.seed', seed, 0)
 
 
 def _check_optimisers(cfg: Mapping[str, Any]) -> None:
-    """Refuse optimisers that the constructor would not find."""
+    """Refuse optimisers that are not registered."""
     wrapper = cfg.get('optim_wrapper')
     if not isinstance(wrapper, Mapping):
         return
@@ -165,7 +166,7 @@ def _check_optimisers(cfg: Mapping[str, Any]) -> None:
     with OPTIMIZERS.switch_scope_and_registry(scope) as registry:
         known = {*registry.module_dict, *OPTIMIZERS.parent.module_dict}
         for place, part in wrapper_parts(wrapper).items():
-            # What else is wrong with one, the constructor says.
+            # The constructor reports other faults.
             optimiser = isinstance(part, Mapping) and part.get('optimizer')
             if not optimiser or class_of(optimiser, registry) is not None:
                 continue
@@ -177,7 +178,7 @@ def _check_optimisers(cfg: Mapping[str, Any]) -> None:
 
 
 def wrapper_parts(wrapper: Mapping[str, Any]) -> dict[str, Any]:
-    """The config of an optimiser wrapper and its students', by their names."""
+    """Configs of an optimiser wrapper and of its students, by dotted name."""
     students = enumerate(wrapper.get('students') or [])
     return {
         'optim_wrapper': wrapper,
@@ -186,7 +187,7 @@ def wrapper_parts(wrapper: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_accumulation(cfg: Mapping[str, Any]) -> None:
-    """A restart throws gradients away: it must not be within a step."""
+    """Refuse a restart within a step, as it would discard gradients."""
     train_cfg = cfg['train_cfg']
     wrapper = cfg.get('optim_wrapper')
     restarts = train_cfg.get('restart_students')
@@ -207,12 +208,12 @@ def _check_accumulation(cfg: Mapping[str, Any]) -> None:
 
 
 def _check_hooks(cfg: Mapping[str, Any]) -> None:
-    """Exactly one hook must move the teachers."""
+    """Make sure that exactly one hook updates the teachers."""
     hooks = [
         *(cfg.get('custom_hooks') or []),
         *(h for h in (cfg.get('default_hooks') or {}).values() if h),
     ]
-    # The hook's own module needs this one.
+    # Not imported, as the hook's module imports this one.
     moving = HOOKS.get('MutualEMAHook')
     kinds = [class_of(hook, HOOKS) for hook in hooks]
     found = [k for k in kinds if inspect.isclass(k) and issubclass(k, moving)]
@@ -234,10 +235,10 @@ def check_checkpoint_hooks(hooks: Iterable[Any]) -> None:
     """Make sure that checkpoints are counted in iterations.
 
     Args:
-        hooks (Iterable[Hook]): Those of a run.
+        hooks (Iterable[Hook]): Hooks of a run.
 
     Raises:
-        ValueError: If one counts epochs, or its interval is none.
+        ValueError: If one counts epochs, or its interval is invalid.
     """
     for hook in hooks:
         if not isinstance(hook, CheckpointHook):
@@ -248,12 +249,12 @@ def check_checkpoint_hooks(hooks: Iterable[Any]) -> None:
                 'default, and would save once, at the end of the run: set '
                 'by_epoch=False and an interval of iterations'
             )
-        # Below 1 it saves at the end alone.
+        # Below 1 it saves only at the end.
         check_count('default_hooks.checkpoint.interval', hook.interval, -1)
 
 
 def _check_learners(cfg: Mapping[str, Any], model: Mapping[str, Any]) -> None:
-    """Learners that are scored must predict, and those must exist."""
+    """Make sure that learners that are scored exist and predict."""
     if model.get('segmentors') is None:
         return
     names = learner_names(len(segmentor_cfgs(model['segmentors'])))

@@ -1,4 +1,4 @@
-"""Faults in what a config says of the data."""
+"""Checks of the data settings of a config."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .registered import class_of, settings_of, type_name, works_as_one_of
 
 STOCK_SAMPLERS = (InfiniteSampler, DefaultSampler)
 STOCK_PREPROCESSORS = (BaseDataPreprocessor, SegDataPreProcessor)
-# Folders as mmseg 0.x named them, and as data sets do since.
+# Names of folders in mmseg 0.x, and those that replaced them.
 OLD_FOLDERS = {'img_dir': 'img_path', 'ann_dir': 'seg_map_path'}
 # The last two are mmengine's.
 LOADER_SETTINGS = [
@@ -36,13 +36,14 @@ LOADER_SETTINGS = [
 
 
 def check_loaders(cfg: Mapping[str, Any]) -> None:
-    """Refuse settings of loaders that torch would not say the place of.
+    """Refuse loader settings for which torch's errors name no loader.
 
     Args:
         cfg (Mapping): Whole config of a run.
 
     Raises:
-        ValueError: Naming the setting, what it is, and what would be right.
+        ValueError: If a setting is wrong; names it, its value, and what would
+            be right.
     """
     for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         loader = cfg.get(name)
@@ -68,7 +69,8 @@ def check_data_config(cfg: Mapping[str, Any]) -> None:
         cfg (Mapping): Whole config of a run.
 
     Raises:
-        ValueError: Naming the setting, what it is, and what would be right.
+        ValueError: If a setting is wrong; names it, its value, and what would
+            be right.
     """
     for name in ('train_dataloader', 'val_dataloader'):
         _check_count(cfg.get(name), name, 'batch_size', 1)
@@ -100,13 +102,13 @@ def check_data_config(cfg: Mapping[str, Any]) -> None:
 
 
 def _check_count(node: Any, place: str, key: str, least: int) -> None:
-    """Refuse a wrong number, where there is one, before torch names a type."""
+    """Refuse a wrong number, if set: torch's error would not name it."""
     if isinstance(node, Mapping):
         check_count(f'{place}.{key}', node.get(key, least), least)
 
 
 def _check_prefix(place: str, dataset: Mapping[str, Any]) -> None:
-    """Refuse folders that a data set of mmseg would not look into."""
+    """Refuse a ``data_prefix`` that a data set of mmseg would not read."""
     prefix = dataset['data_prefix']
     if not isinstance(prefix, Mapping):
         raise ValueError(
@@ -129,9 +131,9 @@ def _check_prefix(place: str, dataset: Mapping[str, Any]) -> None:
 
 
 def _check_sets(dataset: Mapping[str, Any], kind: type) -> None:
-    """Refuse misspelt names, before their data is called missing."""
+    """Refuse misspelt settings, before data is reported missing."""
     known = settings_of(kind)
-    # A child may take more out of its keywords, but hardly what is alike.
+    # A subclass may take more settings, but hardly similar ones.
     own = inspect.signature(kind) != inspect.signature(SemiSegDataset)
     for key in dataset:
         if key in ('type', *known):
@@ -143,7 +145,7 @@ def _check_sets(dataset: Mapping[str, Any], kind: type) -> None:
 
 
 def _check_sampler(loader: Mapping[str, Any]) -> None:
-    """Refuse a sampler that draws numbers in the place of pairs."""
+    """Refuse a sampler that draws single indices instead of pairs."""
     sampler = loader.get('sampler')
     name = type_name(sampler)
     kind = class_of(sampler, DATA_SAMPLERS)

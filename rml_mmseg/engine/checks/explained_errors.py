@@ -1,4 +1,4 @@
-"""Errors of the libraries below, in words of the config."""
+"""Errors of other libraries, explained in terms of the config."""
 
 from __future__ import annotations
 
@@ -19,24 +19,25 @@ from rml_mmseg.setting_checks import unknown_setting
 from ..whole_checkpoint import CheckpointError, why_unreadable
 from .registered import settings_of
 
-# What reads a file; others may have a function of the same name.
+# Code of what reads weights; functions elsewhere may have the same name.
 LOADERS = (load_from_local.__code__, load_optional.__code__)
-# Where mmengine joins the items of a data set, which it cannot of none.
+# Function of mmengine that joins the items of a data set; fails without any.
 JOINS = '_serialize_data'
 
 
 @contextmanager
 def explained_errors(cfg: Mapping[str, Any]) -> Iterator[None]:
-    """Name the setting or the file that an error is about.
+    """Make errors name the setting or the file that they are about.
 
     Args:
         cfg (Mapping): Whole config of a run.
 
     Raises:
-        CheckpointError: Where a file of weights cannot be read; names it.
-        RuntimeError: Where weights cannot be downloaded; names settings.
-        TypeError: Where a component has no such setting; names the nearest.
-        ValueError: Where a data set has no image; names its settings.
+        CheckpointError: If a file of weights cannot be read; names it.
+        RuntimeError: If weights cannot be downloaded; names all settings that
+            hold a URL.
+        TypeError: If a component has no such setting; names the closest.
+        ValueError: If a data set has no image; names its settings.
     """
     try:
         yield
@@ -84,7 +85,7 @@ def _no_download(
 
 
 def _addresses(node: Any, place: str) -> Iterator[tuple[str, str]]:
-    """Settings that name weights somewhere else."""
+    """Dotted names and values of settings that hold a URL."""
     if isinstance(node, Mapping):
         for key, value in node.items():
             yield from _addresses(value, f'{place}.{key}')
@@ -118,12 +119,12 @@ def _unknown_setting(
     if not isinstance(error, TypeError) or match is None:
         return None
     built, given = _what_was_built(frames)
-    # What the config does not give is a fault of the class itself.
+    # If the config does not set it, the fault is in the class itself.
     if built is None or match[1] not in given:
         return None
     owner = re.search(r'(\w+)\.__init__\(\) got', str(error))
     if owner and owner[1] not in {base.__name__ for base in built.__mro__}:
-        # Of something that the class builds by itself, such as a DataLoader.
+        # It is about something that the class builds, such as a DataLoader.
         return None
     known = settings_of(built)
     if match[1] in known:

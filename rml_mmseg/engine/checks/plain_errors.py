@@ -1,4 +1,4 @@
-"""Errors that say all there is to say, without the way they came."""
+"""Errors that need no traceback, shown as their message alone."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from traceback import walk_tb
 
-# Packages whose errors are written for those who write configs.
+# Packages whose errors are written for authors of configs.
 PACKAGES = ('__main__', 'rml_mmseg')
-# Of a registry only this names a part of the config.
+# The only error of a registry that names a part of the config.
 UNREGISTERED = ' is not in the '
 KINDS = (FloatingPointError, KeyError, OSError, TypeError, ValueError)
 
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """Leave with the words of an error that was raised for the user.
+    """Exit with the message of an error that was raised for the user.
 
-    All others, as of a network or a fault of this package, are those for
-    which one needs to know where they came from, and stay as they are.
+    All other errors, such as those of a network or a bug in this package,
+    need their traceback and propagate unchanged.
 
     Raises:
-        SystemExit: In the place of such an error.
+        SystemExit: In place of an error that was raised for the user.
     """
     try:
         yield
@@ -34,10 +34,10 @@ def plain_errors() -> Iterator[None]:
 
 
 def says_all(error: BaseException) -> bool:
-    """Whether an error was raised on purpose, and of nothing unknown.
+    """Whether an error was raised on purpose, for a known cause.
 
     Args:
-        error (BaseException): One that was raised.
+        error (BaseException): Error that was raised.
     """
     *_, (frame, line) = walk_tb(error.__traceback__)
     module = frame.f_globals.get('__name__', '')
@@ -49,7 +49,7 @@ def says_all(error: BaseException) -> bool:
         return False
     cause = error.__cause__
     if type(error) is RuntimeError:
-        # Of what failed in a network the way is needed. A child of it, such
-        # as NotImplementedError, is a fault.
+        # A failure within a network needs its traceback. A subclass of
+        # RuntimeError, such as NotImplementedError, is a bug.
         return isinstance(cause, (type(None), OSError)) or says_all(cause)
     return isinstance(error, KINDS)

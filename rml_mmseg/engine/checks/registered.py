@@ -6,12 +6,12 @@ from typing import Any
 
 from mmengine.registry import Registry
 
-# Parameters that stand for others.
+# Kinds of *args and **kwargs.
 REST = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 def type_name(node: Any) -> str:
-    """The type of a part of a config, without its scope."""
+    """Name of the type of a part of a config, without the scope of mmseg."""
     kind = node.get('type', '') if isinstance(node, dict) else ''
     name = kind if isinstance(kind, str) else kind.__name__
     return name.removeprefix('mmseg.')
@@ -21,11 +21,11 @@ def class_of(part: Any, registry: Registry) -> Any:
     """Class that a part of a config is built from.
 
     Args:
-        part (dict | object): With a ``type``, or built already.
+        part (dict | object): Config with a ``type``, or a built object.
         registry (Registry): Where names of types are looked up.
 
     Returns:
-        type | None: None where none is named, or none registered.
+        type | None: None if no type is named, or it is not registered.
     """
     if not isinstance(part, Mapping):
         return type(part)
@@ -34,12 +34,12 @@ def class_of(part: Any, registry: Registry) -> Any:
 
 
 def works_as_one_of(kind: Any, stock: tuple[type, ...]) -> bool:
-    """Whether a class is one of these, but for its name and arguments.
+    """Whether a class does what one of some known classes does.
 
     Args:
-        kind (type | None): One that a config names.
-        stock (tuple[type, ...]): Classes. Their children, where a method is
-            another one, may do what they do not.
+        kind (type | None): Class that a config names.
+        stock (tuple[type, ...]): Known classes. A subclass counts if it
+            overrides no method but ``__init__``; others may do more.
     """
     return any(
         inspect.isclass(kind)
@@ -54,7 +54,7 @@ def works_as_one_of(kind: Any, stock: tuple[type, ...]) -> bool:
 
 
 def settings_of(built: type) -> list[str]:
-    """What a class can be built with, by it or what it hands kwargs to."""
+    """Arguments of a class, and of the parents that its kwargs go to."""
     known: dict[str, None] = {}
     for base in built.__mro__:
         init = vars(base).get('__init__')

@@ -1,4 +1,4 @@
-"""Whether what is scored is there, and can be."""
+"""Checks that the images to be scored exist, and can be scored."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -28,7 +28,7 @@ def check_scored_set(loop: Any, part: str) -> None:
 
     Raises:
         ValueError: If there is no image, a metric has no such score, or two
-            label maps would have one name.
+            label maps would have the same name.
         FileNotFoundError: If a file is missing.
     """
     setting = f'{part}_dataloader.dataset'
@@ -61,11 +61,11 @@ def check_scored_set(loop: Any, part: str) -> None:
 
 
 def check_save_best(loop: Any, hooks: Iterable[Any]) -> None:
-    """Make sure that the score is made by which the best is kept.
+    """Make sure that the validation computes the score of ``save_best``.
 
     Args:
         loop (ValLoop): Built loop.
-        hooks (Iterable[Hook]): Those of the run.
+        hooks (Iterable[Hook]): Hooks of the run.
 
     Raises:
         ValueError: If ``save_best`` names none of the scores.
@@ -84,7 +84,7 @@ def check_save_best(loop: Any, hooks: Iterable[Any]) -> None:
 
 
 def _hint(name: str, names: set[str]) -> str:
-    """What would make a score that is not made, or ''."""
+    """Hint at the setting that would add a missing score, or ''."""
     *learner, score = name.rsplit('/', 1)
     kind, _, single = score.partition('.')
     if learner and score in names:
@@ -97,7 +97,7 @@ def _hint(name: str, names: set[str]) -> str:
 
 
 def score_names(loop: Any) -> set[str]:
-    """Scores that a validation will have; none where some are not known."""
+    """Names of the scores of a validation; empty if not all are known."""
     found = set()
     for metric in loop.evaluator.metrics:
         learners = ['']
@@ -117,7 +117,7 @@ def score_names(loop: Any) -> set[str]:
 
 
 def plain_members(dataset: Any) -> list[BaseDataset]:
-    """Plain data sets of a joined one, none of one of another kind."""
+    """The data sets in a plain or joined one; none of any other kind."""
     try:
         return members(dataset)
     except TypeError:
@@ -125,7 +125,7 @@ def plain_members(dataset: Any) -> list[BaseDataset]:
 
 
 def iou_metrics(loop: Any) -> Iterator[IoUMetric]:
-    """The IoU metrics of a loop, of several learners that of the deployed."""
+    """IoU metrics of a loop; if for several learners, that of the deployed."""
     for metric in loop.evaluator.metrics:
         if isinstance(metric, LearnersIoUMetric):
             yield metric.deployed
@@ -134,16 +134,17 @@ def iou_metrics(loop: Any) -> Iterator[IoUMetric]:
 
 
 def check_names(dataset: Any, setting: str) -> None:
-    """Refuse to write predictions of which one would replace another.
+    """Refuse to write predictions if one would overwrite another.
 
-    Both the metric and the visualiser name a file as its image alone.
+    Both the metric and the visualiser name a file after its image alone,
+    without the folder.
 
     Args:
-        dataset (BaseDataset | ConcatDataset): What is predicted.
-        setting (str): What has them written.
+        dataset (BaseDataset | ConcatDataset): Images to predict.
+        setting (str): Setting or option that has predictions written.
 
     Raises:
-        ValueError: If two images of different folders have one name.
+        ValueError: If images in different folders have the same name.
     """
     seen: dict[str, str] = {}
     for path in image_files(dataset):

@@ -1,4 +1,4 @@
-"""First steps of a run, made and forgotten before it begins."""
+"""Trial steps that show faults before a run begins."""
 
 import logging
 import os.path as osp
@@ -28,22 +28,22 @@ from .scored_set import (
     plain_members,
 )
 
-# Masks of a validation set, and images for training, that are looked at.
+# Number of validation masks, and of training images, to look at.
 PROBED = 8
 
 
 @torch.no_grad()
 def try_validation(loop: Any, training: Any) -> None:
-    """Predict the first image of the validation set, and forget it.
+    """Predict the first validation image, as a trial.
 
     Args:
-        loop (ValLoop): Built loop; of another kind it is not tried.
+        loop (ValLoop): Built loop; nothing is tried with another kind.
         training (Any): The training set.
 
     Raises:
-        ValueError: If images cannot be scored, see :func:`check_scored_set`,
-            ``save_best`` is none of the scores, or a mask that is looked
-            at lacks or does not fit the classes.
+        ValueError: If images cannot be scored (see :func:`check_scored_set`),
+            ``save_best`` is none of the scores, the pipeline loads no masks,
+            or a mask that is looked at does not fit the classes.
         FileNotFoundError: If an image or its mask is missing.
         RuntimeError: If the first image cannot be loaded or predicted.
     """
@@ -79,7 +79,7 @@ def try_validation(loop: Any, training: Any) -> None:
 
 
 def _check_masks(dataset: Any, setting: str, ignored: set[int]) -> None:
-    """Look for ids that are no class, which a metric leaves out in silence."""
+    """Refuse ids that are not a class: a metric silently leaves them out."""
     classes = len(class_names(dataset)) or 255
     step = max(len(dataset) // PROBED, 1)
     seen: set[int] = set()
@@ -105,7 +105,7 @@ def _check_masks(dataset: Any, setting: str, ignored: set[int]) -> None:
 
 
 def _compare_label_rules(dataset: Any, learnt: list, setting: str) -> None:
-    """Tell where masks are read otherwise than those that are learnt."""
+    """Warn if masks are read differently from those of the training."""
     for member in plain_members(dataset) if learnt else ():
         for key in ('reduce_zero_label', 'label_map'):
             own, other = (getattr(m, key, None) for m in (member, learnt[0]))
@@ -120,7 +120,7 @@ def _compare_label_rules(dataset: Any, learnt: list, setting: str) -> None:
 
 
 def _find_learnt_images(dataset: Any, learnt: list, setting: str) -> None:
-    """Tell of images whose labels are both learnt and scored."""
+    """Warn of images whose labels are both learnt and scored."""
     known, scored = (
         {osp.abspath(path) for part in parts for path in image_files(part)}
         for parts in (learnt, plain_members(dataset))
@@ -137,15 +137,15 @@ def _find_learnt_images(dataset: Any, learnt: list, setting: str) -> None:
 
 
 def try_batch(loader: Any, model: Any) -> None:
-    """Load a batch of the first images, and forget it.
+    """Load a batch of the first images, as a trial.
 
     Args:
-        loader (DataLoader): Of a ``SemiSegDataset``; of another it is not
-            tried.
-        model (MutualSemiSegmentor): Preprocesses it.
+        loader (DataLoader): Loader of a ``SemiSegDataset``; nothing is tried
+            with another data set.
+        model (MutualSemiSegmentor): Model that preprocesses the batch.
 
     Raises:
-        ValueError: If a pipeline lacks a step, or gives what cannot be
+        ValueError: If a pipeline lacks a step, or its results cannot be
             stacked.
     """
     if not hasattr(loader.dataset, 'unlabelled'):
@@ -164,7 +164,7 @@ def try_batch(loader: Any, model: Any) -> None:
 
 
 def _find_lost_bits(dataset: Any, setting: str) -> None:
-    """Tell of images of which loading leaves nearly nothing."""
+    """Warn of images that lose nearly all of their bits when loaded."""
     if not is_stock_loader(image_loader(dataset)):
         return
     paths = [path for path in image_files(dataset) if '://' not in path]
@@ -178,7 +178,7 @@ def _find_lost_bits(dataset: Any, setting: str) -> None:
 
 
 def _padding_hint(error: Exception) -> str:
-    """What a network needs that takes some sizes alone, such as U-Net."""
+    """Hint for networks that accept only some sizes, such as U-Net, or ''."""
     if 'divisible' not in str(error):
         return ''
     return (
@@ -188,7 +188,7 @@ def _padding_hint(error: Exception) -> str:
 
 
 def described(error: Exception) -> str:
-    """An error's kind and text, and where it has none, its line."""
+    """Type and text of an error, or its line of code if it has no text."""
     text = str(error)
     if not text:
         place = traceback.extract_tb(error.__traceback__)[-1]
