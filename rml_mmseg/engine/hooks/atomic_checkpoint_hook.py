@@ -34,24 +34,26 @@ class AtomicCheckpointHook(CheckpointHook):
     """MMEngine's ``CheckpointHook``, made safe against any end of a run.
 
     On a local disk every checkpoint, and the file ``last_checkpoint``, is
-    written beside and renamed, and an older one is removed only when the
-    newer is in its place: at any instant, and on a full disk, a whole
-    checkpoint is there. What a killed run left unfinished goes when the next
-    one begins. A run with ``resume=True`` goes on from the newest
-    one that is whole and of its model, of a remote ``out_dir`` from the last
-    one; others are named and passed over, and settings that are not those it
-    was trained with are named. Weights of another model are not loaded.
+    written under a temporary name and then renamed, and an older one is
+    removed only when the newer is in place: a complete checkpoint exists at
+    any instant, even on a full disk. Unfinished files of a killed run are
+    removed when the next one begins. A run with ``resume=True`` resumes from
+    the newest checkpoint that is complete and of its model (with a remote
+    ``out_dir``, from the last one). It warns of those that it skips, and of
+    settings that differ from those of the checkpoint. Weights of another
+    model are refused.
 
     Args:
         kwargs: Arguments of ``CheckpointHook``.
 
     Raises:
-        CheckpointError: If the checkpoint to resume from, or every one of
-            the work folder, is damaged or foreign, if it is of another
-            optimiser, if the folder of a new run holds those of another
-            config, or if the weights of one to test, or to train from, are
-            of another model.
-        OSError: If one cannot be written; names the file and its disk.
+        CheckpointError: If the checkpoint to resume from, or every one in
+            the work folder, is damaged or of another model, if it is of
+            another optimiser, if the folder of a new run holds checkpoints
+            of another config, or if the weights to test, or to train from,
+            are of another model.
+        OSError: If a checkpoint cannot be written; names the file and its
+            disk.
         ValueError: If a setting is unknown, or ``save_best`` is none of the
             scores.
     """
@@ -73,12 +75,12 @@ class AtomicCheckpointHook(CheckpointHook):
             kwargs['greater_keys'] = self._default_greater_keys + own
         super().__init__(**kwargs)
         known = list(inspect.signature(CheckpointHook.__init__).parameters)
-        # They would fail only when the first checkpoint is saved.
+        # Unknown ones would fail only when the first checkpoint is saved.
         check_known('default_hooks.checkpoint', self.args, known)
 
     def before_run(self, runner: Runner) -> None:
-        """Choose the checkpoint to resume from, alike in all processes."""
-        # Of a test it is None, or settings from which none was built.
+        """Choose the checkpoint to resume from, the same on all ranks."""
+        # In a test it is None, or a config that was not built.
         if not isinstance(runner._train_loop, BaseLoop):
             return
         answer: list[Any] = [None, None]
@@ -113,15 +115,15 @@ class AtomicCheckpointHook(CheckpointHook):
             )
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Compare what is loaded with what it is loaded into."""
+        """Compare a checkpoint with the run that loads it."""
         if runner._resume:
-            # By its text, which names classes of lazy configs alike.
+            # As text, in which lazy configs name classes the same way.
             text = str(checkpoint['meta'].get('cfg', ''))
             warning = compare_texts(text, runner.cfg.pretty_text)
             if warning:
                 runner.logger.warning(warning)
             return
-        # What does not fit is left out by mmengine, with a warning.
+        # mmengine leaves out what does not fit, with only a warning.
         tested = not isinstance(runner._train_loop, BaseLoop)
         try:
             check_weights(checkpoint, unwrap(runner.model), tested)
@@ -135,7 +137,7 @@ class AtomicCheckpointHook(CheckpointHook):
         path = runner._load_from
         folder = self._folder(runner)
         if path is None and '://' in folder:
-            # Not on this machine, so that none can be looked at.
+            # Not on this machine, so they cannot be checked.
             return find_latest_checkpoint(runner.work_dir)
         if path is None:
             return newest_whole_checkpoint(folder, self.filename_tmpl, state)
@@ -149,14 +151,14 @@ class AtomicCheckpointHook(CheckpointHook):
         return path
 
     def _folder(self, runner: Runner) -> str:
-        """Where the checkpoints are, also before the training begins."""
+        """Folder of the checkpoints, known before the training begins."""
         if self.out_dir is None:
             return runner.work_dir
         name = osp.basename(runner.work_dir.rstrip(osp.sep))
         return osp.join(self.out_dir, name)
 
     def before_train(self, runner: Runner) -> None:
-        """Take the files that are written whole, on a local disk."""
+        """Write files atomically on a local disk; remove unfinished ones."""
         folder = str(self.out_dir or runner.work_dir)
         if self.backend_args is None and '://' not in folder:
             self.backend_args = dict(backend=BACKEND)
@@ -166,17 +168,17 @@ class AtomicCheckpointHook(CheckpointHook):
                 remove_unfinished(place)
 
     def save_now(self, runner: Runner, iteration: int) -> Optional[str]:
-        """Save a checkpoint beyond the interval, unless it is there.
+        """Save a checkpoint outside the interval, unless it exists.
 
-        By epochs nothing is saved: mmengine begins the broken one again,
-        which then must have the weights of its start.
+        With ``by_epoch`` nothing is saved: mmengine repeats an interrupted
+        epoch, which must then begin with the weights of its start.
 
         Args:
             runner (Runner): The runner.
             iteration (int): Number of iterations that are done.
 
         Returns:
-            str | None: Path of the newest one, None where there is none.
+            str | None: Path of the newest one, None if there is none.
         """
         if self.by_epoch:
             return self.last_ckpt or find_latest_checkpoint(runner.work_dir)
@@ -189,7 +191,7 @@ class AtomicCheckpointHook(CheckpointHook):
     def _save_checkpoint_with_step(
         self, runner: Runner, step: int, meta: dict
     ) -> None:
-        """As of ``CheckpointHook``, but remove only what is replaced."""
+        """As in ``CheckpointHook``, but remove old ones after saving."""
         surplus = self._note(runner, step)
         name = self.filename_tmpl.format(step)
         self.last_ckpt = self.file_backend.join_path(self.out_dir, name)
@@ -216,18 +218,18 @@ class AtomicCheckpointHook(CheckpointHook):
             )
 
     def _note(self, runner: Runner, step: int) -> list[int]:
-        """Note a step among those kept, and give those that are too many."""
+        """Add a step to those kept, and return those that are too many."""
         if self.max_keep_ckpts <= 0:
             return []
         kept = [old for old in self.keep_ckpt_ids if old != step] + [step]
-        # Those that go are noted, too: a resumed run removes them if this
-        # one ends before it does.
+        # Those to remove are saved, too: if this run ends before it removes
+        # them, a resumed one does.
         runner.message_hub.update_info('keep_ckpt_ids', kept)
         self.keep_ckpt_ids = deque(kept, self.max_keep_ckpts)
         return kept[: -self.max_keep_ckpts]
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
-        """As of ``CheckpointHook``, but keep the old best until then."""
+        """As in ``CheckpointHook``, but remove the old best after saving."""
         if not self.save_best:
             return
         for key in self.key_indicators:
@@ -236,7 +238,7 @@ class AtomicCheckpointHook(CheckpointHook):
                     'default_hooks.checkpoint.save_best', key, list(metrics)
                 )
         before = self._best_paths()
-        # What is not known cannot be removed too early.
+        # Paths that the parent does not know it cannot remove too early.
         self._set_best_paths(dict.fromkeys(before))
         super()._save_best_checkpoint(runner, metrics)
         after = self._best_paths()
@@ -248,7 +250,7 @@ class AtomicCheckpointHook(CheckpointHook):
         self._set_best_paths(after)
 
     def _best_paths(self) -> dict[str, Optional[str]]:
-        """Path of the best checkpoint by each score that is looked at."""
+        """Path of the best checkpoint by each score of ``save_best``."""
         if len(self.key_indicators) == 1:
             return {'': self.best_ckpt_path}
         return dict(self.best_ckpt_path_dict)

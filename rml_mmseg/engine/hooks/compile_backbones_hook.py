@@ -9,8 +9,8 @@ from mmseg.registry import HOOKS
 
 from ..unwrap import unwrap
 
-# That PyTorch compiles of one network: in training and evaluation, and for
-# several sizes of images.
+# Times that PyTorch may compile one network: in training and evaluation, and
+# for several image sizes.
 VARIANTS = 8
 
 
@@ -18,10 +18,10 @@ VARIANTS = 8
 class CompileBackbonesHook(Hook):
     """Compiles the backbones of students and teachers by ``torch.compile``.
 
-    The backbones are most of the work and have no branches that depend on
-    data; heads, losses and labels stay as they are. Where mmengine's
-    ``compile=True`` compiles the whole ``train_step``, this leaves out what
-    breaks its graphs. Names of parameters stay the same.
+    The backbones do most of the work and have no branches that depend on
+    data; heads, losses and labels stay as they are. mmengine's
+    ``compile=True`` compiles the whole ``train_step`` instead, with parts
+    that break its graphs. Names of parameters stay the same.
 
     Args:
         kwargs: Arguments of ``torch.compile``, such as ``mode`` or
@@ -40,10 +40,10 @@ class CompileBackbonesHook(Hook):
         self.kwargs = kwargs
 
     def before_train(self, runner: Runner) -> None:
-        """Compile; the work itself is done in the first iterations."""
+        """Set up compilation, which takes place in the first iterations."""
         model = unwrap(runner.model)
         networks = [*model.students, *model.teachers]
-        # Those of one class share one limit, which is PyTorch's for one.
+        # Networks of one class share a limit, which PyTorch sets for one.
         limits: Any = torch._dynamo.config
         limit = VARIANTS * len(networks)
         limits.cache_size_limit = max(limits.cache_size_limit, limit)

@@ -25,13 +25,13 @@ IGNORED = 255
 def image_iou(
     labels: Tensor, truth: Tensor, classes: int, ignored: int = IGNORED
 ) -> Tensor:
-    """IoU (K,) of one image; NaN for classes that its truth has not.
+    """IoU (K,) of one image; NaN for classes absent from its ground truth.
 
     Args:
         labels (Tensor): Predicted class ids (H, W).
         truth (Tensor): True class ids (H, W).
         classes (int): Number of classes K.
-        ignored (int): The label of pixels that count nothing.
+        ignored (int): Label of pixels to leave out. Defaults to 255.
     """
     intersect, union, _, own = IoUMetric.intersect_and_union(
         labels, truth, classes, ignored
@@ -43,16 +43,16 @@ def image_iou(
 class ImageScoresHook(Hook):
     """Keeps the IoU of every image of a validation or test.
 
-    Works with any mmseg model. Beside the log, in ``image_scores.json``, it
-    lists all images from the worst to the best, with the mean IoU over the
-    classes that each one's ground truth holds, without the ``ignore_index``
-    of the evaluator; for the ``hardest`` it also keeps IoU by class, and
-    prediction and truth as label maps in ``hard_images``, class ids that are
-    shown in the classes' colours. The next validation replaces them.
+    Works with any mmseg model. ``image_scores.json``, beside the log, lists
+    all images from worst to best, with the mean IoU over the classes in each
+    one's ground truth; pixels with the evaluator's ``ignore_index`` are left
+    out. For the ``hardest`` images it also holds the IoU by class, and
+    ``hard_images`` their prediction and ground truth: label maps of class ids
+    with the classes' colours as palette. The next validation replaces them.
     ``tools/analysis_tools/report.py`` shows them.
 
     Args:
-        hardest (int): Images to keep label maps of. Defaults to 8.
+        hardest (int): Number of images to keep label maps of. Defaults to 8.
 
     Raises:
         ValueError: If ``hardest`` is negative.
@@ -81,7 +81,7 @@ class ImageScoresHook(Hook):
             self._count(getattr(runner, f'{mode}_loop'), outputs)
 
     def _after_epoch(self, runner: Runner, mode: str = 'train') -> None:
-        """Write what was found."""
+        """Write the scores and the label maps."""
         if mode != 'train':
             self._write(runner, mode)
 
@@ -115,7 +115,7 @@ class ImageScoresHook(Hook):
         parts = all_gather_object((self._scores, self._kept))
         if not is_main_process():
             return
-        # Processes pad their share with images of each other.
+        # Ranks pad their shares with each other's images.
         scores = {p: s for part, _ in parts for p, s in part.items()}
         kept = {item['img_path']: item for _, own in parts for item in own}
         worst = sorted(kept.values(), key=lambda item: item['mIoU'])
@@ -148,7 +148,7 @@ class ImageScoresHook(Hook):
 
 
 def _write_labels(path: Path, labels: np.ndarray, colours: np.ndarray) -> None:
-    """Write class ids (H, W) as a PNG with the colours (256, 3) of each."""
+    """Write class ids (H, W) as a PNG with a palette (256, 3)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     image = Image.fromarray(labels)
     image.putpalette(colours.tobytes())

@@ -1,4 +1,4 @@
-"""Leaving a run in order when it is told to stop."""
+"""Leaving a run cleanly when a signal asks for it."""
 
 import multiprocessing
 import os
@@ -22,32 +22,31 @@ EXIT_CODE = 75
 
 @HOOKS.register_module()
 class InterruptionHook(Hook):
-    """Saves a checkpoint and leaves, when a signal asks for it.
+    """Saves a checkpoint and exits when a signal asks for it.
 
-    At the end of the iteration in which the signal comes
+    At the end of the iteration in which the signal arrives,
     ``AtomicCheckpointHook`` saves and the process exits with ``exit_code``.
-    A single process leaves within a validation, too, where a resumed run
-    makes it again, which ``StagedTrainLoop`` does, and unless mmengine's
-    ``EMAHook`` has put averaged weights into the network for it. Processes
-    agree on the iteration, so it is enough that one of them gets the
-    signal, and they leave when it is saved. Workers of data loaders do not
-    heed it, other than those that a stock ``IterBasedTrainLoop`` starts for
-    its training set. The same signal a second time does what it would do
-    without the hook.
+    A single process also exits within a validation if a resumed run repeats
+    it, as with ``StagedTrainLoop``, unless mmengine's ``EMAHook`` has put
+    averaged weights into the network for it. Ranks agree on the iteration,
+    so it is enough that one of them gets the signal, and they exit once the
+    checkpoint is saved. Workers of data loaders ignore the signal, except
+    those that a stock ``IterBasedTrainLoop`` starts for its training set.
+    The same signal a second time does what it would do without the hook.
 
     Args:
-        signals (Sequence[str]): Their names; those that the system does
-            not know are left out. Defaults to SIGTERM, SIGINT and SIGUSR1,
+        signals (Sequence[str]): Names of the signals; those unknown to the
+            system are left out. Defaults to SIGTERM, SIGINT and SIGUSR1,
             which Slurm sends with ``--signal=USR1@120``.
-        exit_code (int): In [1, 125], so that scripts can tell an
-            interrupted run. Defaults to 75.
+        exit_code (int): Exit code in [1, 125] that tells scripts that the
+            run was interrupted. Defaults to 75.
 
     Raises:
-        ValueError: If a name is not one of a signal, or the code is out of
+        ValueError: If a name does not begin with SIG, or the code is out of
             its range.
     """
 
-    # After the checkpoint of the iteration.
+    # After the hook that saves the checkpoint of the iteration.
     priority = 'LOWEST'
 
     def __init__(
@@ -75,7 +74,7 @@ class InterruptionHook(Hook):
         self._process = -1
 
     def before_train(self, runner: Runner) -> None:
-        """Begin to listen."""
+        """Install the signal handlers."""
         self.received = None
         self._process = os.getpid()
         for loop in (runner.train_loop, runner.val_loop):
@@ -86,17 +85,17 @@ class InterruptionHook(Hook):
             try:
                 self._previous[number] = signal.signal(number, self._receive)
             except ValueError:
-                # Only the main thread of a program may listen.
+                # Only the main thread of a program may install handlers.
                 return
 
     def after_train(self, runner: Runner) -> None:
-        """Listen no longer."""
+        """Restore the former signal handlers."""
         for number, handler in self._previous.items():
             signal.signal(number, handler)
         self._previous = {}
 
     def shield(self, loader: DataLoader) -> None:
-        """Let workers that are still to start leave the signals to the run.
+        """Make workers that are still to start ignore the signals.
 
         Args:
             loader (DataLoader): Changed in place.
@@ -113,7 +112,7 @@ class InterruptionHook(Hook):
             loader.multiprocessing_context = shielded_forks(self.numbers)
 
     def _receive(self, number: int, frame: Any) -> None:
-        # Forked processes inherit this, workers until they ignore signals.
+        # Forked processes inherit this handler, workers too at first.
         if os.getpid() != self._process:
             return
         self.received = number
@@ -126,9 +125,9 @@ class InterruptionHook(Hook):
         data_batch: Any = None,
         outputs: Optional[dict] = None,
     ) -> None:
-        """Leave if one of the processes was told to."""
+        """Exit if one of the ranks got a signal."""
         alone = get_world_size() == 1
-        # Gradients of other processes are not in a checkpoint.
+        # Accumulated gradients of other ranks are not in a checkpoint.
         if not (alone or runner.optim_wrapper.should_update()):
             return
         told = torch.tensor(self.received or 0)
@@ -144,13 +143,13 @@ class InterruptionHook(Hook):
         data_batch: Any = None,
         outputs: Any = None,
     ) -> None:
-        """Leave a validation that a resumed run begins again."""
+        """Exit within a validation if a resumed run repeats it."""
         listening = bool(self._previous)
         if not (listening and self.received and get_world_size() == 1):
             return
         repeated = getattr(runner.train_loop, 'validates_again', False)
-        # What would be saved then is the average, in the place of what
-        # trains.
+        # Then the averaged weights would be saved in place of the trained
+        # ones.
         swapped = any(isinstance(hook, EMAHook) for hook in runner.hooks)
         if repeated and not swapped:
             self._leave(runner, self.received, runner.iter)
@@ -161,7 +160,7 @@ class InterruptionHook(Hook):
             for hook in runner.hooks
             if isinstance(hook, AtomicCheckpointHook)
         ]
-        # One process writes, and torchrun ends it when another has left.
+        # One rank writes, and torchrun ends it when another has exited.
         barrier()
         newest = next((path for path in saved if path), None)
         goes_on = 'goes on from there' if newest else 'begins anew'
@@ -175,7 +174,7 @@ class InterruptionHook(Hook):
 
 
 def stop_listening(runner: Runner) -> None:
-    """Leave signals to the program again, also where a training failed."""
+    """Restore the former signal handlers, even after a failed training."""
     for hook in runner.hooks:
         if isinstance(hook, InterruptionHook):
             hook.after_train(runner)

@@ -1,4 +1,4 @@
-"""Moving the teachers and the prototypes."""
+"""Updating the teachers and the prototypes."""
 
 import logging
 from typing import Any, Optional
@@ -31,27 +31,27 @@ def scale_of(wrapper: OptimWrapper) -> float:
 
 @HOOKS.register_module()
 class MutualEMAHook(Hook):
-    """Moves teachers and prototypes after every step of the optimisers.
+    """Updates teachers and prototypes after every step of the optimisers.
 
-    The teachers start as copies of the students, once, unless a checkpoint
-    brought teachers. They move only when the optimisers stepped, so not in
-    the middle of an accumulated gradient. Running statistics of the
-    students become their mean over all processes first, so that students
-    and teachers are equal in all of them. Where an optimiser left its step
-    out teachers stay as they are, and running statistics of a student that
-    the batch spoilt become its teacher's. A student that is not finite stops
-    the run before it reaches its teacher; buffers that were infinite when
-    the run began, such as masks, are not looked at. Of a single
-    ``AmpOptimWrapper`` a step that was left out is known by its falling
-    scale, so not where ``loss_scale`` is a fixed number.
+    The teachers start as copies of the students, unless a checkpoint brought
+    teachers. They are updated only when the optimisers have stepped, so not
+    during gradient accumulation. Running statistics of the students are
+    averaged over all ranks first, so that students and teachers are equal on
+    all of them. If an optimiser skipped its step, the teachers stay as they
+    are, and running statistics of a student that are no longer finite are
+    replaced by its teacher's. A student that is not finite stops the run
+    before its teacher is updated; buffers that were infinite when the run
+    began, such as masks, are not checked. With a single ``AmpOptimWrapper`` a
+    skipped step is known by the falling loss scale, and so goes unnoticed if
+    ``loss_scale`` is a fixed number.
 
     Args:
-        momentum (float): Share of the teacher that stays, in [0, 1].
-            Defaults to 0.999 (ProDA's; the paper gives none).
-        warm_up (bool): Whether step i, from 0, uses at most
-            ``1 - 1 / (i + 1)``, so that an early teacher is the mean of
-            its student. A run that ``load_from`` gave all of its
-            teachers has none. Defaults to True.
+        momentum (float): Share of the teacher that each update keeps, in
+            [0, 1]. Defaults to 0.999 (ProDA's; the paper gives none).
+        warm_up (bool): Whether step i, from 0, uses a momentum of at most
+            ``1 - 1 / (i + 1)``, so that an early teacher is the mean of its
+            student over the steps. Has no effect if ``load_from`` loaded all
+            teachers. Defaults to True.
         buffers (str): ``'copy'`` or ``'average'`` for running statistics.
             Defaults to ``'copy'``.
 
@@ -77,31 +77,31 @@ class MutualEMAHook(Hook):
         self.buffers = buffers
         self._unfinished: Optional[dict] = None
         self._infinite: dict[int, set[str]] = {}
-        # Made with the first step of a run, when no module changes any more.
+        # Made at the first step of a run, when modules no longer change.
         self._readers: Optional[list[tuple[StateReader, StateReader]]] = None
         self._warms_up = warm_up
         self._scale = 1.0
 
     def before_run(self, runner: Runner) -> None:
-        """Check the model and tell it that its teachers will move."""
+        """Check the model and tell it that its teachers will be updated."""
         model = unwrap(runner.model)
         if not hasattr(model, 'update_teachers'):
             raise TypeError(
                 'MutualEMAHook needs a MutualSemiSegmentor, got '
                 f'{type(model).__name__}; for a plain model take EMAHook'
             )
-        # Stock tools build a runner without the checks of ours.
+        # Stock tools build a Runner without the checks of our tools.
         check_config(runner.cfg)
         model.ema_attached = True
 
     def before_train(self, runner: Runner) -> None:
-        """Copy each student to its teacher unless that was loaded."""
+        """Copy each student to its teacher unless the teacher was loaded."""
         model = unwrap(runner.model)
         check_classes(model, runner.train_dataloader.dataset, runner.val_loop)
-        # Synchronising batch normalisation loses the mode of a layer.
+        # Converting layers to SyncBatchNorm loses their mode.
         model.teachers.eval()
         if runner.cfg.get('activation_checkpointing'):
-            # mmengine wraps the modules only now.
+            # mmengine has wrapped the modules only by now.
             model.recomputed.activate()
             model.check_passes()
         model.sync_teachers(but=model.teachers_loaded)
@@ -117,7 +117,7 @@ class MutualEMAHook(Hook):
         self._warms_up = self.warm_up and hub.get_info(
             'teachers_warm_up', True
         )
-        # A run that only starts from a checkpoint is at iteration 0.
+        # A run that only takes weights from a checkpoint is at iteration 0.
         if self._unfinished is not None and runner.iter:
             restore(model, runner.optim_wrapper, self._unfinished)
         self._unfinished = None
@@ -125,12 +125,12 @@ class MutualEMAHook(Hook):
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Optional[dict] = None
     ) -> None:
-        """Tell the model, for its ramp-up, how long it has had labels."""
+        """Tell the model, for its ramp-up, the iterations since burn-in."""
         burn_in = getattr(runner.train_loop, 'burn_in_iters', 0)
         unwrap(runner.model).iteration = max(runner.iter - burn_in, 0)
 
     def momentum_at(self, step: int) -> float:
-        """Momentum of a step, from 0."""
+        """Momentum at a step, which counts from 0."""
         if not self._warms_up:
             return self.momentum
         return min(self.momentum, 1 - 1 / (step + 1))
@@ -142,7 +142,7 @@ class MutualEMAHook(Hook):
         data_batch: Optional[dict] = None,
         outputs: Optional[dict] = None,
     ) -> None:
-        """Move teachers and prototypes if the optimisers stepped."""
+        """Update teachers and prototypes if the optimisers stepped."""
         wrapper, model = runner.optim_wrapper, unwrap(runner.model)
         model.recomputed.put_back()
         if not wrapper.should_update():
@@ -151,11 +151,11 @@ class MutualEMAHook(Hook):
         if skipped:
             for student, teacher in zip(model.students, model.teachers):
                 mend_buffers(student, teacher)
-        # Running statistics, which every process has of its own; those of
-        # the students, since a checkpoint holds those of one process.
+        # Running statistics differ between ranks. Those of the students are
+        # averaged, since a checkpoint holds those of one rank.
         buffers = model.students.buffers()
         all_reduce_params(
-            # Not looked for where there is one process.
+            # A generator, which a single process does not consume.
             (b for b in buffers if b.is_floating_point()),
             op='mean',
         )
@@ -168,7 +168,7 @@ class MutualEMAHook(Hook):
             state_is_finite(state, self._constant(model, i))
             for i, (_, state) in enumerate(states)
         ]
-        # A GPU is waited for once, and not once a student.
+        # One synchronisation with a GPU, not one per student.
         for i, is_finite in enumerate(torch.stack(finite).tolist()):
             if not is_finite:
                 raise FloatingPointError(
@@ -182,7 +182,7 @@ class MutualEMAHook(Hook):
         step = done // self._accumulated(wrapper)
         model.update_teachers(self.momentum_at(step), self.buffers, states)
         if self.buffers == 'average':
-            # The mean of two infinite values is none.
+            # The mean of two infinite values is not a number.
             for i in [i for i, names in self._infinite.items() if names]:
                 mend_buffers(model.teachers[i], model.students[i])
         for rectifier in model.rectifiers:
@@ -206,19 +206,19 @@ class MutualEMAHook(Hook):
         return [buffer for name, buffer in named if name in names]
 
     def _left_out(self, wrapper: OptimWrapper) -> bool:
-        """Whether the step, or that of a student, was not made."""
+        """Whether the step, or that of one student, was skipped."""
         before, self._scale = self._scale, scale_of(wrapper)
-        # A gradient scaler that leaves a step out lowers its scale.
+        # A gradient scaler that skips a step lowers its scale.
         fell = self._scale < before
         return fell or bool(getattr(wrapper, 'last_skipped', ()))
 
     @staticmethod
     def _accumulated(wrapper: OptimWrapper) -> int:
-        """Iterations that make a step of the optimisers."""
+        """Iterations per step of the optimisers."""
         return getattr(wrapper, 'leader', wrapper)._accumulative_counts
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Keep what is accumulated in the middle of a step."""
+        """Save what is accumulated, if in the middle of a step."""
         wrapper = runner.optim_wrapper
         if not isinstance(wrapper, OptimWrapper) or wrapper.should_update():
             return

@@ -22,41 +22,42 @@ STARVED = 0.1
 
 @HOOKS.register_module()
 class PseudoLabelMonitorHook(RecordingHook):
-    """Looks at the pseudo labels of one iteration in ``interval``.
+    """Looks at the pseudo labels once every ``interval`` iterations.
 
-    Nothing it does reaches a weight or a random number. All scalars are
-    under ``train/monitor/``; shares are in [0, 1], T is a teacher (a
-    student, where students make the labels):
+    It changes no weight and no random number. All scalars are under
+    ``train/monitor/``; shares are in [0, 1], and T is a teacher (a student,
+    where students make the labels):
 
-    - ``total_variation``, ``agreement``: of the first two teachers'
-      probabilities and of their most probable classes on the weak views,
-      as they are now, whatever labels are made of (of the students, where
+    - ``total_variation``, ``agreement``: between the first two teachers'
+      current probabilities, and their most probable classes, on the weak
+      views, whatever the labels are made from (between the students, where
       only students make labels); a total variation near 0 is the coupling
       of Figure 2 of RML.
     - ``T/confidence``: mean largest probability of the soft labels p0.
-    - ``T/kept``: pixels that pass ``semi_train_cfg.confidence``, where a
-      threshold is set.
-    - ``T/changed``: pixels that the rectifier gave another class.
+    - ``T/kept``: share of pixels that pass ``semi_train_cfg.confidence``,
+      where a threshold is set.
+    - ``T/changed``: share of pixels that the rectifier gave another class.
     - ``T/accuracy``, ``T/mIoU``, and ``T/accuracy_raw``, ``T/mIoU_raw``
       before rectification: against the masks of unlabelled images, where
       the dataset has them (``unlabelled.data_prefix.seg_map_path``); over
       the last ``window`` looks.
-    - ``T/prior_gap``: total variation between the classes' frequencies in
-      the pseudo labels of the last ``window`` looks and in all labelled
-      images seen; ``T/starved_classes``: classes that have less than a
-      tenth of their labelled frequency there. The log names them, over a
-      whole window, whenever they become others.
-    - ``T/share.NAME``, ``T/IoU.NAME`` and ``T/IoU_raw.NAME`` of each of
+    - ``T/prior_gap``: total variation between the class frequencies in the
+      pseudo labels of the last ``window`` looks and in all labelled images
+      seen so far; ``T/starved_classes``: number of classes with less than a
+      tenth of their labelled frequency there. Once the window is full, the
+      log names these classes whenever they change.
+    - ``T/share.NAME``, ``T/IoU.NAME`` and ``T/IoU_raw.NAME`` for each of
       ``classes``: share of the pseudo labels, and IoU as above.
     - ``T/prototype_drift``: mean distance a prototype moved since the last
-      look; ``T/nearest_prototypes``: smallest distance of two prototypes.
+      look; ``T/nearest_prototypes``: smallest distance between two
+      prototypes.
 
     Args:
-        interval (int): Iterations from look to look. Defaults to 50.
-        window (int): Looks that accuracy, mIoU and class frequencies are
-            taken over. Defaults to 10.
-        classes (Sequence[str]): Names of classes that are looked at one by
-            one. Defaults to none.
+        interval (int): Iterations from one look to the next. Defaults to 50.
+        window (int): Number of looks over which accuracy, mIoU and class
+            frequencies are computed. Defaults to 10.
+        classes (Sequence[str]): Names of classes to log individually.
+            Defaults to none.
 
     Raises:
         ValueError: If a number is below 1, or the data set has no such
@@ -104,7 +105,7 @@ class PseudoLabelMonitorHook(RecordingHook):
 
     @staticmethod
     def _couple(record: dict) -> dict[str, Tensor]:
-        """How alike the first two teachers, or students, are."""
+        """Similarity of the first two teachers, or students."""
         sources = record['sources'].values()
         probs = record.get('predictions') or [s['probs'] for s in sources]
         if len(probs) < 2:
@@ -116,15 +117,15 @@ class PseudoLabelMonitorHook(RecordingHook):
         )
 
     def _count_labelled(self, truth: Tensor, classes: int) -> None:
-        """Add a batch to the classes' frequencies in labelled images.
+        """Add a batch to the class frequencies of labelled images.
 
-        All that were seen count: one batch lacks rare classes.
+        All batches so far count, as a single one lacks rare classes.
         """
         known = torch.bincount(truth[truth < classes], minlength=classes)
         self._prior = known if self._prior is None else self._prior + known
 
     def _sum_of_window(self, key: str, value: Tensor) -> Tensor:
-        """Sum over the last looks, this one included."""
+        """Sum over the looks of the window, including this one."""
         window = self._windows.setdefault(key, [])
         window.append(value)
         del window[: -self.window]
@@ -144,7 +145,7 @@ class PseudoLabelMonitorHook(RecordingHook):
         rectified = len(model.rectifiers) and name.startswith('teachers.')
         if rectified:
             changed = (source['labels'] != source['plain']) & valid
-            # Those that it ignores are no other class.
+            # Pixels that it ignores did not get another class.
             changed &= source['labels'] < classes
             scalars['changed'] = changed.sum() / count
         scalars.update(self._balance(name, source['labels'][valid], classes))
@@ -162,7 +163,7 @@ class PseudoLabelMonitorHook(RecordingHook):
     def _balance(
         self, name: str, labels: Tensor, classes: int
     ) -> dict[str, Tensor]:
-        """Class frequencies against those of the labelled images."""
+        """Class frequencies compared with those of the labelled images."""
         assert self._prior is not None
         found = torch.bincount(labels, minlength=classes)[:classes]
         found = self._sum_of_window(f'{name} found', found)
@@ -179,7 +180,7 @@ class PseudoLabelMonitorHook(RecordingHook):
     def _of_classes(
         self, key: str, values: Tensor, known: Optional[Tensor] = None
     ) -> dict[str, Tensor]:
-        """What single classes have of a value of each class."""
+        """Values of the chosen ``classes``, from one value per class (K,)."""
         places = {name: self.names.index(name) for name in self.classes}
         return {
             f'{key}.{name}': values[i]
@@ -190,7 +191,7 @@ class PseudoLabelMonitorHook(RecordingHook):
     def _name_starved(
         self, source: str, starved: Tensor, shares: Tensor, prior: Tensor
     ) -> None:
-        """Say which classes are starved, where they are not as before."""
+        """Log which classes are starved, whenever that changes."""
         if len(self._windows[f'{source} found']) < self.window:
             return
         now = starved.nonzero()[:, 0].tolist()
@@ -210,7 +211,7 @@ class PseudoLabelMonitorHook(RecordingHook):
     def _score(
         self, name: str, suffix: str, labels: Tensor, masks: Tensor, k: int
     ) -> dict[str, Tensor]:
-        """Accuracy and mIoU over the window, none without a truth."""
+        """Accuracy and mIoU over the window; none without ground truth."""
         scored = (masks < k) & (labels < k)
         pairs = masks[scored] * k + labels[scored]
         matrix = torch.bincount(pairs, minlength=k * k).view(k, k)

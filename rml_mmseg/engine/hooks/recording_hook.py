@@ -1,4 +1,4 @@
-"""Hooks that look at what a model makes of an iteration."""
+"""Hooks that look at what a model computes in an iteration."""
 
 from abc import abstractmethod
 from typing import Any, Optional
@@ -15,21 +15,20 @@ READERS = 'readers'
 
 
 class RecordingHook(Hook):
-    """Asks a model to keep what it makes in one iteration in ``interval``.
+    """Has a model record every ``interval``-th iteration, and looks at it.
 
-    A monitor of one's own is a child of it with :meth:`look`. Several hooks
-    may ask for the same iteration; the last of them lets go of what was
-    kept.
+    A custom monitor is a subclass that implements :meth:`look`. Several hooks
+    may ask for the same iteration; the last of them releases the record.
 
     Args:
-        interval (int): Iterations from look to look.
+        interval (int): Iterations from one look to the next.
 
     Raises:
         ValueError: If the interval is below 1.
     """
 
-    # After MutualEMAHook (50), which may stop the run; before LoggerHook (60)
-    # reads the scalars: its equals would be logged one look too late.
+    # After MutualEMAHook (50), which may stop the run, and before LoggerHook
+    # (60): at 60 scalars would be logged one look too late.
     priority = 55
 
     def __init__(self, interval: int) -> None:
@@ -37,7 +36,7 @@ class RecordingHook(Hook):
         self.interval = interval
 
     def due(self, runner: Runner) -> bool:
-        """Whether the iteration under way is looked at."""
+        """Whether to look at the current iteration."""
         return self.every_n_train_iters(runner, self.interval)
 
     @abstractmethod
@@ -47,23 +46,23 @@ class RecordingHook(Hook):
         Args:
             runner (Runner): The run.
             model (MutualSemiSegmentor): Its model.
-            record (dict): ``sources``, by name of a teacher (of a student,
-                where it makes labels) a dict with ``probs`` (M, K, H, W),
+            record (dict): ``sources``: by name of a teacher (of a student,
+                where it makes labels), a dict with ``probs`` (M, K, H, W),
                 their most probable classes ``plain`` (M, H, W) and the
                 ``labels`` (M, H, W) that a rectifier made of them;
-                ``mixed``, for each student its view (V, 3, H, W), targets
+                ``mixed``: for each student its view (V, 3, H, W), targets
                 (name, labels (V, H, W), weight), ``valid`` (V, H, W) and
-                logits (V, K, H, W); ``predictions``, where teachers predict,
-                their probabilities (M, K, H, W) today; of the batch ``weak``
-                (M, 3, H, W), ``valid`` (M, H, W), ``labelled``, the ground
-                truth (N, H, W), and ``masks`` (M, H, W), where unlabelled
-                images have masks for monitoring.
+                logits (V, K, H, W); ``predictions``: where teachers predict,
+                their current probabilities (M, K, H, W); and of the batch
+                ``weak`` (M, 3, H, W), ``valid`` (M, H, W), ``labelled``, the
+                ground truth (N, H, W), and ``masks`` (M, H, W), if
+                unlabelled images have masks for monitoring.
         """
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None
     ) -> None:
-        """Ask the model to keep what it makes."""
+        """Ask the model to record the iteration."""
         if not self.due(runner):
             return
         model = unwrap(runner.model)

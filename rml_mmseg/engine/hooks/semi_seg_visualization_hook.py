@@ -18,23 +18,23 @@ from .recording_hook import RecordingHook
 
 @HOOKS.register_module()
 class SemiSegVisualizationHook(RecordingHook):
-    """Draws one iteration in ``interval`` through ``runner.visualizer``.
+    """Draws every ``interval``-th iteration through ``runner.visualizer``.
 
-    One picture an image, named ``panels_{n}``, goes to every visualisation
+    One picture per image, named ``panels_{n}``, goes to every visualisation
     backend of the config: the weak view, each teacher's labels and what
     its rectifier changed, and for each student the mixed view, its label
     and its prediction; also the ground truth, where the dataset has masks
     of unlabelled images for monitoring. Changes are then coloured by
     whether they were right.
 
-    It shows what training made anyway: no weight and no random number
-    depends on it, and an iteration that it does not draw costs nothing.
+    It shows what training computes anyway: no weight and no random number
+    depends on it, and an iteration that is not drawn costs nothing.
     Burn-in iterations, which use no unlabelled image, are not drawn.
 
     Args:
-        interval (int): Iterations from picture to picture. Defaults to
+        interval (int): Iterations from one picture to the next. Defaults to
             500.
-        images (int): Images of the batch to draw. Defaults to 1.
+        images (int): Number of images of the batch to draw. Defaults to 1.
 
     Raises:
         ValueError: If a setting is below 1.
@@ -46,11 +46,11 @@ class SemiSegVisualizationHook(RecordingHook):
         self.images = images
 
     def due(self, runner: Runner) -> bool:
-        """Whether this process draws the iteration under way."""
+        """Whether this process draws the current iteration."""
         return super().due(runner) and is_main_process()
 
     def look(self, runner: Runner, model: Any, record: dict) -> None:
-        """Draw."""
+        """Draw the panels of some images."""
         meta = getattr(runner.train_dataloader.dataset, 'metainfo', {})
         names = meta.get('classes') or range(model.num_classes)
         colours = class_colours(model.num_classes, meta.get('palette'))
@@ -59,14 +59,14 @@ class SemiSegVisualizationHook(RecordingHook):
             rows = panel_grid(record, model, colours, n)
             legend = self._legend(rows, names, colours, record)
             picture = draw_panels(rows, legend, f'iteration {step}')
-            # No slash: LocalVisBackend makes it a part of a file's name.
+            # No slash, as LocalVisBackend makes the name part of a file name.
             runner.visualizer.add_image(f'panels_{n}', picture, step)
 
     @staticmethod
     def _legend(
         rows: list, names: Sequence, colours: np.ndarray, record: dict
     ) -> dict[str, Sequence[int]]:
-        """Names of the colours that the panels show."""
+        """Colours that the panels show, by name."""
         panels = [panel for row in rows for panel in row if panel is not None]
         ids = sorted(set().union(*(panel.ids for panel in panels)))
         legend = {str(names[i]): colours[i] for i in ids if i < len(names)}
