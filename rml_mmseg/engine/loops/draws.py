@@ -4,21 +4,21 @@ from mmengine.logging import MessageHub, print_log
 
 
 def draws_before(hub: MessageHub, iteration: int, each: int) -> int:
-    """Draws of all processes before an iteration.
+    """Draws of all ranks before an iteration.
 
-    They are counted in the hub, and so in checkpoints: a run that goes on
-    with other processes or another batch size reads nothing twice and
-    leaves nothing out.
+    They are counted in the hub, and so in checkpoints: a run resumed with
+    another number of ranks or another batch size reads no image twice and
+    skips none.
 
     Args:
-        hub (MessageHub): That of the run.
+        hub (MessageHub): Message hub of the run.
         iteration (int): The iteration, from 0.
-        each (int): Draws of all processes in an iteration from there on.
+        each (int): Draws of all ranks per iteration from there on.
 
     Returns:
         int: Number of draws.
     """
-    # Checkpoints of before have no count: nothing has changed then.
+    # Older checkpoints have no count: assume that nothing has changed.
     known = (0, 0, each)
     if iteration:
         known = hub.get_info('draws', known)

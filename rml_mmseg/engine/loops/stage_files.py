@@ -1,4 +1,4 @@
-"""What a stage leaves on the disk so that it can be resumed."""
+"""Files that a stage writes so that it can be resumed."""
 
 import io
 import os.path as osp
@@ -29,15 +29,16 @@ class StageFiles:
     Args:
         root (str): The folder ``stages``; shared by all ranks.
         model (MutualSemiSegmentor): Unwrapped model.
-        loader (DataLoader): Of the training set, a ``SemiSegDataset``.
+        loader (DataLoader): Loader of the training set, a
+            ``SemiSegDataset``.
 
     Raises:
-        ValueError: If its sampler cannot hand on where soft labels are.
+        ValueError: If its sampler cannot pass on where soft labels are.
     """
 
     def __init__(self, root: str, model: Any, loader: DataLoader) -> None:
         if not hasattr(loader.sampler, 'soft_labels'):
-            # A batch sampler hides the one that it is made of.
+            # A batch sampler hides the sampler that it wraps.
             raise ValueError(
                 "model.semi_train_cfg.p0='stage' needs a SemiSegSampler, "
                 'which tells where the labels of the stage are, got '
@@ -58,11 +59,11 @@ class StageFiles:
         return osp.join(self.root, f'stage_{stage + 1}')
 
     def begin(self, stage: int, prototypes: bool) -> None:
-        """Note the networks and make labels and prototypes.
+        """Save the networks, then make labels and prototypes.
 
         Args:
-            stage (int): From 0.
-            prototypes (bool): Whether prototypes are computed, too.
+            stage (int): The stage, from 0.
+            prototypes (bool): Whether to compute prototypes, too.
         """
         self._tidy(stage)
         teachers = self.model.teachers.state_dict()
@@ -73,7 +74,7 @@ class StageFiles:
         run_stage_pass(self.model, self.dataset, store, prototypes)
 
     def mend(self, stage: int) -> None:
-        """Check the labels of a stage that goes on, and make what lacks.
+        """Check the labels of a resumed stage, and make missing ones again.
 
         Raises:
             FileNotFoundError: If the stage's teachers are gone.
@@ -91,13 +92,13 @@ class StageFiles:
             )
 
     def restart_students(self) -> None:
-        """Give the students the weights of the first labels' time."""
+        """Reset students to ``initial_students.pth``, and teachers to them."""
         path = osp.join(self.root, 'initial_students.pth')
         self.model.students.load_state_dict(self._load(path))
         self.model.sync_teachers()
 
     def _tidy(self, stage: int) -> None:
-        """Remove what a killed run left, before any process writes."""
+        """Remove unfinished files of a killed run, before any rank writes."""
         if is_main_process():
             for folder in (self.root, self._stage(stage), self.folder(stage)):
                 remove_unfinished(folder)
@@ -129,11 +130,11 @@ def stage_files_of(
 
     Args:
         model (nn.Module): Unwrapped model.
-        work_dir (str): Of the run.
-        loader (DataLoader): Of the training set.
+        work_dir (str): Work folder of the run.
+        loader (DataLoader): Loader of the training set.
 
     Returns:
-        StageFiles | None: None where the labels are online, or none.
+        StageFiles | None: None if labels are made online, or not at all.
     """
     cfg = getattr(model, 'semi_train_cfg', None)
     if cfg is None or cfg.p0 != 'stage':

@@ -1,4 +1,4 @@
-"""What the teachers make of all images when a stage begins."""
+"""The pass of the teachers over all images when a stage begins."""
 
 from typing import Any, Optional
 
@@ -28,13 +28,13 @@ def without_padding(
     """Logits of the part of an image that is not padding.
 
     Args:
-        logits (Tensor): Of the padded image, (K, h, w).
-        valid (Tensor): (1, H, W) bool, True in a box.
-        align_corners (bool): Whether those at the corners are of the corner
-            pixels' centres, as some heads have them.
+        logits (Tensor): Logits of the padded image, (K, h, w).
+        valid (Tensor): (1, H, W) bool, True in a box: the image.
+        align_corners (bool): Whether logits at the corners are at the centres
+            of the corner pixels, as in some heads. Defaults to False.
 
     Returns:
-        Tensor: (K, h', w'), as dense as they were, each at the centre of its
+        Tensor: (K, h', w'), as dense as before, each at the centre of its
         cell.
     """
     if valid.all() and not align_corners:
@@ -77,18 +77,19 @@ def run_stage_pass(
     store: Optional[SoftLabelStore] = None,
     prototypes: bool = True,
 ) -> int:
-    """Compute prototypes and, for a store, soft pseudo labels.
+    """Compute prototypes and, if there is a store, soft pseudo labels.
 
     A prototype is the mean feature of all pixels, over all labelled and
-    unlabelled images, that the learner's teacher puts into the class
-    (Eq. 10 of RML), added up over all ranks. A teacher that is tested in
-    windows reads images in these; pixels of several count several times.
-    Soft labels that the store holds already are not written again.
+    unlabelled images and all ranks, that the learner's teacher assigns to
+    the class (Eq. 10 of RML). A teacher that is tested in sliding windows
+    reads images in these; pixels in several windows count several times.
+    Soft labels that the store already holds are not written again.
 
     Args:
         model (MutualSemiSegmentor): Unwrapped model.
         dataset (SemiSegDataset): The training set.
-        store (SoftLabelStore, optional): Where soft labels go.
+        store (SoftLabelStore, optional): Where soft labels go. Defaults to
+            none.
         prototypes (bool): Whether the rectifiers, if there are any, get
             prototypes. Defaults to True.
 
@@ -101,7 +102,7 @@ def run_stage_pass(
         return 0
     made = 0
     for rectifier in rectifiers:
-        # Of a step that the stage's end left unfinished.
+        # Features of a step that the stage's end left unfinished.
         rectifier.discard()
     paths = image_paths(dataset, labelled=prototypes)
     title = 'Teachers read all images'
@@ -135,9 +136,9 @@ def run_stage_pass(
 
 @torch.no_grad()
 def try_stage_pass(model: Any, dataset: SemiSegDataset) -> None:
-    """Let the teachers read an image of each size and forget it.
+    """Let the teachers read an image of each size, as a trial.
 
-    What they cannot read then stops a run before its burn-in, not after.
+    An image that they cannot read stops the run before burn-in, not after.
 
     Args:
         model (MutualSemiSegmentor): Unwrapped model.
@@ -166,14 +167,14 @@ def try_stage_pass(model: Any, dataset: SemiSegDataset) -> None:
 def mend_store(
     model: Any, dataset: SemiSegDataset, store: SoftLabelStore, snapshot: dict
 ) -> int:
-    """Make again what a store lacks, with the teachers of the stage's start.
+    """Fill the gaps of a store, with the teachers of the stage's start.
 
     Args:
-        model (MutualSemiSegmentor): Unwrapped model; its teachers are put
-            back as they were.
+        model (MutualSemiSegmentor): Unwrapped model; its teachers are
+            restored afterwards.
         dataset (SemiSegDataset): The training set.
         store (SoftLabelStore): The store of the stage.
-        snapshot (dict): State of the teachers when the stage began.
+        snapshot (dict): State dict of the teachers when the stage began.
 
     Returns:
         int: Number of images whose labels this rank made again.

@@ -1,4 +1,4 @@
-"""Schedules that start again with every stage."""
+"""Schedules that restart with every stage."""
 
 import copy
 import logging
@@ -18,7 +18,7 @@ from ..unwrap import unwrap
 
 
 def restart_schedules(runner: Runner, config: Any, length: int) -> None:
-    """Put rates, momenta and schedulers back to their start.
+    """Reset learning rates, momenta and schedulers to their start.
 
     Args:
         runner (Runner): The runner, whose optimisers are built.
@@ -29,7 +29,7 @@ def restart_schedules(runner: Runner, config: Any, length: int) -> None:
         for name in [key for key in group if key.startswith('initial_')]:
             group[name.removeprefix('initial_')] = group[name]
         if 'initial_momentum' in group and 'betas' in group:
-            # What schedules of the momentum move in Adam.
+            # Adam has its first beta where others have a momentum.
             first = group['initial_momentum']
             group['betas'] = (first, *group['betas'][1:])
     runner.param_schedulers = runner.build_param_scheduler(
@@ -38,33 +38,34 @@ def restart_schedules(runner: Runner, config: Any, length: int) -> None:
 
 
 def _wrappers(optim_wrapper: OptimWrapper) -> list[OptimWrapper]:
-    """The wrapper itself, or those of one that has several."""
+    """The wrapper itself, or all wrappers of an ``OptimWrapperDict``."""
     if isinstance(optim_wrapper, OptimWrapperDict):
         return list(optim_wrapper.values())
     return [optim_wrapper]
 
 
 def all_optimizers(optim_wrapper: OptimWrapper) -> list[Optimizer]:
-    """The optimisers inside of one wrapper or of several."""
+    """The optimisers inside one wrapper or several."""
     return [wrapper.optimizer for wrapper in _wrappers(optim_wrapper)]
 
 
 def all_param_groups(optim_wrapper: OptimWrapper) -> list[dict]:
-    """Parameter groups of one optimiser or of several.
+    """Parameter groups of one optimiser or several.
 
-    With them the settings that mmengine schedules and logs as ``base_lr``.
+    These include the settings that mmengine schedules and logs as
+    ``base_lr``.
     """
     groups: list[dict] = []
     for wrapper in _wrappers(optim_wrapper):
         groups += wrapper.optimizer.param_groups
-        # As mmengine has it since 0.10.
+        # mmengine has them since 0.10.
         base = getattr(wrapper, 'base_param_settings', None)
         groups += [] if base is None else [base]
     return groups
 
 
 def with_default_end(config: Any, end: int) -> Any:
-    """A scheduler config whose schedulers end with the stage.
+    """A scheduler config whose schedulers by default end with the stage.
 
     Args:
         config (dict | list): ``param_scheduler`` of a config: one
@@ -82,15 +83,15 @@ def with_default_end(config: Any, end: int) -> Any:
 
 
 def check_schedules(config: Any, length: int) -> None:
-    """Refuse schedules that a stage does not step.
+    """Refuse schedules that a stage cannot step.
 
     Args:
         config (dict | list, optional): ``param_scheduler`` of a config.
         length (int): Iterations of a stage.
 
     Raises:
-        ValueError: If a scheduler counts epochs, is built already, or begins
-            where it ends.
+        ValueError: If a scheduler counts epochs, is already built, or does
+            not begin before it ends.
     """
     for item in _schedulers(config):
         if not isinstance(item, Mapping):
@@ -100,7 +101,7 @@ def check_schedules(config: Any, length: int) -> None:
             )
         kind = item.get('type')
         if getattr(class_of(item, PARAM_SCHEDULERS), 'need_val_args', False):
-            # It is stepped by validations, whatever it counts.
+            # Validations step it, whatever it counts.
             continue
         if item.get('by_epoch', True):
             raise ValueError(
@@ -127,14 +128,14 @@ def check_schedules(config: Any, length: int) -> None:
 
 
 def check_optimizers(runner: Runner) -> None:
-    """Refuse schedules by optimiser that are not one for each.
+    """Refuse a dict of schedules that does not match the optimisers.
 
     Args:
-        runner (Runner): The runner. The optimisers of a constructor of one's
-            own are not known before they are built.
+        runner (Runner): The runner. Optimisers of a custom constructor are
+            not known before they are built, and not checked.
 
     Raises:
-        ValueError: If one is missing, or is of no optimiser.
+        ValueError: If a schedule is missing, or its optimiser is.
     """
     config, optim_wrapper = runner.param_schedulers, runner.optim_wrapper
     if not isinstance(config, Mapping) or 'type' in config:

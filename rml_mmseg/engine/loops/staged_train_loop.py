@@ -34,22 +34,22 @@ from .training_dataloader import training_dataloader
 
 @LOOPS.register_module()
 class StagedTrainLoop(IterBasedTrainLoop):
-    """Stage after stage of the same length in one run.
+    """Trains stages of equal length, one after another, in one run.
 
     At the start of a stage the prototypes are computed over all images
-    (Eq. 10), with ``semi_train_cfg.p0='stage'`` the soft pseudo labels of
-    the unlabelled set are made by the teachers as they are then, and the
-    learning-rate schedule starts again (section 5.2 of RML). What is drawn
-    in iteration i depends on the run's seed, the rank and i alone, so a
-    resumed run goes on where it stopped, bit for bit on a CPU, without
-    reading data twice.
+    (Eq. 10), the soft pseudo labels of the unlabelled set are made by the
+    teachers as they are then (with ``semi_train_cfg.p0='stage'``), and the
+    learning-rate schedule restarts (section 5.2 of RML). What is drawn in
+    iteration i depends only on the run's seed, the rank and i, so a resumed
+    run continues where it stopped, bit for bit on a CPU, without reading
+    data twice.
 
     Args:
         runner (Runner): The runner.
-        dataloader (DataLoader | dict): Of the training set.
+        dataloader (DataLoader | dict): Loader of the training set.
         iters_per_stage (int): Iterations of a stage.
         stages (int): Number of stages. Defaults to 1.
-        burn_in_iters (int): First iterations of the first stage, in which
+        burn_in_iters (int): Initial iterations of the first stage, in which
             the students learn from the labelled images alone, so that the
             first pseudo labels come from trained networks (section 3 of
             RML). Defaults to 0.
@@ -59,20 +59,20 @@ class StagedTrainLoop(IterBasedTrainLoop):
         initialise (bool): Whether the prototypes are computed over all
             images at the start of a stage; otherwise the first batches
             make them. Defaults to True.
-        restart_students (bool): Whether a later stage's students start
-            again from the weights they had when the first labels were
+        restart_students (bool): Whether the students of a later stage
+            restart from the weights they had when the first labels were
             made, taught by labels of the teachers they had. Defaults to
-            False: they go on.
+            False: they continue.
 
     Raises:
-        ValueError: If a length is below 1, a schedule or the checkpoints
-            count epochs, a schedule is no config, or the runner shards
-            models.
+        ValueError: If a number is out of range, a schedule or the
+            checkpoints count epochs, a schedule is already built, the runner
+            shards models, or students restart without ``p0='stage'``.
     """
 
     dataloader_iterator: Any
 
-    #: A resumed run makes a validation that was due once more.
+    #: A resumed run repeats a validation that was due.
     validates_again = True
 
     def __init__(
@@ -104,7 +104,7 @@ class StagedTrainLoop(IterBasedTrainLoop):
             )
         if not isinstance(runner, Runner):
             raise ValueError(sharded_message())
-        # Not of `runner.cfg`, which is empty for a runner of keywords.
+        # Not from `runner.cfg`, which is empty if keywords built the runner.
         check_schedules(runner.param_schedulers, iters_per_stage)
         check_optimizers(runner)
         check_checkpoint_hooks(runner.hooks)
@@ -117,7 +117,7 @@ class StagedTrainLoop(IterBasedTrainLoop):
         self._stage_files: Optional[StageFiles] = None
         super().__init__(
             runner,
-            # It starts the workers, before any hook is called.
+            # The parent starts its workers before any hook is called.
             training_dataloader(runner, dataloader),
             max_iters=stages * iters_per_stage,
             val_begin=val_begin,
@@ -150,7 +150,7 @@ class StagedTrainLoop(IterBasedTrainLoop):
 
     @property
     def steps_since_restart(self) -> int:
-        """int: Iterations since the students last began from scratch."""
+        """int: Iterations since the students last started or restarted."""
         if self.restart_students and self.stage > 0:
             return self.stage_iter
         return self._iter
@@ -167,7 +167,7 @@ class StagedTrainLoop(IterBasedTrainLoop):
         self.runner.call_hook('before_train_epoch')
         model = unwrap(self.runner.model)
         if not getattr(model, 'ema_attached', False):
-            # Of others MutualEMAHook sees to it, with any loop.
+            # Otherwise MutualEMAHook has checked them, with any loop.
             check_classes(model, self.dataloader.dataset, self.runner.val_loop)
         try_batch(self.dataloader, self.runner.model)
         try_validation(self.runner.val_loop, self.dataloader.dataset)
@@ -182,7 +182,7 @@ class StagedTrainLoop(IterBasedTrainLoop):
                 level=logging.WARNING,
             )
         if self._iter:
-            # Nothing tells whether the run had ended before or after it.
+            # Nothing tells whether the run had ended before or after one.
             self._validate_if_due()
         self.runner.model.train()
         while self._iter < self._max_iters and not self.stop_training:
@@ -197,7 +197,7 @@ class StagedTrainLoop(IterBasedTrainLoop):
         return self.runner.model
 
     def _train_on_next(self) -> None:
-        """One iteration, waiting for its data included."""
+        """Run one iteration, including the wait for its data."""
         if not in_training(self.runner.model):
             self.runner.model.train()
         self.run_iter(next(self.dataloader_iterator))
@@ -214,7 +214,7 @@ class StagedTrainLoop(IterBasedTrainLoop):
             self.runner.val_loop.run()
 
     def run_iter(self, data_batch: dict) -> None:
-        """One iteration, with random numbers of its own."""
+        """Run one iteration, with a seed of its own."""
         seed_devices(derive_seed(self.runner.seed, get_rank(), self._iter))
         model = unwrap(self.runner.model)
         if hasattr(model, 'burning_in'):
@@ -222,7 +222,7 @@ class StagedTrainLoop(IterBasedTrainLoop):
         super().run_iter(data_batch)
 
     def _resume_within_stage(self) -> None:
-        """Go to the data, and the labels, of a resumed iteration."""
+        """Restore data and labels of a resumed iteration."""
         sampler, hub = self.dataloader.sampler, self.runner.message_hub
         if not self._iter:
             # A resumed run has to draw what this one would have drawn.
@@ -246,12 +246,12 @@ class StagedTrainLoop(IterBasedTrainLoop):
         self._restart_data()
 
     def _draws(self) -> int:
-        """Draws of all processes before the current iteration."""
+        """Draws of all ranks before the current iteration."""
         each = (self.dataloader.batch_size or 1) * get_world_size()
         return draws_before(self.runner.message_hub, self._iter, each)
 
     def _restart_data(self) -> None:
-        """Begin to load the data of the current iteration."""
+        """Restart loading at the data of the current iteration."""
         loader = self.dataloader
         loader.sampler.skipped = self._draws()
         if self._stage_files is not None and self.stage_iter >= self.burn_in:
@@ -289,14 +289,14 @@ class StagedTrainLoop(IterBasedTrainLoop):
             run_stage_pass(model, self.dataloader.dataset)
 
     def _restart_students(self) -> None:
-        """Let students, and what follows them, begin again."""
+        """Reset students, teachers, optimisers and prototypes."""
         assert self._stage_files is not None
         self._stage_files.restart_students()
         for optimizer in all_optimizers(self.runner.optim_wrapper):
             optimizer.state.clear()
         model = unwrap(self.runner.model)
         for rectifier in model.rectifiers:
-            # Prototypes are of the networks in use, not of those before.
+            # Prototypes must be of the networks in use, not of former ones.
             rectifier.forget()
         if self.initialise:
             run_stage_pass(model, self.dataloader.dataset)

@@ -1,4 +1,4 @@
-"""The data of a training: shielded workers, and pinned batches."""
+"""The training data loader: shielded workers and pinned batches."""
 
 from typing import Union
 
@@ -14,15 +14,15 @@ from ..hooks.interruption_hook import InterruptionHook
 def training_dataloader(
     runner: Runner, dataloader: Union[DataLoader, dict]
 ) -> DataLoader:
-    """A data loader as ``BaseLoop`` builds it, for signals and for a GPU.
+    """Build a loader as ``BaseLoop`` does, adapted to signals and GPUs.
 
     Args:
         runner (Runner): The runner, with its hooks.
-        dataloader (DataLoader | dict): One that is built, or its config.
+        dataloader (DataLoader | dict): A built loader, or its config.
 
     Returns:
         DataLoader: Its workers leave the signals of an ``InterruptionHook``
-        to the main process. For a GPU a thread pins the batches that they
+        to the main process. With a GPU, a thread pins the batches that they
         send, unless a config sets ``pin_memory=False``.
     """
     if isinstance(dataloader, DataLoader):
@@ -38,7 +38,7 @@ def training_dataloader(
     for hook in runner.hooks:
         if isinstance(hook, InterruptionHook):
             hook.shield(loader)
-    # Without workers there is no such thread.
+    # Without workers there is no thread that pins.
     if pinned and loader.num_workers and torch.cuda.is_available():
         loader.pin_memory = True
         loader.collate_fn = PinnedCollate(loader.collate_fn)

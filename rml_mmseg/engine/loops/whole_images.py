@@ -23,12 +23,12 @@ def image_paths(
 
     Args:
         dataset (SemiSegDataset): Labelled and unlabelled images.
-        labelled (bool): Whether the labelled ones are among them.
+        labelled (bool): Whether to include labelled ones. Defaults to True.
     """
     rank, world_size = get_dist_info()
     paths = [(path, True) for path in image_files(dataset.unlabelled)]
     if labelled:
-        # An image of both sets counts once.
+        # An image in both sets counts once.
         both = {osp.realpath(p) for p, _ in paths if dataset.allow_overlap}
         paths = [
             *(
@@ -42,7 +42,7 @@ def image_paths(
 
 
 def with_progress(paths: list, title: str) -> Iterable[Any]:
-    """Paths to go through, the main process showing progress and ETA."""
+    """Iterate over paths; the main process shows progress and ETA."""
     if not paths or not is_main_process():
         return paths
     print(title)
@@ -55,8 +55,8 @@ def whole_image(
     """A whole image as the teachers see it.
 
     Returns:
-        tuple[Tensor, Tensor]: The image (1, 3, H, W), and where it is not
-        padding (1, H, W).
+        tuple[Tensor, Tensor]: The image (1, C, H, W), and a bool mask
+        (1, H, W), False on padding.
     """
     item = dataset.load_image(path)
     batch = dict(inputs=[item['inputs']], data_samples=[item['data_samples']])
@@ -78,9 +78,9 @@ def readable_image(
 
     Args:
         model (MutualSemiSegmentor): Unwrapped model.
-        dataset (SemiSegDataset): Counts what cannot be read.
+        dataset (SemiSegDataset): Loads it, and counts unreadable images.
         path (str): The image.
-        unlabelled (bool): Whether it may be left out.
+        unlabelled (bool): Whether it is unlabelled, and may be skipped.
     """
     if path in dataset.unreadable:
         return None
@@ -96,17 +96,17 @@ def readable_image(
 def one_of_each_size(
     paths: list[tuple[str, bool]], looked_at: int = 200, most: int = 8
 ) -> list[tuple[str, bool]]:
-    """The first image of each size, among some that are evenly apart.
+    """The first image of each size, among evenly spaced ones.
 
     Args:
-        paths (list[tuple[str, bool]]): As of :func:`image_paths`.
-        looked_at (int): Number of images whose header is read, about.
+        paths (list[tuple[str, bool]]): As from :func:`image_paths`.
+        looked_at (int): Approximate number of images whose header is read.
             Defaults to 200.
-        most (int): Number of sizes that are enough. Defaults to 8.
+        most (int): Greatest number of sizes. Defaults to 8.
     """
     found: dict[tuple[int, int], tuple[str, bool]] = {}
     for item in paths[:: max(len(paths) // looked_at, 1)]:
-        # Files that are read in another way, or not at all, are of one size.
+        # Files that Pillow cannot open count as one size.
         size = (0, 0)
         with suppress(Exception), Image.open(item[0]) as file:
             size = file.size

@@ -16,7 +16,7 @@ class BFloat16OptimWrapper(OptimWrapper):
 
     mmengine's ``AmpOptimWrapper`` refuses a CPU. bfloat16 has the range of
     float32, so it needs no gradient scaler either; for float16 on a GPU
-    take ``AmpOptimWrapper``. Weights, gradients, the teachers, softmax and
+    use ``AmpOptimWrapper``. Weights, gradients, the teachers, softmax and
     prototypes stay in float32. One line of a config:
 
     .. code-block:: python
@@ -29,7 +29,7 @@ class BFloat16OptimWrapper(OptimWrapper):
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
-        """Autocast, and what ``OptimWrapper`` does for accumulation.
+        """Autocast, with the gradient accumulation of ``OptimWrapper``.
 
         Args:
             model (nn.Module): The model in training.

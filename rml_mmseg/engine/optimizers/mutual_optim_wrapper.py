@@ -16,13 +16,13 @@ from rml_mmseg.setting_checks import check_choice
 from ..finite import all_finite
 
 NONFINITE_POLICIES = ('stop', 'skip')
-# A gradient scaler finds its scale within 20 steps; what fails more often
-# in a row will not mend itself.
+# A gradient scaler finds its scale within 20 steps; a run that skips more in
+# a row does not recover.
 MAX_SKIPS_IN_A_ROW = 100
 
 
 def uncompiled(function: Callable) -> Callable:
-    """Keep a function out of `compile = True`, where PyTorch can.
+    """Exclude a function from `compile = True`, where PyTorch can.
 
     PyTorch 2.13 fails to trace optimisers whose parameters have groups.
     """
@@ -33,7 +33,7 @@ def uncompiled(function: Callable) -> Callable:
 
 def finite_gradients(wrapper: OptimWrapper) -> Tensor:
     """Whether all gradients of an optimiser's parameters are finite, ()."""
-    # Asked for once each: every time it makes an object of Python's.
+    # Read `grad` once each: every access makes a Python object.
     gradients = [
         parameter.grad
         for group in wrapper.optimizer.param_groups
@@ -46,27 +46,28 @@ def finite_gradients(wrapper: OptimWrapper) -> Tensor:
 class MutualOptimWrapper(OptimWrapperDict):
     """Optimisers of several students, stepped together.
 
-    The students share one loss and one backward pass, as DDP wants it;
-    then each student's optimiser clips and steps by its own rule; one that
+    The students share one loss and one backward pass, as DDP requires; then
+    each student's optimiser clips and steps by its own settings. One that
     clips logs its norm, ``train/students.{i}.grad_norm``. Under mixed
     precision all share one gradient scaler.
 
-    Where a student's gradients are not finite, either no student is stepped
-    and the run stops, or that student's step is left out and counted
-    (scalar ``train/skipped_steps``); ``MutualEMAHook`` then leaves teachers
-    and prototypes alone. A loss that is not finite, though the gradients
-    are, counts for all students. With a gradient scaler an overflow is the
-    scaler's to handle, and counted as ``train/overflows``. After
-    ``MAX_SKIPS_IN_A_ROW`` steps the run stops in any case.
+    If a student's gradients are not finite, either no student steps and the
+    run stops, or that student's step is skipped and counted (scalar
+    ``train/skipped_steps``); ``MutualEMAHook`` then leaves teachers and
+    prototypes alone. A loss that is not finite, though the gradients are,
+    counts for all students. With a gradient scaler an overflow is left to
+    the scaler, and counted as ``train/overflows``. After
+    ``MAX_SKIPS_IN_A_ROW`` skipped steps in a row the run stops in any case.
 
     Args:
         on_nonfinite (str): ``'stop'`` or ``'skip'``. Defaults to
             ``'stop'``.
-        optim_wrappers (OptimWrapper): One for each student, of one type
-            and with one ``accumulative_counts``.
+        optim_wrappers (OptimWrapper): One per student, all of the same type
+            and ``accumulative_counts``.
 
     Raises:
-        ValueError: If the wrappers differ in type or accumulation.
+        ValueError: If the wrappers differ in type or accumulation, or
+            ``on_nonfinite`` is unknown.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class MutualOptimWrapper(OptimWrapperDict):
         self.on_nonfinite = on_nonfinite
         self.last_skipped: list[str] = []
         self._skips_in_a_row = 0
-        # Of the losses since the last step; a tensor, so as not to wait.
+        # Whether losses since the last step are; a tensor, so as not to wait.
         self.finite = torch.tensor(True)
         wrappers = list(optim_wrappers.values())
         self.leader = wrappers[0]
@@ -97,7 +98,7 @@ class MutualOptimWrapper(OptimWrapperDict):
                 )
         for name, wrapper in optim_wrappers.items():
             if wrapper.clip_grad_kwargs:
-                # All of them would write one scalar.
+                # Otherwise all of them would write the same scalar.
                 wrapper.grad_name = f'{name}.{wrapper.grad_name}'
         self.scaler = None
         if isinstance(self.leader, AmpOptimWrapper):
@@ -119,7 +120,7 @@ class MutualOptimWrapper(OptimWrapperDict):
             wrapper.initialize_count_status(model, cur_iter, max_iters)
 
     def should_update(self) -> bool:
-        """Whether the last backward pass was the last of an update."""
+        """Whether the last backward pass completed an accumulated step."""
         return self.leader.should_update()
 
     def scale_loss(self, loss: Tensor) -> Tensor:
@@ -135,10 +136,10 @@ class MutualOptimWrapper(OptimWrapperDict):
             wrapper._inner_count += 1
 
     def load_state_dict(self, state_dict: dict) -> None:
-        """Load what was saved of every student's optimiser.
+        """Load the state of every student's optimiser.
 
         Args:
-            state_dict (dict): By the students' names.
+            state_dict (dict): State dicts by the students' names.
 
         Raises:
             ValueError: If parameters were in other groups.
@@ -166,7 +167,7 @@ class MutualOptimWrapper(OptimWrapperDict):
         """Clip and step every student's optimiser."""
         self.last_skipped = []
         if self.scaler is None or not self.scaler.is_enabled():
-            # All are looked at before the first is stepped.
+            # All are checked before the first one steps.
             self.last_skipped = self._not_finite()
             for name, wrapper in self.optim_wrappers.items():
                 if name not in self.last_skipped:
@@ -201,7 +202,7 @@ class MutualOptimWrapper(OptimWrapperDict):
         scaler.update(self.leader._scale_update_param)
 
     def _not_finite(self) -> list[str]:
-        """Students that must not be stepped; stops the run if told to."""
+        """Students that must not step; stops the run if set to do so."""
         finite, names = self._read(
             {
                 name: finite_gradients(wrapper)
@@ -215,17 +216,18 @@ class MutualOptimWrapper(OptimWrapperDict):
         return self._refuse('the loss is', list(self.optim_wrappers))
 
     def _read(self, finite: dict[str, Tensor]) -> tuple[bool, list[str]]:
-        """Read what is finite, for which a GPU is waited for once.
+        """Read what is finite, with one GPU synchronisation.
 
         Args:
-            finite (dict[str, Tensor]): Of a student's gradients, (), bool.
+            finite (dict[str, Tensor]): Whether the gradients of each student
+                are finite, (), bool.
 
         Returns:
             tuple[bool, list[str]]: Whether the losses since the last step
-            are, in all processes, and students whose gradients are not.
+            are finite on all ranks, and students whose gradients are not.
         """
         losses = self.finite.int()
-        # On their device: to be copied there, it would be waited for.
+        # Made on the device: copying it there would synchronise.
         self.finite = torch.ones_like(losses, dtype=torch.bool)
         all_reduce(losses, op='min')
         flags = [each.to(losses.device) for each in finite.values()]
@@ -234,7 +236,7 @@ class MutualOptimWrapper(OptimWrapperDict):
         return bool(values[0]), names
 
     def _refuse(self, what: str, names: list[str]) -> list[str]:
-        """Stop, or leave out the steps of some students."""
+        """Stop the run, or skip the steps of some students."""
         if self.on_nonfinite == 'stop':
             raise FloatingPointError(
                 f'{what} not finite; nothing was updated. Look at the '
@@ -274,7 +276,7 @@ class MutualOptimWrapper(OptimWrapperDict):
         step_kwargs: Optional[dict] = None,
         zero_kwargs: Optional[dict] = None,
     ) -> None:
-        """Backward pass and, when enough are accumulated, a step.
+        """Run a backward pass and, when enough are accumulated, a step.
 
         Args:
             loss (Tensor): Sum of all students' losses.

@@ -20,23 +20,23 @@ from ..checks.registered import class_of
 from ..unwrap import unwrap
 from .mutual_optim_wrapper import MutualOptimWrapper
 
-# Settings of optim_wrapper that no wrapper of one optimiser has.
+# Settings of optim_wrapper that stock wrappers do not have.
 OWN = ['on_nonfinite', 'students']
 
 
 def keys_of_student(
     custom_keys: dict[str, Any], index: int, count: int
 ) -> dict[str, Any]:
-    """Rules by name for one student, whose names begin below it.
+    """Custom keys for one student, as names relative to that student.
 
     Args:
         custom_keys (dict): ``paramwise_cfg.custom_keys``; a key such as
             ``students.1.backbone`` is for that student alone.
-        index (int): The student.
+        index (int): Index of the student.
         count (int): Number of students.
 
     Raises:
-        ValueError: If a key names a student that there is not.
+        ValueError: If a key names a student that does not exist.
     """
     common, own = {}, {}
     for key, rule in custom_keys.items():
@@ -54,13 +54,13 @@ def keys_of_student(
 
 
 def check_outside(model: nn.Module) -> None:
-    """Refuse parameters that no student has, as no optimiser moves them.
+    """Refuse parameters outside the students, which no optimiser updates.
 
     Args:
         model (nn.Module): A ``MutualSemiSegmentor``, unwrapped.
 
     Raises:
-        ValueError: Naming them.
+        ValueError: If there are any; names them.
     """
     found = [
         name
@@ -79,7 +79,7 @@ def check_outside(model: nn.Module) -> None:
 
 
 def check_types(common: Any, entries: list[dict]) -> None:
-    """Refuse a type of one student beside another one for all.
+    """Refuse a wrapper type of one student that differs from the common one.
 
     Args:
         common (str | type): ``optim_wrapper.type``, by name or as a class.
@@ -100,15 +100,15 @@ def check_types(common: Any, entries: list[dict]) -> None:
 
 
 def merge_groups(optimizer: Optimizer) -> None:
-    """Put parameters under one rule into one group, in place.
+    """Merge parameter groups with equal settings, in place.
 
-    With a ``paramwise_cfg`` mmengine makes a group of each parameter, and
-    PyTorch then steps and mmengine schedules them one by one: of a ResNet-101
-    some hundred calls for one.
+    With a ``paramwise_cfg`` mmengine makes a group of each parameter, which
+    PyTorch then steps and mmengine schedules one by one: for a ResNet-101
+    some hundred calls instead of one.
 
     Args:
         optimizer (Optimizer): One that has not stepped. Only PyTorch's own
-            are changed; others may count on their groups.
+            are changed; others may rely on their groups.
     """
     if not type(optimizer).__module__.startswith('torch.optim.'):
         return
@@ -127,9 +127,9 @@ def merge_groups(optimizer: Optimizer) -> None:
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class MutualOptimWrapperConstructor:
-    """An optimiser, with its rules, for every student.
+    """Builds an optimiser, with settings of its own, for every student.
 
-    All students by one rule:
+    The same settings for all students:
 
     .. code-block:: python
 
@@ -137,7 +137,7 @@ class MutualOptimWrapperConstructor:
             constructor='MutualOptimWrapperConstructor',
             optimizer=dict(type='SGD', lr=1e-4, momentum=0.9))
 
-    Each by its own; what is outside of ``students`` is for all:
+    Settings for each student; those outside ``students`` are for all:
 
     .. code-block:: python
 
@@ -151,32 +151,33 @@ class MutualOptimWrapperConstructor:
                      clip_grad=dict(max_norm=1.0),
                      paramwise_cfg=dict(norm_decay_mult=0.0))])
 
-    ``custom_keys`` of ``paramwise_cfg`` are names as below a student, for
-    all, or whole ones such as ``students.1.backbone``, for that student.
+    ``custom_keys`` of ``paramwise_cfg`` are names relative to a student, for
+    all, or full names such as ``students.1.backbone``, for that student.
 
     An entry may name a ``constructor`` of its own, such as mmseg's
-    ``LearningRateDecayOptimizerConstructor``. The ``type`` is one for all
-    students, so it belongs outside of the entries.
+    ``LearningRateDecayOptimizerConstructor``. All students share one
+    ``type``, so it belongs outside the entries.
 
     ``param_scheduler`` is then one list for all, or a dict with a list for
     ``students.0``, ``students.1`` and so on.
 
     Args:
         optim_wrapper_cfg (dict): ``optim_wrapper`` of the config.
-        paramwise_cfg (dict, optional): Rules for every student.
+        paramwise_cfg (dict, optional): Settings by parameter, for every
+            student without its own. Defaults to none.
 
     Raises:
         ValueError: If there is not one entry for each student, a parameter
-            is of no student, a student has no optimiser or another type than
-            all, a rule is for a student that there is not, or a setting is
-            misspelt.
+            belongs to no student, a student has no optimiser or a type that
+            differs from the common one, a custom key names a student that
+            does not exist, or a setting is misspelt.
     """
 
     def __init__(
         self, optim_wrapper_cfg: dict, paramwise_cfg: Optional[dict] = None
     ) -> None:
         cfg = copy.deepcopy(dict(optim_wrapper_cfg))
-        # What is like none of ours the class of the wrapper refuses.
+        # The class of the wrapper refuses settings that resemble none of ours.
         alike = [key for key in cfg if did_you_mean(key, OWN)]
         check_known('optim_wrapper', alike, OWN)
         self.on_nonfinite = cfg.pop('on_nonfinite', 'stop')
@@ -206,7 +207,7 @@ class MutualOptimWrapperConstructor:
         if 'type' in self.common:
             check_types(self.common['type'], own)
         for key in self.common.keys() - {'type'}:
-            # It may be of a base config, for one rule for all.
+            # It may come from a base config with one setting for all.
             if all(key in entry for entry in own):
                 print_log(
                     f'optim_wrapper.{key} is read by no student, as every '
