@@ -17,7 +17,7 @@ PARTS = (
     'train_cfg',
     'train_dataloader',
 )
-# What is in them and changes nothing for a run that goes on.
+# Settings in them that do not affect a resumed run.
 WITHOUT_EFFECT = (
     'init_cfg',
     'num_workers',
@@ -30,9 +30,9 @@ WITHOUT_EFFECT = (
     'val_interval',
 )
 ABSENT = 'not set'
-# Of settings that changed, in a warning.
+# Changed settings that a warning lists.
 MOST_LINES = 20
-# What optimisers and schedulers bring with them from a checkpoint.
+# Settings that optimisers and schedulers restore from a checkpoint.
 KEPT = re.compile(
     r'\boptimizer\.|^param_scheduler\b|^train_cfg\.iters_per_stage$'
 )
@@ -45,14 +45,14 @@ KEPT_MESSAGE = (
 
 
 def compare_texts(before: str, now: str) -> str:
-    """What to warn of where a run goes on with other settings.
+    """Warning for a run that is resumed with other settings.
 
     Args:
         before (str): ``Config.pretty_text`` that its checkpoint holds.
-        now (str): The one that it goes on with.
+        now (str): ``Config.pretty_text`` of the resumed run.
 
     Returns:
-        str: Empty where nothing changed, or what was before is not known.
+        str: Empty if nothing changed or the former settings are not known.
 
     Raises:
         CheckpointError: If the checkpoint is of another optimiser.
@@ -85,7 +85,7 @@ def read_settings(text: str) -> dict[str, Any]:
         text (str): ``Config.pretty_text``, as a checkpoint holds it.
 
     Returns:
-        dict: Its settings; those that are more than data are left out.
+        dict: Its settings, without those that are not plain data.
     """
     found = {}
     try:
@@ -104,7 +104,7 @@ def read_settings(text: str) -> dict[str, Any]:
 
 
 def _value(node: ast.expr) -> Any:
-    """What an expression of data and of ``dict(...)`` stands for."""
+    """Value of an expression made of literals and ``dict(...)`` calls."""
     if isinstance(node, (ast.List, ast.Tuple)):
         return [_value(item) for item in node.elts]
     if isinstance(node, ast.Dict):
@@ -118,7 +118,7 @@ def _value(node: ast.expr) -> Any:
         and isinstance(node.func, ast.Name)
         and node.func.id == 'dict'
     ):
-        # One argument where keys are no names: dict({0: 1.0}).
+        # Positional arguments, if keys are not names: dict({0: 1.0}).
         found: dict[Any, Any] = {}
         for item in node.args:
             found.update(_value(item))
@@ -129,16 +129,16 @@ def _value(node: ast.expr) -> Any:
 def changed_settings(
     before: Mapping[str, Any], now: Mapping[str, Any]
 ) -> dict[str, tuple[Any, Any]]:
-    """Settings of the training that differ between two configs.
+    """Training settings that differ between two configs.
 
     Args:
         before (Mapping): Settings that a run began with.
-        now (Mapping): Settings that it goes on with.
+        now (Mapping): Settings that it is resumed with.
 
     Returns:
-        dict: Both values by the setting's name with dots, ``ABSENT`` for
-        one that is not there. What cannot matter, such as the number of
-        workers or the weights to start from, is left out.
+        dict: Both values by the setting's dotted name, ``ABSENT`` for a
+        missing one. Settings that cannot matter, such as the number of
+        workers or the weights to start from, are left out.
     """
     first, second = (
         dict(_flat({k: v for k, v in cfg.items() if k in PARTS}))
@@ -161,7 +161,7 @@ def _flat(value: Any, name: str = '') -> Iterator[tuple[str, Any]]:
         items = list(enumerate(value))
     else:
         if name.endswith('type') and isinstance(value, str):
-            # Whatever module or scope it is named with.
+            # The module or scope in front of the name does not matter.
             value = value.rsplit('.', 1)[-1]
         yield name, _plain(value)
         return
@@ -170,7 +170,7 @@ def _flat(value: Any, name: str = '') -> Iterator[tuple[str, Any]]:
 
 
 def _plain(value: Any) -> Any:
-    """Lists for tuples, since the text of a config does not matter."""
+    """Turn tuples into lists, as a config may write either."""
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     return value

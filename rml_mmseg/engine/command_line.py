@@ -1,4 +1,4 @@
-"""What the command line tools that run a config have in common."""
+"""Shared parts of the command line tools that run a config."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ def overridden_config(
     """Read a config and apply overrides.
 
     Args:
-        path (Path | str): Its file.
-        options (Mapping, optional): What `--cfg-options` gives.
+        path (Path | str): Config file.
+        options (Mapping, optional): Overrides from `--cfg-options`.
 
     Raises:
-        ValueError: If it cannot be read, or if an override does not fit or
-            sets what nothing reads.
+        ValueError: If the config cannot be read, or if an override does not
+            fit it or sets something that nothing reads.
     """
     cfg = read_config(path)
     check_options(cfg, options or {})
@@ -81,15 +81,15 @@ def load_config(args: Namespace) -> Config:
     """Load the config that the arguments name and apply their overrides.
 
     Args:
-        args (Namespace): Arguments of a parser with those of
-            :func:`add_runner_arguments` and a `config`.
+        args (Namespace): Parsed arguments: `config` and those of
+            :func:`add_runner_arguments`.
 
     Returns:
         Config: The config, with `launcher` and `work_dir` set.
 
     Raises:
-        ValueError: If it cannot be read, or if an override does not fit or
-            sets what nothing reads.
+        ValueError: If the config cannot be read, or if an override does not
+            fit it or sets something that nothing reads.
         SystemExit: If there is no such file.
     """
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
@@ -106,13 +106,13 @@ def load_config(args: Namespace) -> Config:
 
 @contextmanager
 def explained(cfg: Config) -> Iterator[None]:
-    """Leave with what is wrong in a config, where nothing else is.
+    """Exit with a message, not a traceback, on errors meant for the user.
 
     Args:
         cfg (Config): Whole config.
 
     Raises:
-        SystemExit: In the place of an error that was raised for the user.
+        SystemExit: In place of an error that is meant for the user.
     """
     with plain_errors(), explained_errors(cfg):
         yield
@@ -121,7 +121,7 @@ def explained(cfg: Config) -> Iterator[None]:
 def build_runner(cfg: Config, loaders: Sequence[str]) -> Runner:
     """Build the Runner of a config and make sure that its data is there.
 
-    The networks are built first, so that a faulty model is told even where
+    The networks are built first, so that a faulty model is reported even if
     there is no data; their pretrained weights are only loaded later.
 
     Args:
@@ -147,7 +147,7 @@ def build_runner(cfg: Config, loaders: Sequence[str]) -> Runner:
         problem = None
     except FileNotFoundError as error:
         problem = str(error)
-    # Nodes may have disks of their own: all stop if one of them must.
+    # Nodes may have separate disks: if one process must stop, all do.
     problems = {p for p in all_gather_object(problem) if p is not None}
     if problems:
         if is_main_process():
@@ -157,13 +157,13 @@ def build_runner(cfg: Config, loaders: Sequence[str]) -> Runner:
 
 
 def leave_group() -> None:
-    """End one of several processes on the CPU after a run that went well.
+    """Exit a process of the gloo backend after a successful run.
 
-    Threads of gloo that are left to the end of the interpreter abort some
-    processes there ("terminate called without an active exception"), and
-    torchrun then calls a finished training failed. So what Python does at its
-    end is done, and the rest, which has nothing more to do, is left out. With
-    other backends, and without processes, nothing happens.
+    Threads of gloo that are alive at interpreter shutdown abort some
+    processes ("terminate called without an active exception"), and torchrun
+    then reports a finished training as failed. So this runs Python's exit
+    handlers and skips the rest of the shutdown, which has nothing more to do.
+    With other backends, and without a process group, it does nothing.
     """
     if not (dist.is_available() and dist.is_initialized()):
         return

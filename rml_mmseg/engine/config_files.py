@@ -1,4 +1,4 @@
-"""Config files and what overrides them, with errors that name the place."""
+"""Reading and overriding configs, with errors that name the place."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.config.config import BASE_KEY
 
-# Where mmengine reads a file, whose name is in `filename`.
+# Functions of mmengine that read the config file `filename`.
 READERS = ('_file2dict', '_is_lazy_import')
-# What mmengine raises where an override does not fit.
+# Errors that mmengine raises for an override that does not fit.
 MISFITS = (AttributeError, KeyError, TypeError)
 
 
@@ -21,12 +21,12 @@ def read_config(path: str | Path, imports: bool = True) -> Config:
 
     Args:
         path (str | Path): Config file.
-        imports (bool): Whether its `custom_imports` are imported. Defaults to
+        imports (bool): Whether to import its `custom_imports`. Defaults to
             True.
 
     Raises:
-        ValueError: If it cannot be read, or imports what is not there; names
-            the file and the line.
+        ValueError: If it cannot be read, or imports something that is not
+            installed; names the file and, in the former case, a known line.
     """
     try:
         return Config.fromfile(path, import_custom_modules=imports)
@@ -38,7 +38,7 @@ def read_config(path: str | Path, imports: bool = True) -> Config:
             'it'
         ) from error
     except Exception as error:
-        # A config is a program, and raises whatever it likes.
+        # A config is a program and can raise anything.
         text = error.args[0] if isinstance(error, KeyError) else error
         if isinstance(error, SyntaxError):
             text = error.msg
@@ -54,9 +54,8 @@ def override(
     """Override settings of a config, in place.
 
     Args:
-        cfg (Config): Config.
-        options (Mapping): Values by setting, with dots between the parts of
-            a name.
+        cfg (Config): Config to change.
+        options (Mapping): Values by the setting's dotted name.
         source (str): Where they come from, for errors. Defaults to
             '--cfg-options'.
 
@@ -79,7 +78,7 @@ def override(
 
 
 def _place(error: Exception) -> str:
-    """Of several files the one that failed, and its line where it has one."""
+    """Which file of a config failed, and its line if known."""
     frames = list(walk_tb(error.__traceback__))
     for frame, line in reversed(frames):
         if frame.f_code.co_name == '<module>' and BASE_KEY in frame.f_globals:
@@ -93,7 +92,7 @@ def _place(error: Exception) -> str:
 
 
 def _misfit(cfg: Any, parts: Sequence[str]) -> str | None:
-    """Where the parts of a name leave what a config has."""
+    """Say where a dotted name leads out of a config, None if it does not."""
     node = cfg
     for index, part in enumerate(parts):
         name = '.'.join(parts[:index])

@@ -1,4 +1,4 @@
-"""Networks with values that are not finite."""
+"""Finding and replacing values of networks that are not finite."""
 
 from collections.abc import Collection
 
@@ -9,12 +9,11 @@ from rml_mmseg.models.utils.network_state import State, network_state
 
 
 def all_finite(tensors: list[Tensor]) -> Tensor:
-    """Whether all values of some tensors are finite, bool, ().
+    """Whether all values of the given tensors are finite, bool, ().
 
     Args:
-        tensors (list[Tensor]): Floating-point ones of one device. They stay
-            as they are; where one is written to nevertheless, as a GPU does
-            here, it is with the values that it holds.
+        tensors (list[Tensor]): Floating-point tensors on one device. Their
+            values do not change, though a GPU writes them back in place.
     """
     if not tensors:
         return torch.tensor(True)
@@ -26,8 +25,8 @@ def all_finite(tensors: list[Tensor]) -> Tensor:
             # An expanded buffer cannot be written to.
             pass
     if device.type == 'cpu':
-        # Far faster, but squares of large values overflow, too. To look at
-        # the result another device would be waited for.
+        # Far faster, but squares of large finite values overflow, too, so
+        # only a finite sum decides. Elsewhere reading it would synchronise.
         finite = torch.stack(torch._foreach_norm(tensors)).sum().isfinite()
         if finite:
             return finite
@@ -35,10 +34,10 @@ def all_finite(tensors: list[Tensor]) -> Tensor:
 
 
 def _all_finite_at_once(tensors: list[Tensor], device: torch.device) -> Tensor:
-    """As a gradient scaler looks for infinity, without a result a tensor."""
+    """Check as a gradient scaler does, with one result for all tensors."""
     found = torch.zeros((), device=device)
     one = torch.ones((), device=device)
-    # Older releases look no further where the last one is empty.
+    # Older releases of PyTorch stop early if the last tensor is empty.
     tensors = list(filter(Tensor.numel, tensors))
     for kind in {tensor.dtype for tensor in tensors}:
         alike = [tensor for tensor in tensors if tensor.dtype == kind]
@@ -47,7 +46,7 @@ def _all_finite_at_once(tensors: list[Tensor], device: torch.device) -> Tensor:
 
 
 def infinite_buffers(network: nn.Module) -> set[str]:
-    """Names of buffers that hold infinity, such as the mask of attention."""
+    """Names of buffers with infinite values but no NaN: attention masks."""
     return {
         name
         for name, buffer in network.named_buffers()
@@ -63,7 +62,7 @@ def state_is_finite(
 
     Args:
         state (State): Parameters and buffers.
-        leave_out (list[Tensor]): Buffers not to look at.
+        leave_out (Collection[Tensor]): Buffers to skip. Defaults to none.
 
     Returns:
         Tensor: Bool, ().
@@ -77,10 +76,10 @@ def state_is_finite(
 
 @torch.no_grad()
 def mend_buffers(network: nn.Module, source: nn.Module) -> None:
-    """Take another network's buffers where the own ones are not finite.
+    """Replace buffers that are not finite by those of another network.
 
     Args:
-        network (nn.Module): Network that is mended.
+        network (nn.Module): Network to change in place.
         source (nn.Module): Network of the same structure.
     """
     buffers = [network_state(each)[1] for each in (network, source)]

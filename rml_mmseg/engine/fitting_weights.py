@@ -1,4 +1,4 @@
-"""Weights that a network is tested with, or trained from."""
+"""Checks of weights that a network is tested with, or trained from."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,23 +15,23 @@ from .whole_checkpoint import CheckpointError, check_shapes
 def check_weights(
     found: Mapping[str, Any], model: nn.Module, tested: bool
 ) -> None:
-    """See to it that weights are not those of another model.
+    """Make sure that weights are not those of another model.
 
     Args:
-        found (Mapping): A checkpoint, or weights alone.
-        model (nn.Module): What they are loaded into, unwrapped.
-        tested (bool): Whether it is tested with them, or trained from them.
+        found (Mapping): A checkpoint, or a bare state dict.
+        model (nn.Module): Model that they are loaded into, unwrapped.
+        tested (bool): True to test the model, False to train from them.
 
     Raises:
-        CheckpointError: If none of them is of the model. Where it is tested
+        CheckpointError: If none of them belongs to the model. For testing,
             also if a tensor has another shape, or if a learner that predicts
             lacks some.
     """
     found = found.get('state_dict', found)
-    # As mmengine reads those that DDP has saved.
+    # As mmengine does for weights saved from DDP.
     found = {key.removeprefix('module.'): found[key] for key in found}
     wanted = model.state_dict()
-    # MutualSemiSegmentor takes, and looks at, those of single networks.
+    # MutualSemiSegmentor also takes those of single networks, and checks them.
     several = isinstance(model, LearnersSegmentor)
     if not several and not found.keys() & wanted.keys():
         raise CheckpointError(_of_another_model(found, next(iter(wanted), '')))
@@ -64,7 +64,7 @@ def _of_another_model(found: Mapping[str, Any], wanted: str) -> str:
 def _check_learners(found: Mapping[str, Any], model: Any) -> None:
     """Refuse learners that would predict with random weights."""
     plain = not any(key.startswith(GROUPS) for key in found)
-    # A single network is tested as what it fits; the others warn.
+    # Weights of a single network must only fit the deployed learner.
     names = {model.predict_on, *(() if plain else model.score)}
     if ENSEMBLE in names:
         teachers = {f'teachers.{i}' for i in range(len(model.teachers))}

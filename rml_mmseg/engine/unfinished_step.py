@@ -1,4 +1,4 @@
-"""What is accumulated for a step of the optimisers that is still to come."""
+"""What is accumulated for an optimiser step that is still to come."""
 
 from typing import Any
 
@@ -8,19 +8,19 @@ from torch import nn
 
 
 def collect(model: nn.Module, wrapper: OptimWrapper) -> dict[str, Any]:
-    """Accumulated gradients, and features for the prototypes.
+    """Collect accumulated gradients, and features for the prototypes.
 
-    A checkpoint in the middle of an accumulated step needs them, or a
-    resumed run would step with a part of the gradient.
+    A checkpoint in the middle of an accumulated step needs them; without
+    them a resumed run would step with only a part of the gradient.
 
     Args:
         model (MutualSemiSegmentor): Unwrapped model.
-        wrapper (OptimWrapper): Of its optimisers.
+        wrapper (OptimWrapper): Its optimiser wrapper.
 
     Returns:
-        dict: ``gradients`` by name of the parameter, ``pending`` by index of
-        the rectifier, all on the CPU, and ``finite``, whether the losses are,
-        as far as the wrapper looks.
+        dict: ``gradients`` by parameter name and ``pending`` features by
+        rectifier index, on the CPU, and ``finite``: whether all accumulated
+        losses are, or True if the wrapper does not check them.
     """
     rectifiers: Any = model.rectifiers
     return dict(
@@ -41,12 +41,12 @@ def collect(model: nn.Module, wrapper: OptimWrapper) -> dict[str, Any]:
 def restore(
     model: nn.Module, wrapper: OptimWrapper, state: dict[str, Any]
 ) -> None:
-    """Put back what ``collect`` gave.
+    """Restore what ``collect`` returned.
 
     Args:
         model (MutualSemiSegmentor): Unwrapped model.
-        wrapper (OptimWrapper): Of its optimisers.
-        state (dict): As of ``collect``.
+        wrapper (OptimWrapper): Its optimiser wrapper.
+        state (dict): Returned by ``collect``.
     """
     parameters = dict(model.named_parameters())
     for name, gradient in state['gradients'].items():
@@ -57,5 +57,5 @@ def restore(
     for i, pending in state['pending'].items():
         rectifiers[i].pending = torch.clone(pending).to(device)
     if hasattr(wrapper, 'finite'):
-        # Checkpoints of before do not say.
+        # Older checkpoints do not have it.
         wrapper.finite = torch.tensor(state.get('finite', True))

@@ -1,4 +1,4 @@
-"""The model inside of its wrapper."""
+"""The model inside its wrappers."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from torch import nn
 
 
 def unwrap(model: nn.Module) -> Any:
-    """The model itself where it is wrapped, as by DDP or for TTA."""
+    """The model inside wrappers, such as those of DDP or TTA."""
     inner: Any = model
     while is_model_wrapper(inner) or isinstance(inner, BaseTTAModel):
         inner = inner.module
@@ -17,11 +17,9 @@ def unwrap(model: nn.Module) -> Any:
 def in_training(model: nn.Module) -> bool:
     """Whether a model, its students and their parts are in training mode.
 
-    Parts are a student's backbone, neck and heads; what lies in them is not
-    looked at.
-
-    Asked in every iteration, as walking through all modules would cost some
-    milliseconds of each.
+    Parts are a student's backbone, neck and heads. Modules inside them are
+    not checked: this runs in every iteration, and walking through all modules
+    would cost some milliseconds each time.
     """
     inner = unwrap(model)
     students = list(getattr(inner, 'students', ()))

@@ -1,4 +1,4 @@
-"""Finding the newest checkpoint that a run can go on from."""
+"""Finding the newest checkpoint that a run can resume from."""
 
 import inspect
 import logging
@@ -15,22 +15,22 @@ from mmengine.logging import print_log
 from ..compat import SAFE_LOADING
 
 NEEDED = ('meta', 'message_hub', 'state_dict', 'optimizer')
-# What a rectifier notes for its alignment, and can begin to note at any time.
+# What a rectifier counts for its alignment; it may begin to at any time.
 OPTIONAL = re.compile(r'rectifiers\.\d+\.shares')
 
-# What mmengine puts behind the name of a config, or of an experiment.
+# Time that mmengine appends to the name of a config, or of an experiment.
 STARTED = re.compile(r'_?\d{8}_\d{6}$')
 
 
 class CheckpointError(ValueError):
-    """A checkpoint that is damaged, or of something else than this run."""
+    """A checkpoint is damaged, or does not belong to this run."""
 
 
 def read_checkpoint(path: str) -> dict[str, Any]:
-    """Read a checkpoint and see to it that it is whole.
+    """Read a checkpoint and make sure that it is complete.
 
     Args:
-        path (str): A file as ``torch.save`` writes it.
+        path (str): A file written by ``torch.save``.
 
     Raises:
         CheckpointError: If a part is missing or damaged, or if it holds
@@ -44,7 +44,7 @@ def read_checkpoint(path: str) -> dict[str, Any]:
         options['mmap'] = archive
     try:
         if archive:
-            # Tensors are checked by nobody else.
+            # Nothing else verifies the checksums of tensors.
             with zipfile.ZipFile(path) as file:
                 damaged = file.testzip()
             if damaged is not None:
@@ -53,7 +53,7 @@ def read_checkpoint(path: str) -> dict[str, Any]:
     except CheckpointError:
         raise
     except Exception as error:
-        # Damage comes as any kind of error out of torch.load.
+        # torch.load raises errors of any kind for damaged files.
         reason = why_unreadable(error)
         raise CheckpointError(f'it cannot be read ({reason})') from error
     if not isinstance(found, dict):
@@ -64,12 +64,12 @@ def read_checkpoint(path: str) -> dict[str, Any]:
 
 
 def why_unreadable(error: Exception) -> str:
-    """One line of what PyTorch says of a file that it does not read.
+    """One line that says why PyTorch cannot read a file.
 
     Args:
-        error (Exception): Out of ``torch.load``.
+        error (Exception): Raised by ``torch.load``.
     """
-    # Behind advice of many lines comes which object is not allowed.
+    # Which object is not allowed comes after many lines of advice.
     reason = str(error).rpartition('WeightsUnpickler error: ')[2].strip()
     return (reason or type(error).__name__).splitlines()[0]
 
@@ -77,7 +77,7 @@ def why_unreadable(error: Exception) -> str:
 def check_checkpoint(
     path: str, state: Optional[Mapping[str, torch.Tensor]] = None
 ) -> int:
-    """See to it that a run can go on from a checkpoint.
+    """Make sure that a run can resume from a checkpoint.
 
     Args:
         path (str): The checkpoint.
@@ -87,8 +87,8 @@ def check_checkpoint(
         int: Its iteration.
 
     Raises:
-        CheckpointError: If it is damaged, not of a training, or of another
-            model.
+        CheckpointError: If it is damaged, not saved by a training, or of
+            another model.
     """
     found = read_checkpoint(path)
     lacking = [key for key in NEEDED if key not in found]
@@ -124,18 +124,18 @@ def _check_model(
 def check_shapes(
     found: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor]
 ) -> None:
-    """Refuse tensors of one name and different shapes.
+    """Refuse tensors that have the same name but different shapes.
 
     Args:
         found (Mapping): State of a checkpoint.
         wanted (Mapping): State of the model.
 
     Raises:
-        CheckpointError: Naming the first.
+        CheckpointError: If there are any; names the first.
     """
     for name, tensor in wanted.items():
         if not isinstance(tensor, torch.Tensor):
-            # The extra state of a module, which is of any kind.
+            # The extra state of a module, which can be anything.
             continue
         if name in found and found[name].shape != tensor.shape:
             raise CheckpointError(
@@ -165,9 +165,9 @@ def newest_whole_checkpoint(
     template: str = 'iter_{}.pth',
     state: Optional[Mapping[str, torch.Tensor]] = None,
 ) -> Optional[str]:
-    """The newest checkpoint of a folder that a run can go on from.
+    """Find the newest checkpoint in a folder that a run can resume from.
 
-    What is damaged or foreign is named in the log and passed over.
+    Those that are damaged or of another model are skipped with a warning.
 
     Args:
         folder (str): Where the run saved its checkpoints.
@@ -178,7 +178,7 @@ def newest_whole_checkpoint(
         str | None: Its path; None where there is no checkpoint.
 
     Raises:
-        CheckpointError: If there are checkpoints, but none is whole.
+        CheckpointError: If there are checkpoints, but none is usable.
     """
     problems = []
     for path in candidates(folder, template):
@@ -201,7 +201,7 @@ def newest_whole_checkpoint(
 def check_owner(
     folder: str, experiment: str, template: str = 'iter_{}.pth'
 ) -> None:
-    """See to it that a new run does not replace checkpoints of another one.
+    """Make sure that a new run does not overwrite another one's checkpoints.
 
     Args:
         folder (str): Where the new run saves its own.
@@ -209,13 +209,13 @@ def check_owner(
         template (str): Their names, as ``CheckpointHook.filename_tmpl``.
 
     Raises:
-        CheckpointError: If the newest there is of another config.
+        CheckpointError: If the newest one there is of another config.
     """
     for path in candidates(folder, template)[:1]:
         try:
             meta = read_checkpoint(path).get('meta', {})
         except CheckpointError:
-            # What cannot be read is of nobody.
+            # An unreadable file belongs to no run.
             return
         before, now = (
             STARTED.sub('', str(name or ''))
