@@ -40,7 +40,7 @@ Row = list[Optional[Panel]]
 def panel_grid(
     record: dict[str, Any], model: Any, colours: np.ndarray, index: int = 0
 ) -> list[Row]:
-    """Panels of one unlabelled image, all rows equally long.
+    """Panels of one unlabelled image, in rows of equal length.
 
     The first row has the weak view, the labels of all sources and, where
     there is a mask for monitoring, the ground truth; the second, where
@@ -52,10 +52,10 @@ def panel_grid(
         record (dict): ``MutualSemiSegmentor.record`` of an iteration.
         model (MutualSemiSegmentor): The model.
         colours (np.ndarray): Colours of the classes (256, 3) uint8.
-        index (int): Which image of the batch.
+        index (int): Which image of the batch. Defaults to 0.
 
     Returns:
-        list[list[Panel | None]]: Rows, None where a place stays empty.
+        list[list[Panel | None]]: Rows, None for an empty place.
     """
     valid = record['valid'][index]
     truth = record['masks'][index] if 'masks' in record else None

@@ -11,7 +11,7 @@ from .plot_settings import PLAIN_TEXT, with_settings
 CELL = 2.4
 """Width of a panel, inches."""
 DPI = 100
-# Of the legend, inches: its patches with their margins, and a letter.
+# Widths in the legend, inches: a patch with its margins, and a letter.
 PATCH, LETTER = 0.55, 0.065
 
 
@@ -24,15 +24,15 @@ def draw_panels(
     """Draw a grid of panels with their titles and a legend.
 
     Args:
-        rows (Sequence): Panels, None where a place stays empty.
+        rows (Sequence): Panels, None for an empty place.
         legend (Mapping[str, Sequence[int]]): Colours (RGB in [0, 255]) by
             name.
-        title (str): Title of all.
+        title (str): Title of the picture. Defaults to ''.
 
     Returns:
         np.ndarray: (H, W, 3) uint8, RGB.
     """
-    # Only where something is drawn: it takes long to import.
+    # Only when something is drawn: it takes long to import.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch

@@ -58,15 +58,15 @@ def paint_labels(
 
 
 def to_rgb(image: Tensor, preprocessor: Any) -> np.ndarray:
-    """A normalised image (C, H, W) as the picture (H, W, 3) it was.
+    """Turn a normalised image (C, H, W) back into a picture (H, W, 3).
 
     Of more than three channels the first three are shown, of one or two the
-    first, from their smallest value to their largest.
+    first, stretched from their smallest value to their largest.
 
     Args:
-        image (Tensor): As a network reads it.
+        image (Tensor): Image as a network reads it.
         preprocessor (SegDataPreProcessor): What normalised it. Images are
-            taken to be loaded as BGR, which is mmcv's default.
+            assumed to be loaded as BGR, which is mmcv's default.
     """
     image = image.detach().float()
     if preprocessor._enable_normalize:

@@ -1,15 +1,15 @@
-"""Settings of matplotlib that hold for all that a function does."""
+"""Settings of matplotlib that apply while a function runs."""
 
 import functools
 from typing import Any, Callable, TypeVar
 
 Plot = TypeVar('Plot', bound=Callable)
-# Names may hold dollar signs, and text keeps how it was made.
+# Names may hold dollar signs. A text keeps the setting it was made with.
 PLAIN_TEXT: Any = {'text.parse_math': False}
 
 
 def with_settings(settings: Any) -> Callable[[Plot], Plot]:
-    """Let settings hold while a function makes text, and while it draws.
+    """Decorator that applies settings while a function makes and draws text.
 
     Args:
         settings (dict): Entries of ``matplotlib.rcParams``.
@@ -18,7 +18,7 @@ def with_settings(settings: Any) -> Callable[[Plot], Plot]:
     def wrap(plot: Plot) -> Plot:
         @functools.wraps(plot)
         def run(*args: Any, **kwargs: Any) -> Any:
-            # Only where something is drawn: it takes long to import.
+            # Only when something is drawn: it takes long to import.
             import matplotlib
 
             with matplotlib.rc_context(settings):

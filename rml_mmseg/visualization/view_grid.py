@@ -28,11 +28,11 @@ def labelled_rows(
 ) -> list[Row]:
     """An image and its label, for every labelled image of a batch.
 
-    Where the label is ignored it shows the image, faded.
+    Where the label is ignored, it shows the faded image.
 
     Args:
         images (Tensor): (N, 3, H, W), normalised.
-        samples (list[SegDataSample]): With ``gt_sem_seg``.
+        samples (list[SegDataSample]): Samples with ``gt_sem_seg``.
         preprocessor (SegDataPreProcessor): What normalised them.
         colours (np.ndarray): (256, 3) uint8.
     """
@@ -63,16 +63,16 @@ def view_rows(
     """All views, a row for every unlabelled image of a batch.
 
     A row has the labelled image of the same item and its label, the weak
-    view, where it is valid, the strong views, these as they are mixed, with
-    the border of what was pasted, and where the last of them is valid.
+    view and its valid pixels, the strong views, the mixed views with the
+    border of what was pasted, and the valid pixels of the last one.
 
     Args:
         inputs (dict): See ``SemiSegDataPreProcessor``.
-        data_samples (dict): ``labelled`` and ``unlabelled``.
+        data_samples (dict): Lists ``labelled`` and ``unlabelled``.
         preprocessor (SegDataPreProcessor): What normalised the images.
         colours (np.ndarray): (256, 3) uint8.
-        strong_views (int): Strong views of a learner, each of which has a
-            mask of its own where there are several. Defaults to 1.
+        strong_views (int): Strong views per learner; if several, each has a
+            mask of its own. Defaults to 1.
     """
     labelled = labelled_rows(
         inputs['labelled'], data_samples['labelled'], preprocessor, colours
@@ -136,7 +136,7 @@ def _faded(picture: np.ndarray) -> np.ndarray:
 
 
 def _validity(picture: np.ndarray, valid: Tensor) -> np.ndarray:
-    """The image, faded, with the colour of padding where it is none."""
+    """The faded image, with padding painted in its colour."""
     shown = _faded(picture)
     shown[~valid.cpu().numpy()] = INVALID
     return shown

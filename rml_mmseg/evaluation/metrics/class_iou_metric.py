@@ -16,14 +16,14 @@ UNREAD = 'keep_results'
 
 
 def check_settings(names: Iterable[str], own: Sequence[str]) -> None:
-    """Refuse what ``IoUMetric`` would take without a word, and not read.
+    """Refuse settings that ``IoUMetric`` would silently ignore.
 
     Args:
         names (Iterable[str]): Settings of an evaluator.
-        own (Sequence[str]): Those that it has beside mmseg's.
+        own (Sequence[str]): Settings that it has beside mmseg's.
 
     Raises:
-        ValueError: Naming the unknown one and the nearest.
+        ValueError: If one is unknown; names it and the closest known one.
     """
     stock = inspect.signature(IoUMetric.__init__).parameters
     known = [*own, *(key for key in stock if key not in ('self', 'kwargs'))]
@@ -32,14 +32,14 @@ def check_settings(names: Iterable[str], own: Sequence[str]) -> None:
 
 @METRICS.register_module()
 class ClassIoUMetric(IoUMetric):
-    """mmseg's ``IoUMetric``, and the scores of some classes beside the means.
+    """mmseg's ``IoUMetric``, with scores of single classes beside the means.
 
-    Where one class is what a network is for, ``classes=('crack',)`` gives
+    For a network whose purpose is one class, ``classes=('crack',)`` gives
     ``IoU.crack`` and ``Acc.crack`` beside ``mIoU``, and ``Dice.crack`` with
     ``iou_metrics=['mDice']``: in the log, for ``save_best`` and for plots.
 
     Args:
-        classes (Sequence[str]): Names of classes. Defaults to none.
+        classes (Sequence[str]): Names of such classes. Defaults to none.
         kwargs: Arguments of ``IoUMetric``.
 
     Raises:

@@ -15,15 +15,15 @@ from .class_iou_metric import ClassIoUMetric, check_settings
 
 @METRICS.register_module()
 class LearnersIoUMetric(BaseMetric):
-    """``ClassIoUMetric`` for the deployed learner and others beside it.
+    """``ClassIoUMetric`` for the deployed learner and for others.
 
-    The deployed learner's scores keep their bare names (``mIoU``); those
-    of the learners in ``model.test_cfg.score`` come as ``{name}/mIoU``.
-    Predictions are made in one pass; this only counts.
+    The deployed learner's scores keep their bare names (``mIoU``); those of
+    ``learners``, all of which ``model.test_cfg.score`` must name, come as
+    ``{name}/mIoU``. The model predicts in one pass; this only counts.
 
     Args:
-        learners (Sequence[str]): Names of the learners to score, such as
-            ``'students.0'``. Defaults to none but the deployed.
+        learners (Sequence[str]): Names of other learners to score, such as
+            ``'students.0'``. Defaults to none.
         kwargs: Arguments of ``ClassIoUMetric``, which has those of mmseg's
             ``IoUMetric``.
 
@@ -90,10 +90,10 @@ class LearnersIoUMetric(BaseMetric):
 
         Returns:
             dict: The deployed learner's scores, then ``{name}/mIoU``, all
-            behind the prefix, if there is one.
+            with the prefix, if there is one.
         """
         if self.others:
-            # Its table would be the only one without a name.
+            # Otherwise its table would be the only one without a name.
             print_log('the deployed learner:', logger='current')
         scores = self.deployed.evaluate(size)
         if self.deployed.format_only:
