@@ -54,7 +54,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def environment(data: str) -> dict[str, str]:
-    """One thread a process, and the scenes where the configs look."""
+    """Environment with one thread per process, and the scenes' folder."""
     path = os.pathsep.join(
         part for part in (ROOT, os.environ.get('PYTHONPATH')) if part
     )
@@ -77,7 +77,7 @@ def make_data(data: str) -> None:
 
 
 def overrides(config: str, iters: int) -> list[str]:
-    """Settings that make a run of another length, in the same shares."""
+    """Settings for a run of another length, with the same burn-in share."""
     train = Config.fromfile(osp.join(ROOT, config)).train_cfg
     burn_in = train.get('burn_in_iters', 0)
     share = burn_in / train.iters_per_stage
@@ -114,7 +114,7 @@ def train(args: argparse.Namespace) -> None:
 
 
 def wait(processes: dict[str, subprocess.Popen], out: str) -> None:
-    """Print the progress until all ended.
+    """Print the progress until all processes have ended.
 
     Raises:
         SystemExit: If one fails; the end of its output is printed.
@@ -144,7 +144,7 @@ def wait(processes: dict[str, subprocess.Popen], out: str) -> None:
 
 
 def load(out: str, name: str, config: str) -> torch.nn.Module:
-    """A trained network."""
+    """Load a trained network."""
     folder = osp.join(out, name)
     with open(osp.join(folder, 'last_checkpoint')) as file:
         checkpoint = file.read().strip()
@@ -167,7 +167,7 @@ def predictions(
 
 
 def score(args: argparse.Namespace) -> tuple[dict, list, dict]:
-    """IoU of every class for every network, and what they predicted.
+    """Compute the IoU of every class for every network, with predictions.
 
     Returns:
         tuple: IoU (K,) by name; (image, truth, predictions by name) of
@@ -207,7 +207,7 @@ def score(args: argparse.Namespace) -> tuple[dict, list, dict]:
 
 
 def table(scores: dict[str, np.ndarray], classes: tuple) -> str:
-    """Networks in columns, classes in rows."""
+    """Format the scores: networks in columns, classes in rows."""
     rows = PrettyTable(['IoU', *scores])
     for i, name in enumerate(classes):
         rows.add_row([name, *(f'{own[i]:.1f}' for own in scores.values())])
@@ -220,7 +220,7 @@ def table(scores: dict[str, np.ndarray], classes: tuple) -> str:
 def draw(
     rows: list, deployed: str, palette: list, path: str, title: str
 ) -> None:
-    """Image, ground truth, baseline and RML side by side."""
+    """Draw image, ground truth, baseline and RML side by side."""
     colours = np.array(palette, dtype=np.uint8)
     names = ('image', 'ground truth', 'supervised baseline', title)
     figure = Figure(figsize=(8, 2.05 * len(rows) + 0.3))
@@ -238,7 +238,7 @@ def draw(
 
 
 def main() -> None:
-    """Data, training, scores, pictures."""
+    """Make the data, train, score and draw."""
     args = parse_args()
     started = time.time()
     make_data(args.data)

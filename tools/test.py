@@ -1,4 +1,4 @@
-"""Test, and evaluate, the model of a config with the weights of a file."""
+"""Test and evaluate the model of a config with a checkpoint's weights."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def draw_predictions(cfg: Config, args: argparse.Namespace) -> None:
             "config, for instance dict(type='SegVisualizationHook')"
         )
     hook.draw = True
-    # All images: by default it is one of 50.
+    # All images: the default is one in 50.
     hook.setdefault('interval', 1)
     if args.show:
         hook.show = True
@@ -89,15 +89,15 @@ def draw_predictions(cfg: Config, args: argparse.Namespace) -> None:
 
 
 def average_views(cfg: Config) -> None:
-    """Wrap model and pipeline for augmentation at test time.
+    """Wrap model and pipeline for test-time augmentation.
 
     Raises:
-        ValueError: If the config does not say how.
+        ValueError: If the config lacks tta_model or tta_pipeline.
     """
     missing = [key for key in ('tta_model', 'tta_pipeline') if key not in cfg]
     if missing:
         raise ValueError(f'--tta needs {" and ".join(missing)} in the config')
-    # Views are merged of the deployed learner alone.
+    # Only views of the deployed learner are merged.
     if cfg.model.get('test_cfg') and 'score' in cfg.model.test_cfg:
         cfg.model.test_cfg.score = []
     metrics = cfg.get('test_evaluator') or []
@@ -123,7 +123,7 @@ def keep_predictions(cfg: Config, folder: str) -> None:
         raise ValueError(
             f'--out needs an IoUMetric in test_evaluator, found {found}'
         )
-    # The metric leaves it to the main process, and others may write first.
+    # The metric makes it on the main process; others may write first.
     os.makedirs(folder, exist_ok=True)
     for metric in writers:
         metric['output_dir'] = folder

@@ -68,10 +68,10 @@ def apply_args(cfg: Config, args: argparse.Namespace) -> None:
 
 
 def resume_newest(runner: Runner) -> None:
-    """Go on from the newest checkpoint, or begin with ``load_from``."""
+    """Resume from the newest checkpoint, or start from ``load_from``."""
     runner._load_from = None
     if any(isinstance(hook, AtomicCheckpointHook) for hook in runner.hooks):
-        # It looks for a whole one when the run begins.
+        # It looks for a complete one when the run begins.
         return
     if find_latest_checkpoint(runner.work_dir) is None:
         runner._resume = False
@@ -79,16 +79,16 @@ def resume_newest(runner: Runner) -> None:
 
 
 def enable_amp(cfg: Config) -> None:
-    """Make the optimiser wrapper of a config one of mixed precision.
+    """Switch the optimiser wrapper of a config to mixed precision.
 
-    The type is then one for all students: those of their entries go.
+    All students then share one type, so types in their entries are removed.
 
     Raises:
         ValueError: If the wrapper, or that of a student, is of another kind.
     """
     wrapper = cfg.optim_wrapper
     for name, part in wrapper_parts(wrapper).items():
-        # Of a lazy config that was dumped it is a whole path.
+        # In a dumped lazy config it is a full path.
         kind = type_name(part).rpartition('.')[2] or 'OptimWrapper'
         if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
             raise ValueError(

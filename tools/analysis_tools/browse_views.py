@@ -1,4 +1,4 @@
-"""Draw what a config trains on, before it is trained.
+"""Draw what a config trains on, before training.
 
 Writes a sheet for every batch: labelled images with their labels and, for a
 semi-supervised config, the weak, strong and mixed views of unlabelled images
@@ -63,7 +63,7 @@ def batches(
 ) -> Iterator[tuple[list[Row], list[str], list]]:
     """Rows of every training batch, class names and their colours."""
     settings = copy.deepcopy(cfg.train_dataloader)
-    # Without processes of its own a loader starts at once.
+    # Without workers a loader starts at once.
     settings.update(num_workers=0, persistent_workers=False)
     settings.pop('prefetch_factor', None)
     loader = Runner.build_dataloader(settings, seed=seed)

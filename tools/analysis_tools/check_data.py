@@ -1,4 +1,4 @@
-"""Open every image and mask that a config trains and is scored on.
+"""Open every image and mask that a config is trained and scored on.
 
 Prints sizes, values and classes of the labelled, the unlabelled, the
 validation and the test set, the files that are damaged or do not fit, and
@@ -85,7 +85,7 @@ def all_sets(cfg: Config) -> Iterator[tuple[str, BaseDataset, bool]]:
 
 
 def plain_sets(dataset: Any) -> Iterator[BaseDataset]:
-    """The data sets inside of one that repeats, mixes or joins them."""
+    """The data sets inside one that repeats, mixes or joins them."""
     if isinstance(dataset, BaseDataset):
         yield dataset
         return
@@ -95,7 +95,7 @@ def plain_sets(dataset: Any) -> Iterator[BaseDataset]:
 
 
 def check(name: str, dataset: BaseDataset, masks: bool) -> SetReport:
-    """Look at all images of a set, with progress on the error output."""
+    """Look at all images of a set, with progress on stderr."""
     checker = SetChecker(name, dataset, masks)
     print(f'{name}: {counted(len(dataset), "image")}', file=sys.stderr)
     for index in with_bar(range(len(dataset))):

@@ -84,7 +84,7 @@ class Settings:
 
 
 def mlp(inputs: int, hidden: int, classes: int, dropout: float) -> nn.Module:
-    """Three linear layers with ReLU and dropout between them, He's weights.
+    """Three linear layers, ReLU and dropout between them, He initialised.
 
     Torch's own, smaller initial weights let two new networks give nearly
     the same outputs, so that there would be no distance to lose.
@@ -150,7 +150,7 @@ def pseudo_loss(
 
 
 def run(mode: str, seed: int, data: Mnist, settings: Settings) -> list[tuple]:
-    """One training; a row of :data:`COLUMNS` for every measurement.
+    """Train once; a row of :data:`COLUMNS` for every measurement.
 
     The three modes of a seed share labelled images, initial weights, warm-up
     and batches. Torch's global generator is seeded and left changed.
@@ -217,7 +217,7 @@ def run(mode: str, seed: int, data: Mnist, settings: Settings) -> list[tuple]:
 
 
 def write_csv(rows: Sequence[tuple], path: Path) -> None:
-    """All measurements, a row each."""
+    """Write all measurements, a row each."""
     with path.open('w', newline='') as file:
         writer = csv.writer(file, lineterminator='\n')
         writer.writerow(COLUMNS)
@@ -234,7 +234,7 @@ def curves(rows: Sequence[tuple], mode: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def print_table(rows: Sequence[tuple]) -> None:
-    """Means over the seeds, with their range, by iteration 1000 and last."""
+    """Print means and ranges over seeds, at iteration 1000 and at the last."""
     print(f'{"":34}iteration  total variation (min-max)  agree  accuracy')
     for mode, title in MODES.items():
         steps, values = curves(rows, mode)
@@ -251,7 +251,7 @@ def print_table(rows: Sequence[tuple]) -> None:
 
 
 def plot(rows: Sequence[tuple], path: Path, settings: Settings) -> None:
-    """The paper's figure: mean over the seeds, band from least to most."""
+    """Plot the paper's figure: mean over seeds, band from least to most."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5, 3.6), layout='constrained')
@@ -272,7 +272,7 @@ def plot(rows: Sequence[tuple], path: Path, settings: Settings) -> None:
 
 
 def main(argv: Optional[list[str]] = None) -> int:
-    """Run of the tool; returns the exit status."""
+    """Run the tool; returns the exit status."""
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

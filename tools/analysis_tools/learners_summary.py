@@ -1,8 +1,8 @@
 """Print parameters and operations of every network of a config.
 
-Of a mutual model these are the students, which gradients train, and the
-teachers, which follow them; the config says which one is deployed. Nothing
-of a checkpoint is read, and no data.
+For a mutual model these are the students, which gradients train, and the
+teachers, which follow them; the config says which one is deployed. Neither
+checkpoints nor data are read.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def image_size(cfg: Config, shape: list[int] | None) -> tuple[int, int]:
-    """Size that is asked for, or that the model is trained on."""
+    """Requested size, or the size that the model is trained on."""
     preprocessor = cfg.model.get('data_preprocessor') or {}
     height, width = shape or preprocessor.get('size') or DEFAULT_SIZE
     return int(height), int(width)
 
 
 def table(networks: list[NetworkSummary]) -> str:
-    """A row for every network and one for what training holds."""
+    """Format a row for every network, and one for all that training holds."""
     rows = PrettyTable(
         ['network', 'made of', 'parameters, M', 'trained, M', 'GFLOPs', 'role']
     )
@@ -88,7 +88,7 @@ def main() -> None:
         size = image_size(cfg, args.shape)
         networks = summarise_networks(model, size)
     except Exception as error:
-        # Configs and networks fail in any way.
+        # Configs and networks can raise anything.
         raise SystemExit(f'error: {args.config}: {error}') from error
     print(table(networks))
     print(

@@ -2,9 +2,9 @@
 
 The page needs no network and no other file. It shows scores, curves, IoU by
 class against a baseline, the panels of SemiSegVisualizationHook, the hardest
-images of ImageScoresHook and the config. Of several runs those of one config,
-or of one method and split of a suite, are taken for seeds of each other, and
-get mean and deviation.
+images of ImageScoresHook and the config. Of several runs, those of one config,
+or of one method and split of a suite, are treated as seeds of one experiment
+and summed up by mean and deviation.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def read_runs(
 
 
 def warn(message: str) -> None:
-    """Say on stderr what the page says too."""
+    """Print a warning that the page shows, too."""
     print(f'warning: {message}', file=sys.stderr)
 
 

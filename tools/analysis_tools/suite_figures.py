@@ -32,7 +32,7 @@ CURVES = {
     'coupling': ('coupling', 1.0, 'Total variation of two learners'),
 }
 FIGURES = ('ladder', 'shares', 'gains', *CURVES)
-# What figures are of that not all suites have.
+# Data that figures need and that not all suites have.
 NEEDED = {
     'shares': 'scores of several splits',
     'gains': "scores of the suite's baseline and of other methods on one "
@@ -91,7 +91,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def choose_rows(rows: list[dict], methods: Sequence[str] | None) -> list[dict]:
-    """Rows of some methods, in the order of these.
+    """Rows of the given methods, in their order.
 
     Raises:
         ValueError: If a method has no row.
@@ -106,7 +106,7 @@ def choose_rows(rows: list[dict], methods: Sequence[str] | None) -> list[dict]:
 
 
 def choose_seeds(rows: list[dict], seeds: Sequence[int] | None) -> list[dict]:
-    """The same rows of some seeds alone.
+    """The rows, reduced to the given seeds.
 
     Raises:
         ValueError: If there is no run of a seed.
@@ -133,7 +133,7 @@ def read_curves(
     Args:
         rows (Sequence[dict]): Rows of one split.
         name (str): Name of the curve in the records of the runs.
-        factor (float): What values are multiplied by. Defaults to 1.
+        factor (float): Factor to multiply values by. Defaults to 1.
     """
     curves: dict[str, list[dict[int, float]]] = {}
     for row in rows:
@@ -148,7 +148,7 @@ def read_curves(
 def say_splits_without_gains(
     rows: Sequence[dict], baseline: str | None
 ) -> None:
-    """Say on stderr in which splits methods have no baseline."""
+    """Say on stderr for which splits there are no baseline scores."""
     with_base = {
         row['split']
         for row in rows
@@ -172,8 +172,8 @@ def draw(args: argparse.Namespace) -> list[Path]:
 
     Raises:
         ValueError: If there is no such split, method or seed, no data for a
-            figure that was asked for, or if splits of that of shares have
-            other names.
+            figure that was asked for, or if that is ``shares`` and splits
+            are not named by a share or number of labelled images.
     """
     results = json.loads((args.suite / 'results.json').read_text('utf-8'))
     rows = choose_seeds(choose_rows(results['rows'], args.methods), args.seeds)
@@ -202,7 +202,7 @@ def draw(args: argparse.Namespace) -> list[Path]:
                 try:
                     figure = plot_shares(rows, f'{best}summary', baseline)
                 except ValueError as error:
-                    # Others are drawn, unless this one was asked for.
+                    # Others are still drawn, unless this one was asked for.
                     if args.figures:
                         raise
                     print(f'suite_figures: {error}', file=sys.stderr)
@@ -218,7 +218,7 @@ def draw(args: argparse.Namespace) -> list[Path]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run of the tool; returns the exit status."""
+    """Run the tool; returns the exit status."""
     try:
         for path in draw(parse_args(argv)):
             print(path)

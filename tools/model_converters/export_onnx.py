@@ -1,9 +1,9 @@
 """Write one learner of a trained model, or a plain model, as ONNX.
 
-The graph takes images (N, 3, H, W), float32 in [0, 255], BGR as OpenCV reads
+The graph takes images (N, C, H, W), float32 in [0, 255], BGR as OpenCV reads
 them, of one fixed size, and gives logits (N, K, H, W); normalisation is a part
-of it. It is run by ONNX Runtime beside PyTorch on random images, and only
-written where both agree.
+of it. ONNX Runtime and PyTorch run it on random images, and it is written only
+if both agree.
 """
 
 from __future__ import annotations
@@ -87,10 +87,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def check_packages() -> None:
-    """Ask for what is needed.
+    """Make sure that the packages for ONNX can be imported.
 
     Raises:
-        ExportError: If it is not installed.
+        ExportError: If one cannot.
     """
     missing = [name for name in NEEDED if not _can_import(name)]
     if missing:
@@ -111,7 +111,7 @@ def _can_import(name: str) -> bool:
 def load_network(
     args: argparse.Namespace,
 ) -> tuple[DeployedSegmentor, Config, dict[str, Any]]:
-    """The network, its plain config and what the file shall say of it.
+    """Load the network, its plain config, and its origin as metadata.
 
     Raises:
         ValueError: If the learner is unknown.
@@ -147,7 +147,7 @@ def load_network(
 def write_graph(
     network: DeployedSegmentor, images: torch.Tensor, path: Path, origin: dict
 ) -> None:
-    """Export, check the file's form, and note where it comes from."""
+    """Export the network, add its origin, and check the file's form."""
     import onnx
 
     program = torch.onnx.export(
@@ -168,7 +168,7 @@ def write_graph(
 def compare(
     network: DeployedSegmentor, images: torch.Tensor, path: Path
 ) -> tuple[float, float, float]:
-    """Largest difference of the logits, largest logit, other labels' share."""
+    """Largest logit difference, largest logit, and share of other labels."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(
@@ -188,7 +188,7 @@ def compare(
 
 
 def export(args: argparse.Namespace) -> list[str]:
-    """Write, check, and only then name the file.
+    """Write and check the file, and only then give it its name.
 
     Returns:
         list[str]: What to tell the user.
@@ -210,7 +210,7 @@ def export(args: argparse.Namespace) -> list[str]:
         with torch.no_grad():
             write_graph(network, images, path, origin)
         difference, largest, others = compare(network, images, path)
-        # Also true where the difference is not a number.
+        # Also true if the difference is not a number.
         if not difference <= args.tolerance * max(1.0, largest):
             raise ExportError(
                 f'logits of ONNX Runtime differ by {difference:.1e} from '

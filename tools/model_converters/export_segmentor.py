@@ -3,8 +3,8 @@
 The config and the checkpoint run with stock mmseg, its tools/test.py and
 `init_model`, without this package. Before they get their names they are
 loaded strictly in a process that cannot import it, and their predictions are
-compared with those of the learner inside of the trained model. If anything
-is wrong nothing is left behind.
+compared with those of the learner inside the trained model. If anything is
+wrong, nothing is left behind.
 """
 
 from __future__ import annotations
@@ -73,21 +73,21 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def plain_meta(value: Any) -> Any:
-    """Meta information of plain types alone, which any torch loads safely."""
+    """Meta information in plain types only, which any torch loads safely."""
     if isinstance(value, dict):
         return {str(key): plain_meta(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain_meta(item) for item in value]
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    # Numbers and arrays of NumPy.
+    # NumPy numbers and arrays.
     return value.tolist() if hasattr(value, 'tolist') else str(value)
 
 
 def build_checkpoint(
     loaded: dict, learner: str, plain: Config, args: argparse.Namespace
 ) -> dict[str, Any]:
-    """The checkpoint of the learner, with where it comes from."""
+    """The checkpoint of the learner, with its provenance."""
     meta = loaded.get('meta') or {}
     digest = hashlib.sha256()
     if os.path.isfile(args.checkpoint):
@@ -148,7 +148,7 @@ def predict_inside(
     image: torch.Tensor,
     loader: str | None,
 ) -> Predictions:
-    """Logits and labels of the learner inside of the trained model.
+    """Logits and labels of the learner inside the trained model.
 
     Raises:
         ExportError: If the checkpoint does not fit the config.
@@ -178,7 +178,7 @@ def predict_inside(
     model.predict_on, model.score = learner, ()
     # Another memory layout has other rounding errors.
     model.eval().to(memory_format=torch.contiguous_format)
-    # Without a sample stock padding of a test fails.
+    # Without a data sample, stock padding for a test fails.
     size = tuple(image.shape[-2:])
     sample = SegDataSample(metainfo=dict(ori_shape=size, img_shape=size))
     batches: list[dict] = [dict(inputs=[image], data_samples=[sample])]
@@ -192,7 +192,7 @@ def predict_inside(
 def predict_outside(
     config: Path, checkpoint: Path, image: torch.Tensor, loader: str | None
 ) -> tuple[Predictions, bool]:
-    """The same of the exported model, in a process of its own.
+    """Logits and labels of the exported model, in a process of its own.
 
     Returns:
         tuple: Predictions, and whether that process needed workarounds.
@@ -247,7 +247,7 @@ def compare(inside: Predictions, outside: Predictions) -> float:
 
 
 def export(args: argparse.Namespace) -> list[str]:
-    """Write, check, and only then name config and checkpoint.
+    """Write and check config and checkpoint, and only then name them.
 
     Returns:
         list[str]: What to tell the user.
@@ -262,7 +262,7 @@ def export(args: argparse.Namespace) -> list[str]:
         raise ValueError(f'{args.checkpoint} holds no state_dict')
     checkpoint = build_checkpoint(loaded, learner, plain, args)
     stem = f'{args.config.stem}_{learner.replace(".", "_")}'
-    # Files are renamed at the end, so they begin on the same disk.
+    # Files are renamed at the end, so they must be on the same disk.
     near = next(p for p in args.out.resolve().parents if p.is_dir())
     with tempfile.TemporaryDirectory(dir=near, prefix=f'.{stem}-') as folder:
         names = (f'{stem}.py', f'{stem}.pth')

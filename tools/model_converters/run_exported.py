@@ -1,8 +1,8 @@
 """Predict with an exported model, in a process without rml_mmseg.
 
 `export_segmentor.py` runs this to see whether what it wrote stands alone.
-The model is loaded strictly. Nothing of the package can be imported, unless
-the config itself asks for it: the learner may be made of its classes.
+The model is loaded strictly. The package cannot be imported, unless the config
+itself asks for it: the learner may be made of its classes.
 """
 
 import argparse
@@ -61,7 +61,7 @@ def run_file(path):
 
 
 def main():
-    """Load strictly, predict and save what was predicted."""
+    """Load the model strictly, predict, and save the predictions."""
     args = parse_args()
     # Read without its imports, which may need the workarounds.
     text = Config.fromfile(args.config, import_custom_modules=False)
