@@ -1,18 +1,18 @@
-"""What the pipelines of a semi-supervised batch must give."""
+"""Checks of what the pipelines of a semi-supervised batch return."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 
 def check_packed(item: Any, setting: str) -> None:
-    """Make sure that a pipeline has packed an image.
+    """Check that a pipeline has packed its item.
 
     Args:
-        item (dict): What the pipeline gave.
-        setting (str): The pipeline's name in a config.
+        item (dict): Output of the pipeline.
+        setting (str): The pipeline's name in the config.
 
     Raises:
-        ValueError: If it is not packed.
+        ValueError: If ``inputs`` or ``data_samples`` is missing.
     """
     lacking = [k for k in ('inputs', 'data_samples') if k not in item]
     if lacking:
@@ -24,13 +24,14 @@ def check_packed(item: Any, setting: str) -> None:
 
 
 def check_batch(data: Mapping[str, Any]) -> None:
-    """Make sure that a collated batch has masks, and views.
+    """Check that a collated batch has masks, and weak and strong views.
 
     Args:
-        data (dict): ``labelled``, a batch, and ``unlabelled``, a list of k.
+        data (dict): ``labelled``, a batch, and ``unlabelled``, a list of k
+            batches.
 
     Raises:
-        ValueError: If a pipeline lacks the step that makes them.
+        ValueError: If a pipeline lacks the transform that adds them.
     """
     check_packed(data['labelled'], 'labelled.pipeline')
     samples = data['labelled']['data_samples']
@@ -49,15 +50,16 @@ def check_batch(data: Mapping[str, Any]) -> None:
 
 
 def check_channels(images: Sequence[Any], mean: Any, setting: str) -> None:
-    """Make sure that images have the channels that they are normalised by.
+    """Check that images have as many channels as the normalisation.
 
     Args:
-        images (list[Tensor]): Of (C, h, w) each.
-        mean (Tensor, optional): (C, 1, 1), None without normalisation.
-        setting (str): The pipeline's name in a config.
+        images (list[Tensor]): Images, each (C, h, w).
+        mean (Tensor, optional): (C, 1, 1), or one value for any number of
+            channels; None without normalisation.
+        setting (str): The pipeline's name in the config.
 
     Raises:
-        ValueError: If an image has others.
+        ValueError: If an image has another number of channels.
     """
     wanted = 1 if mean is None else len(mean)
     for image in images:
@@ -71,16 +73,16 @@ def check_channels(images: Sequence[Any], mean: Any, setting: str) -> None:
 
 
 def check_sizes(images: Sequence[Any], size: Any, setting: str) -> None:
-    """Make sure that images of a batch can be padded to one size.
+    """Check that the images of a batch can be padded to one size.
 
     Args:
-        images (list[Tensor]): Of (3, h, w) each.
-        size (tuple[int, int], optional): Height and width that they are
-            padded to, None for those of the largest one.
-        setting (str): The pipeline's name in a config.
+        images (list[Tensor]): Images, each (3, h, w).
+        size (tuple[int, int], optional): Height and width to pad to; None
+            to pad to the largest image.
+        setting (str): The pipeline's name in the config.
 
     Raises:
-        ValueError: If they differ, and one is larger than the size.
+        ValueError: If the images differ in size and one exceeds ``size``.
     """
     found = sorted({tuple(image.shape[-2:]) for image in images})
     if size is None or len(found) == 1:

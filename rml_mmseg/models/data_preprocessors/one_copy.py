@@ -8,14 +8,14 @@ import torch
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
-# Share of a memory that a batch has to need to be given all of it.
+# Copy a whole storage only if the batch uses at least this share of it.
 SHARE = 0.5
 
 
 def _storage(tensor: Tensor) -> Any:
-    """Memory that a tensor lies in, None where it cannot be told."""
+    """Storage of a dense CPU tensor; None for any other tensor."""
     plain = tensor.device.type == 'cpu' and tensor.layout is torch.strided
-    # As PyTorch has it since 2.0.
+    # PyTorch before 2.0 lacks `untyped_storage`.
     if not plain or not hasattr(tensor, 'untyped_storage'):
         return None
     return tensor.untyped_storage()
@@ -26,7 +26,7 @@ def _size(tensor: Tensor) -> int:
 
 
 def _tensors(data: Any) -> Iterator[Tensor]:
-    """All tensors in dicts, sequences and data elements."""
+    """Yield all tensors in dicts, sequences and data elements."""
     if isinstance(data, Tensor):
         yield data
     elif isinstance(data, (Mapping, BaseDataElement)):
@@ -38,15 +38,15 @@ def _tensors(data: Any) -> Iterator[Tensor]:
 
 
 class OneCopy:
-    """Moves tensors to a device, those that share a memory in one copy.
+    """Moves tensors to a device, copying a shared storage only once.
 
-    The tensors of a batch of ``OneBufferDict`` lie in one memory. mmengine
-    copies each by itself, and a GPU is waited for as often. For one in pinned
-    memory, as of ``PinnedCollate``, it is not waited for at all.
+    The tensors of a batch of ``OneBufferDict`` share one storage. mmengine
+    copies each tensor by itself and waits for the GPU each time. The single
+    copy waits once, or not at all from pinned memory (``PinnedCollate``).
 
     Args:
-        device (torch.device): Where to.
-        non_blocking (bool): As of ``Tensor.to``. Defaults to False.
+        device (torch.device): Target device.
+        non_blocking (bool): As in ``Tensor.to``. Defaults to False.
     """
 
     def __init__(
@@ -62,10 +62,10 @@ class OneCopy:
         """Move all tensors in dicts, sequences and data elements.
 
         Args:
-            data (Any): Anything that a collated batch holds, left as it is.
+            data (Any): Anything that a collated batch holds; not modified.
 
         Returns:
-            Any: The same with tensors on the device.
+            Any: The same structure with its tensors on the device.
         """
         self._moved.clear()
         self._needed.clear()
@@ -80,7 +80,7 @@ class OneCopy:
             return self._move(data)
         if isinstance(data, BaseDataElement):
             moved = type(data)()
-            # Shared, and not copied as by `data.new()`.
+            # Share the metainfo, which `data.new()` would copy.
             for name, value in data.metainfo_items():
                 moved.set_field(value, name, field_type='metainfo')
             for name, value in data.items():
@@ -109,9 +109,9 @@ class OneCopy:
         return part.view(tensor.dtype).view(tensor.shape)
 
     def _move_all(self, storage: Any) -> Tensor:
-        """All bytes of a memory, on the device."""
+        """Copy all bytes of a storage to the device."""
         buffer = torch.empty(0, dtype=torch.uint8).set_(storage)
         if buffer.is_pinned():
-            # PyTorch keeps such memory from others until it is read.
+            # PyTorch reuses pinned memory only after the copy has read it.
             return buffer.to(self.to['device'], non_blocking=True)
         return buffer.to(**self.to)

@@ -32,19 +32,20 @@ class SemiSegDataPreProcessor(BaseDataPreprocessor):
     - ``strong``: strong views (S, M, 3, H, W);
     - ``valid``: (M, H, W) bool, False on padding;
     - ``mix_masks`` (M, H, W) bool, ``mix_boxes`` (M, 4) or ``mix_classes``
-      (M, 256), where the pipeline draws them; with V masks an image a
+      (M, 256), where the pipeline draws them; with V masks per image, a
       dimension V follows M;
-    - ``soft_labels``: for each teacher the logits (K, h, w) it gave each of
-      the M whole images when the stage began, and ``places``, for each
-      image (2, H, W), where in it each pixel lies; where the run has them;
+    - ``soft_labels`` and ``places``, where the run has them: for each
+      teacher, its logits (K, h, w) of each of the M whole images at the
+      start of the stage; for each image (2, H, W), the position of each
+      pixel in the whole image;
 
     and ``data_samples`` with ``labelled`` and ``unlabelled``, lists of
-    ``SegDataSample``. What an unlabelled sample holds as ``gt_sem_seg`` is
-    for monitoring and is read by no loss.
+    ``SegDataSample``. The ``gt_sem_seg`` of an unlabelled sample is for
+    monitoring only; no loss reads it.
 
     Args:
-        non_blocking (bool): Whether copies to a GPU are not waited for;
-            see mmengine's ``BaseDataPreprocessor``. Defaults to False.
+        non_blocking (bool): Whether copies to a GPU are asynchronous; see
+            mmengine's ``BaseDataPreprocessor``. Defaults to False.
         kwargs: Arguments of ``SegDataPreProcessor``.
     """
 
@@ -60,14 +61,14 @@ class SemiSegDataPreProcessor(BaseDataPreprocessor):
         Args:
             data (dict): With ``labelled`` and ``unlabelled``, or a plain
                 batch with ``inputs`` and ``data_samples``.
-            training (bool): As of ``SegDataPreProcessor``.
+            training (bool): As in ``SegDataPreProcessor``.
 
         Returns:
             dict: ``inputs`` and ``data_samples``.
 
         Raises:
-            ValueError: If a pipeline leaves out a step, or gives images that
-                cannot be padded to one size.
+            ValueError: If a pipeline lacks a transform, or its images have
+                the wrong channels or cannot be padded to one size.
         """
         if 'labelled' not in data:
             return self.base(data, training)
@@ -100,8 +101,8 @@ class SemiSegDataPreProcessor(BaseDataPreprocessor):
     ) -> dict[str, Any]:
         """Normalise, pad and stack images, as ``SegDataPreProcessor`` does.
 
-        Images of one size are normalised at once: on a GPU, starting a
-        computation for each of them takes longer than it.
+        Images of one size are normalised together: on a GPU, launching a
+        kernel for each image takes longer than the computation itself.
         """
         base = self.base
         images = self._normalised(inputs)
@@ -120,7 +121,7 @@ class SemiSegDataPreProcessor(BaseDataPreprocessor):
         return dict(inputs=stacked, data_samples=samples)
 
     def _normalised(self, inputs: list[Tensor]) -> Optional[Tensor]:
-        """Images (N, C, h, w), None where each needs its own computation."""
+        """Normalised images (N, C, h, w); None if the base must do it."""
         base = self.base
         alike = {(x.shape, x.dtype) for x in inputs}
         plain = type(base) is SegDataPreProcessor and not base.batch_augments
@@ -135,7 +136,7 @@ class SemiSegDataPreProcessor(BaseDataPreprocessor):
         return images
 
     def _is_padded(self, height: int, width: int) -> bool:
-        """Whether images of a size are padded to a larger one."""
+        """Whether images of this size get padding."""
         if self.base.size is not None:
             return height < self.base.size[-2] or width < self.base.size[-1]
         divisor = max(self.base.size_divisor, 1)
@@ -178,7 +179,7 @@ class SemiSegDataPreProcessor(BaseDataPreprocessor):
     def _stack_valid(
         self, views: list[Tensor], valid: list[Tensor]
     ) -> tuple[Tensor, Tensor]:
-        """Stack views, of which the first have maps of valid pixels."""
+        """Stack views; the first ``len(valid)`` have maps of valid pixels."""
         size = views[0].shape[-2:]
         images = None if self._is_padded(*size) else self._normalised(views)
         if images is not None:
@@ -207,10 +208,10 @@ class SemiSegDataPreProcessor(BaseDataPreprocessor):
 
 
 def _by_kind(parts: list[dict], key: str) -> list[list[Tensor]]:
-    """For each view or learner, its tensors of all M images.
+    """Group the tensors of all M images by view or learner.
 
-    An item holds a list of views; collating turns a batch of them into a
-    list, by view, of N images.
+    An item holds a list of views; collating turns a batch of items into one
+    list of N images per view.
     """
     kinds = zip(*(part['inputs'][key] for part in parts))
     return [[tensor for part in kind for tensor in part] for kind in kinds]
@@ -220,7 +221,7 @@ def _pad_to(tensor: Tensor, size: torch.Size, value: Any) -> Tensor:
     """Pad (..., h, w) at the right and the bottom to (..., H, W)."""
     height, width = tensor.shape[-2:]
     if (height, width) == tuple(size):
-        # PyTorch would copy it.
+        # `F.pad` would copy it.
         return tensor
     padding = (0, size[1] - width, 0, size[0] - height)
     return F.pad(tensor, padding, value=value)

@@ -60,7 +60,7 @@ class DeepLabV2Head(BaseDecodeHead):
         form (str): ``'sum'`` or ``'bottleneck'``. Defaults to ``'sum'``.
         dropout_ratio (float): Dropout before the classifier, a fraction in
             [0, 1]. Defaults to 0.5, section 5.2 of RML.
-        num_groups (int): Groups of the normalisation; it must divide
+        num_groups (int): Groups of the group normalisation; must divide
             ``channels``. Defaults to 32.
         kwargs: Arguments of ``BaseDecodeHead``; ``channels`` is the width
             of the bottleneck form and unused by the plain one.

@@ -10,20 +10,20 @@ from torch import Tensor, nn
 def consistency_loss(
     probs: Tensor, targets: Tensor, valid: Optional[Tensor] = None
 ) -> Tensor:
-    """Squared distance of two distributions, mean over valid pixels.
+    """Squared distance between two distributions, mean over valid pixels.
 
     Args:
-        probs (Tensor): Probabilities (N, K, H, W).
-        targets (Tensor): Probabilities to be learnt (N, K, H, W).
+        probs (Tensor): Predicted probabilities (N, K, H, W).
+        targets (Tensor): Target probabilities (N, K, H, W).
         valid (Tensor, optional): (N, H, W), bool. Defaults to None: all.
 
     Returns:
-        Tensor: Scalar; 0 with a gradient of 0 where nothing is valid.
+        Tensor: Scalar; 0 with zero gradient if no pixel is valid.
     """
     distances = (probs - targets).square().sum(1)
     if valid is None:
         return distances.mean()
-    # An invalid pixel may hold anything, and must not reach the sum.
+    # Mask out invalid pixels, which may even hold NaN.
     kept = distances.masked_fill(~valid, 0)
     return kept.sum() / valid.sum().clamp(min=1)
 
@@ -33,8 +33,8 @@ class ConsistencyLoss(nn.Module):
     """Losses of one prediction against several sets of soft pseudo labels.
 
     The consistency of CutMix-Seg (French et al., 2020): the squared error
-    of the probabilities, summed over classes. With it as
-    ``semi_train_cfg.loss`` the labels are the teachers' probabilities.
+    of the probabilities, summed over classes. As ``semi_train_cfg.loss`` it
+    makes the labels the teachers' probabilities.
     """
 
     takes_probabilities = True

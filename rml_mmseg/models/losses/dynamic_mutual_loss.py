@@ -1,4 +1,4 @@
-"""Cross entropy that weighs pixels by what both networks say of them."""
+"""Cross entropy that weights pixels by both networks' predictions."""
 
 from typing import Optional
 
@@ -16,19 +16,19 @@ from .pseudo_label_loss import pseudo_label_loss
 def dynamic_labels(
     probs: Tensor, targets: Tensor, agreed: float, disputed: float
 ) -> tuple[Tensor, Tensor]:
-    """A peer's classes, and how much each pixel of them counts (DMT, Eq. 2).
+    """Classes predicted by a peer, and a weight per pixel (DMT, Eq. 2).
 
     Args:
-        probs (Tensor): Probabilities of the network that learns (N, K, H, W).
+        probs (Tensor): Probabilities of the learning network (N, K, H, W).
         targets (Tensor): Probabilities of its peer (N, K, H, W).
-        agreed (float): Exponent where both take the same class.
-        disputed (float): Exponent where they do not and the peer is at
-            least as sure.
+        agreed (float): Exponent where both predict the same class.
+        disputed (float): Exponent where they disagree and the peer is at
+            least as confident.
 
     Returns:
         tuple: Class ids (N, H, W), and weights (N, H, W) in [0, 1]: the
-        probability of the peer's class to that power, and 0 where the
-        network is surer of another class.
+        learning network's probability of the peer's class to that power,
+        and 0 where it is more confident of another class.
     """
     sure, ids = targets.max(1)
     own_sure, own_ids = probs.max(1)
@@ -39,21 +39,21 @@ def dynamic_labels(
 
 @MODELS.register_module()
 class DynamicMutualLoss(nn.Module):
-    """Losses of one prediction against soft labels, dynamically weighed.
+    """Losses of one prediction against soft labels, dynamically weighted.
 
     The loss of Dynamic Mutual Training (Feng et al., arXiv 2004.08514): the
-    cross entropy with the classes that a peer takes, less where the network
-    that learns doubts them. With it as ``semi_train_cfg.loss`` the labels
-    are the teachers' probabilities.
+    cross entropy with the classes that a peer predicts, with less weight
+    where the learning network doubts them. As ``semi_train_cfg.loss`` it
+    makes the labels the teachers' probabilities.
 
     Args:
-        agreed (float): Exponent of the weight where both take one class, the
-            paper's gamma 1, 0 or more. Defaults to 5.0.
-        disputed (float): Exponent where they take two and the peer is at
-            least as sure, its gamma 2, 0 or more. Defaults to 5.0.
+        agreed (float): Exponent of the weight where both predict the same
+            class, the paper's gamma 1, at least 0. Defaults to 5.0.
+        disputed (float): Exponent where they disagree and the peer is at
+            least as confident, its gamma 2, at least 0. Defaults to 5.0.
 
     Raises:
-        ValueError: If an exponent is no number or below 0.
+        ValueError: If an exponent is not a number or is below 0.
     """
 
     takes_probabilities = True
@@ -70,7 +70,7 @@ class DynamicMutualLoss(nn.Module):
         labels: list[Tensor],
         valid: Optional[Tensor] = None,
     ) -> list[Tensor]:
-        """Weighed cross entropy with each set of labels.
+        """Weighted cross entropy with each set of labels.
 
         Args:
             logits (Tensor): (N, K, H, W).

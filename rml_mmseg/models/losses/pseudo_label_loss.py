@@ -18,33 +18,33 @@ def pseudo_label_loss(
 ) -> Tensor:
     """Mean cross entropy over valid pixels, one term of Eq. 5.
 
-    A pixel whose label is ``ignore_index``, say for lack of confidence,
-    costs nothing but counts in the mean, as in FixMatch, so that few
-    trusted pixels do not weigh as much as many. An invalid pixel (padding)
-    does not count at all.
+    A pixel labelled ``ignore_index``, for example for low confidence, has
+    zero loss but counts in the mean, as in FixMatch, so that few trusted
+    pixels do not weigh as much as many. An invalid pixel (padding) does not
+    count at all.
 
     Args:
         log_probs (Tensor): Log-probabilities (N, K, H, W).
         labels (Tensor): Class ids (N, H, W).
         valid (Tensor, optional): (N, H, W), bool. Defaults to None: all.
-        ignore_index (int): Label without cost. Defaults to 255.
-        weights (Tensor, optional): (N, H, W), factors of the pixels' costs,
-            without a part in what the sum is divided by. Defaults to None.
+        ignore_index (int): Label with zero loss. Defaults to 255.
+        weights (Tensor, optional): (N, H, W), factors of the pixel losses;
+            the mean divides by the pixel count regardless. Defaults to None.
 
     Returns:
-        Tensor: Scalar; 0 with a gradient of 0 where nothing is valid.
+        Tensor: Scalar; 0 with zero gradient if no pixel is valid.
     """
     if valid is None:
         total = torch.tensor(float(labels.numel()), device=labels.device)
     else:
         labels = torch.where(valid, labels, ignore_index)
         total = valid.sum()
-    # On a GPU it would sum in any order, which a deterministic run refuses.
+    # Summing inside `nll_loss` is not deterministic on a GPU.
     costs = F.nll_loss(
         log_probs, labels, ignore_index=ignore_index, reduction='none'
     )
     if weights is not None:
-        # A pixel without cost may have any weight, also none.
+        # The weight of a pixel with zero loss may be anything, even NaN.
         costs = costs * weights.masked_fill(labels == ignore_index, 0)
     return costs.sum() / total.clamp(min=1)
 
@@ -53,8 +53,8 @@ def pseudo_label_loss(
 class PseudoLabelLoss(nn.Module):
     """Losses of one prediction against several sets of pseudo labels.
 
-    The log-softmax is taken once, in float32, for all of them. The label
-    255 costs nothing.
+    The log-softmax is computed once, in float32, for all of them. Pixels
+    labelled 255 have zero loss.
     """
 
     def forward(
@@ -70,8 +70,8 @@ class PseudoLabelLoss(nn.Module):
             logits (Tensor): (N, K, H, W).
             labels (list[Tensor]): Sets of class ids, each (N, H, W).
             valid (Tensor, optional): (N, H, W), bool.
-            weights (list, optional): Of the pixels (N, H, W) for each set,
-                or None.
+            weights (list, optional): For each set, pixel weights
+                (N, H, W) or None.
 
         Returns:
             list[Tensor]: One scalar for each set.

@@ -9,12 +9,12 @@ from torch import Tensor
 
 @MODELS.register_module()
 class ReadoutNeck(BaseModule):
-    """Puts a readout token beside each feature map, as ``DPTHead`` takes.
+    """Adds a readout token to each feature map, as ``DPTHead`` expects.
 
     mmseg's head of DPT (Ranftl et al., 2021) takes a map and the class token
-    of each level, and mmpretrain's vision transformers, such as DINOv2, give
-    maps alone. The mean over a map stands for the token, which
-    ``readout_type='ignore'`` leaves out.
+    of each level, but mmpretrain's vision transformers, such as DINOv2,
+    return only maps. The mean over a map replaces the token, which
+    ``readout_type='ignore'`` leaves unused.
     """
 
     def forward(
@@ -23,9 +23,9 @@ class ReadoutNeck(BaseModule):
         """Pair maps with tokens.
 
         Args:
-            inputs (Sequence[Tensor]): (N, C, h, w) of each level.
+            inputs (Sequence[Tensor]): For each level, a map (N, C, h, w).
 
         Returns:
-            tuple: Of each level the map, and its mean (N, C).
+            tuple: For each level, the map and its mean (N, C).
         """
         return tuple((level, level.mean((2, 3))) for level in inputs)

@@ -18,8 +18,8 @@ class TransformerNeck(BaseModule):
 
     The hybrid architecture of ViT (Dosovitskiy et al., 2021, section 3.1):
     tokens are the positions of a CNN's feature map instead of patches of
-    the image. Where no pretrained transformer is at hand it lets a
-    transformer start from a pretrained stem. The layers are mmseg's.
+    the image. A transformer without pretrained weights can thus start from
+    a pretrained stem. The layers are mmseg's.
 
     Args:
         in_channels (int): Channels of the last backbone level.
@@ -30,10 +30,10 @@ class TransformerNeck(BaseModule):
             embedding; resized bicubically to the feature map.
         mlp_ratio (int): Width of the feed-forward part, in ``embed_dims``.
             Defaults to 4.
-        drop_path_rate (float): Stochastic depth of the last layer, rising
-            linearly from 0. Defaults to 0.0.
-        init_cfg (dict, optional): Initialisation; a ``Pretrained`` one
-            takes the place of ViT's.
+        drop_path_rate (float): Stochastic depth rate of the last layer,
+            rising linearly from 0 in the first. Defaults to 0.0.
+        init_cfg (dict, optional): Initialisation; ``Pretrained`` replaces
+            that of ViT.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class TransformerNeck(BaseModule):
         self.norm = nn.LayerNorm(embed_dims)
 
     def init_weights(self) -> None:
-        """Initialise as ViT does: truncated normal, deviation 0.02."""
+        """Initialise as ViT: truncated normal, standard deviation 0.02."""
         super().init_weights()
         if self._is_pretrained():
             return
@@ -88,7 +88,7 @@ class TransformerNeck(BaseModule):
             inputs (Sequence[Tensor]): Levels of the backbone.
 
         Returns:
-            tuple[Tensor]: The levels before the last as they were, and the
+            tuple[Tensor]: The levels before the last, unchanged, and the
             encoded last one (N, embed_dims, h, w).
         """
         x = self.projection(inputs[-1])

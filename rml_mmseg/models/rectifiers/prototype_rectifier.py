@@ -22,20 +22,20 @@ from .rectifier import Rectifier
 
 @MODELS.register_module()
 class PrototypeRectifier(Rectifier):
-    """Prototypes of a network's feature space and what they say of labels.
+    """Rectifies soft pseudo labels by the class prototypes of a teacher.
 
-    Holds one prototype a class, weighs soft pseudo labels by the distance
-    of each pixel's feature to them (Eq. 6 and 9 of RML) and follows the
-    features by a moving average (Eq. 11). It needs nothing else of this
-    package: ``rectifier(probs, features)`` gives labels, and
-    ``rectifier.update(features, classes)`` follows, where ``classes`` are
-    those that the network itself gives each feature (Eq. 10), such as
-    ``logits.argmax(1)``, of the features' size.
+    Holds one prototype per class, weights soft pseudo labels by the distance
+    of each pixel's feature to them (Eq. 6 and 9 of RML) and updates them by
+    a moving average (Eq. 11). It works without the rest of this package:
+    ``rectifier(probs, features)`` returns labels, and
+    ``rectifier.update(features, classes)`` moves the prototypes, where
+    ``classes`` are the network's own prediction for each feature (Eq. 10),
+    such as ``logits.argmax(1)``, at the features' size.
 
-    Until a class was first seen it has no prototype and its weight is
-    neutral; what is first seen of it becomes its prototype. The default
-    momentum is so large that this first value matters: see
-    ``StagedTrainLoop``, which computes it over the whole data (Eq. 10).
+    A class has no prototype and a neutral weight until it is first seen; its
+    first mean becomes its prototype. The default momentum is so large that
+    this first value matters: see ``StagedTrainLoop``, which computes it over
+    the whole data (Eq. 10).
 
     Args:
         num_classes (int): Number of classes K.
@@ -44,22 +44,23 @@ class PrototypeRectifier(Rectifier):
             [0, 1]. Defaults to 0.9999, section 4.2 of RML.
         temperature (float): Factor of the distances before the softmax.
             Defaults to 1.0, the paper's.
-        min_pixels (int): Feature pixels of a class a batch must hold to
-            move its prototype, or all images to set it at the beginning of
-            a stage. Defaults to 1.
-        alignment (float): Distribution alignment: how far the share of
-            each class among rectified labels is brought to that of
-            ``alignment_target``, by a factor (wanted / found) ** alignment
-            of its weights; the shares are moving averages with
-            ``momentum``, noted in training. Not in the paper. Defaults
-            to 0.
-        alignment_target (str): Whose shares are wanted: ``'teacher'``,
-            those of the soft labels, as weighing by distance raises classes
-            whose prototypes lie near the centre; or ``'labels'``, those of
-            the labelled images, which ``accumulate_labels`` notes, where
-            these are like the unlabelled ones and pseudo labels lose rare
-            classes. Defaults to ``'teacher'``.
-        ignore_index (int): Label of no class. Defaults to 255.
+        min_pixels (int): Least number of feature pixels of a class, in a
+            batch to move its prototype, or in all images to set it at the
+            start of a stage. Defaults to 1.
+        alignment (float): Strength of distribution alignment, 0 for none:
+            a factor (wanted / found) ** alignment on the weights of a class
+            brings its share among rectified labels towards that of
+            ``alignment_target``. Shares are moving averages with
+            ``momentum``, collected in training mode. Not in the paper.
+            Defaults to 0.
+        alignment_target (str): Source of the wanted shares: ``'teacher'``,
+            the soft labels, because weighting by distance favours classes
+            whose prototypes lie near the centre; or ``'labels'``, the
+            ground truth given to ``accumulate_labels``, for labelled images
+            that resemble the unlabelled ones and pseudo labels that lose
+            rare classes. Defaults to ``'teacher'``.
+        ignore_index (int): Label of pixels without a class. Defaults to
+            255.
 
     Raises:
         ValueError: If a setting is out of range.
@@ -116,7 +117,7 @@ class PrototypeRectifier(Rectifier):
         return self._weights(features, self._bias())
 
     def _bias(self) -> Optional[Tensor]:
-        """What an alignment adds before the softmax, (K,)."""
+        """Alignment bias (K,) added before the softmax, if any."""
         if not self.alignment:
             return None
         return alignment_bias(self.shares, self.alignment)
@@ -130,28 +131,28 @@ class PrototypeRectifier(Rectifier):
     def forward(
         self, probs: Tensor, features: Tensor, valid: Optional[Tensor] = None
     ) -> Tensor:
-        """Rectified labels (Eq. 6), through which nothing is learnt.
+        """Rectify soft pseudo labels (Eq. 6), without gradients.
 
-        In training mode the shares of the classes are noted for the next
-        ``update``, if there is an ``alignment``.
+        In training mode with an ``alignment``, the class shares are
+        accumulated for the next ``update``.
 
         Args:
             probs (Tensor): Soft pseudo labels (N, K, H, W).
             features (Tensor): Features of the same images (N, C, h, w).
             valid (Tensor, optional): (N, H, W) bool, False on padding,
-                which is labelled but counts for no share. Defaults to
-                None: all.
+                which is labelled but not counted in the shares. Defaults
+                to None: all.
 
         Returns:
             Tensor: Class ids (N, H, W).
 
         Raises:
-            ValueError: If the tensors are of other classes or channels, or
-                those of the first call are no probabilities.
+            ValueError: If the number of classes or channels is wrong, or
+                ``probs`` of the first call are not probabilities.
         """
         check_shape('probs', probs, 'num_classes', self.num_classes)
         check_shape('features', features, 'channels', self.channels)
-        # Looking at values waits for the device: a mistake is there always.
+        # Checked once, as it waits for the GPU and a mistake recurs each time.
         if not self._seen_probs:
             check_probabilities(probs)
             self._seen_probs = True
@@ -167,12 +168,12 @@ class PrototypeRectifier(Rectifier):
 
     @torch.no_grad()
     def accumulate(self, features: Tensor, labels: Tensor) -> None:
-        """Note a batch for the next ``update``.
+        """Accumulate a batch for the next ``update``.
 
         Args:
             features (Tensor): (N, C, h, w).
-            labels (Tensor): Class ids (N, h, w); ``ignore_index`` and
-                other ids outside of the classes are left out.
+            labels (Tensor): Class ids (N, h, w); ``ignore_index`` and ids
+                outside of [0, K) are left out.
         """
         sums, counts = class_sums(
             features, labels, self.num_classes, self.ignore_index
@@ -182,19 +183,19 @@ class PrototypeRectifier(Rectifier):
 
     @torch.no_grad()
     def accumulate_labels(self, labels: Tensor) -> None:
-        """Note ground truth for the shares that the next ``update`` moves.
+        """Accumulate the class shares of ground truth for ``update``.
 
         Args:
-            labels (Tensor): Class ids of labelled images, (N, H, W); those
-                outside of the classes are left out.
+            labels (Tensor): Class ids of labelled images, (N, H, W); ids
+                outside of [0, K) are left out.
         """
         shares = label_shares(labels, self.num_classes)
         self._pend(slice(-2, -1), shares.unsqueeze(1))
 
     def _pend(self, columns: slice, values: Tensor) -> None:
-        """Add to columns of what the next ``update`` uses.
+        """Add values to columns of ``pending``, which ``update`` uses.
 
-        They are sums (C), counts, and shares (2) since the last one.
+        The columns are sums (C), counts (1) and shares (2).
         """
         if self.pending is None:
             self.pending = values.new_zeros(
@@ -203,25 +204,25 @@ class PrototypeRectifier(Rectifier):
         self.pending[:, columns] += values
 
     def forget(self) -> None:
-        """Be without prototypes, as of a network that has changed."""
+        """Drop the prototypes and shares, as the network has changed."""
         super().forget()
         self.counts.zero_()
         self.shares.zero_()
 
     def _reduced(self) -> Optional[tuple[Tensor, Tensor, Tensor]]:
-        """Sums (K, C), counts (K,) and shares (K, 2) over all processes."""
+        """Sums (K, C), counts (K,) and shares (K, 2) over all ranks."""
         packed, self.pending = self.pending, None
         if packed is None:
             if get_world_size() == 1:
                 return None
-            # The others wait for this process in the collective.
+            # The other ranks wait for this one in the all-reduce.
             packed = self.prototypes.new_zeros(
                 self.num_classes, self.channels + 3
             )
         all_reduce(packed)
         sums, counts, shares = packed.split([self.channels, 1, 2], dim=1)
         counts = counts.squeeze(1)
-        # A class with a feature that is not finite counts as absent.
+        # A class with a non-finite feature counts as absent.
         present = sums.isfinite().all(1) & (counts >= self.min_pixels)
         counts = torch.where(present, counts, 0.0)
         return sums, counts, torch.where(shares.isfinite().all(), shares, 0.0)
@@ -234,8 +235,7 @@ class PrototypeRectifier(Rectifier):
     ) -> None:
         """Move the prototypes by what was accumulated (Eq. 11).
 
-        Every process of a distributed run must call it together: the sums
-        are added up over all of them in one collective.
+        All ranks must call it together: one all-reduce adds up their sums.
 
         Args:
             features (Tensor, optional): Batch to accumulate first.
@@ -267,8 +267,8 @@ class PrototypeRectifier(Rectifier):
     def initialise(self) -> None:
         """Set the prototypes to the means of what was accumulated (Eq. 10).
 
-        A class of fewer pixels than ``min_pixels`` keeps what it has. Shares
-        are noted anew, as they are those of the prototypes before.
+        A class with fewer pixels than ``min_pixels`` keeps its prototype.
+        The shares are reset, as they belong to the previous prototypes.
         """
         reduced = self._reduced()
         if reduced is None:

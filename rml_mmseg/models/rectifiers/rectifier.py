@@ -1,4 +1,4 @@
-"""What every rectifier is asked for."""
+"""Base class of rectifiers."""
 
 from abc import abstractmethod
 from typing import Optional, Union
@@ -7,11 +7,11 @@ from torch import Tensor, nn
 
 
 class Rectifier(nn.Module):
-    """Corrects the soft labels of one learner's teacher; to inherit from.
+    """Base class of rectifiers, which correct one teacher's soft labels.
 
     ``MutualSemiSegmentor`` has one for each learner, calls it on every batch
-    of unlabelled images and saves its buffers with the model. A child needs
-    :meth:`forward` alone; what else it does not define does nothing.
+    of unlabelled images and saves its buffers with the model. A subclass
+    must define only :meth:`forward`; the other hooks do nothing by default.
 
     Args:
         num_classes (int): Number of classes K, filled in by the segmentor.
@@ -25,14 +25,14 @@ class Rectifier(nn.Module):
         super().__init__()
         self.num_classes = num_classes
         self.channels = channels
-        # What checkpoints within an accumulated step keep; None for nothing.
+        # Saved in checkpoints during gradient accumulation; None if empty.
         self.pending: Optional[Tensor] = None
 
     @abstractmethod
     def forward(
         self, probs: Tensor, features: Tensor, valid: Optional[Tensor] = None
     ) -> Union[Tensor, tuple[Tensor, Tensor]]:
-        """Labels of the weak views, before they are mixed.
+        """Label the weak views, before they are mixed.
 
         Args:
             probs (Tensor): Soft pseudo labels p0 (N, K, H, W).
@@ -42,34 +42,34 @@ class Rectifier(nn.Module):
                 Defaults to None: all.
 
         Returns:
-            Tensor: Class ids (N, H, W), int64; nothing is learnt from 255.
-            With a second one, (N, H, W), each pixel's loss has that weight,
-            mixed as the labels are.
+            Tensor or tuple: Class ids (N, H, W), int64, where 255 is
+            ignored; in a tuple also weights (N, H, W) of each pixel's loss,
+            which are mixed as the labels are.
         """
         raise NotImplementedError
 
     def accumulate(self, features: Tensor, labels: Tensor) -> None:
-        """Note a batch for the next ``update``, or for ``initialise``.
+        """Accumulate a batch for the next ``update`` or ``initialise``.
 
         Args:
             features (Tensor): (N, C, h, w).
-            labels (Tensor): Most probable classes of the teacher today,
-                (N, h, w), with 255 on padding.
+            labels (Tensor): Current class predictions of the teacher,
+                (N, h, w), 255 on padding.
         """
 
     def accumulate_labels(self, labels: Tensor) -> None:
-        """Note the ground truth (N, H, W) of labelled images."""
+        """Accumulate the ground truth (N, H, W) of labelled images."""
 
     def update(self) -> None:
-        """Use what was accumulated; all processes call it after a step."""
+        """Use what was accumulated; all ranks call it after each step."""
 
     def initialise(self) -> None:
-        """Begin a stage by what was accumulated over all images."""
+        """Start a stage from what was accumulated over all images."""
 
     def discard(self) -> None:
-        """Forget what was accumulated since the last ``update``."""
+        """Drop what was accumulated since the last ``update``."""
         self.pending = None
 
     def forget(self) -> None:
-        """Begin anew, as the networks did (``restart_students``)."""
+        """Start over, as the networks did (``restart_students``)."""
         self.discard()

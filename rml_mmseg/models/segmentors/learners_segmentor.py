@@ -22,7 +22,7 @@ from ..utils.learner_cfg import (
 )
 from ..utils.learner_names import ENSEMBLE, learner_names, prediction_key
 
-# The last ones are of stock heads that refine points.
+# The last line holds settings of stock heads that refine points.
 TEST_CFG = [
     *('predict_on', 'score', 'mode', 'crop_size', 'stride'),
     *('subdivision_steps', 'subdivision_num_points', 'scale_factor'),
@@ -30,11 +30,11 @@ TEST_CFG = [
 
 
 class LearnersSegmentor(BaseSegmentor):
-    """Students and teachers, seen from outside as one stock segmentor.
+    """Students and teachers with the interface of one stock segmentor.
 
-    What stock tools call on a segmentor is answered by the deployed learner,
-    ``predict_on``; one pass over an image also gives the predictions of all
-    that ``score`` names. How learners learn is up to the subclass.
+    The deployed learner, ``predict_on``, answers what stock tools call on a
+    segmentor; one pass over an image also gives the predictions of all
+    learners in ``score``. How learners learn is up to the subclass.
 
     Args:
         segmentors (list[dict] | dict): Configs of stock segmentors.
@@ -43,9 +43,9 @@ class LearnersSegmentor(BaseSegmentor):
         data_preprocessor (dict, optional): Config of the preprocessor.
 
     Raises:
-        ValueError: If there is no segmentor, or no learner or setting of a
-            name. What only a head of one's own reads belongs into the
-            ``test_cfg`` of an entry of ``segmentors``.
+        ValueError: If there is no segmentor, or the name of a learner or
+            setting is unknown. Settings that only a custom head reads belong
+            into the ``test_cfg`` of an entry of ``segmentors``.
     """
 
     def __init__(
@@ -66,8 +66,8 @@ class LearnersSegmentor(BaseSegmentor):
         check_known('model.test_cfg', test_cfg, TEST_CFG)
         configs = [learner_cfg(cfg, test_cfg) for cfg in entries]
         with warnings.catch_warnings():
-            # mmseg advises one output for two classes, of which pseudo labels
-            # have one each.
+            # mmseg advises one output for two classes, but pseudo labels need
+            # one output per class.
             warnings.filterwarnings('ignore', 'For binary segmentation')
             self.students = nn.ModuleList(MODELS.build(c) for c in configs)
             self.teachers = nn.ModuleList(
@@ -96,7 +96,7 @@ class LearnersSegmentor(BaseSegmentor):
 
     @property
     def align_corners(self) -> bool:
-        """bool: As of the deployed learner's head."""
+        """bool: ``align_corners`` of the deployed learner's head."""
         return self.learner(self.predict_on).align_corners
 
     @property
@@ -105,7 +105,7 @@ class LearnersSegmentor(BaseSegmentor):
         return self.learner(self.predict_on).decode_head
 
     def learner(self, name: str) -> Any:
-        """The network of a name, the first teacher for the ensemble."""
+        """Network with this name; the first teacher for the ensemble."""
         if name == ENSEMBLE:
             return self.teachers[0]
         group, index = name.split('.')
@@ -114,16 +114,16 @@ class LearnersSegmentor(BaseSegmentor):
     def train(self, mode: bool = True) -> 'LearnersSegmentor':
         """Set the students' mode; teachers are always in eval mode.
 
-        They are put into it where a run begins (``MutualEMAHook``) and where
-        a test does: walking through their modules in every iteration, too,
-        would cost some milliseconds.
+        That mode is set only when a run begins (``MutualEMAHook``) or a test
+        begins: walking through their modules in every iteration would cost
+        some milliseconds.
         """
         self.training = mode
         for name, child in self.named_children():
             if name != 'teachers':
                 child.train(mode)
         if not mode:
-            # Synchronising batch normalisation loses the mode of a layer.
+            # Converting to SyncBatchNorm loses the mode of a layer.
             self.teachers.eval()
         return self
 
@@ -137,11 +137,11 @@ class LearnersSegmentor(BaseSegmentor):
         """Logits of one learner or of the ensemble.
 
         Args:
-            name (str): Which.
+            name (str): Name of the learner, or ``'ensemble'``.
             inputs (Tensor): (N, 3, H, W).
             batch_img_metas (list[dict]): Meta information of the images.
             known (dict[str, Tensor], optional): Logits computed so far, by
-                name; what is missing is added.
+                name; missing ones are added.
 
         Returns:
             Tensor: (N, K, H, W).
@@ -170,7 +170,7 @@ class LearnersSegmentor(BaseSegmentor):
         inputs: Tensor,
         data_samples: Optional[list[SegDataSample]] = None,
     ) -> list[SegDataSample]:
-        """Predict with the deployed learner, and all that can be scored.
+        """Predict with the deployed learner and with those to be scored.
 
         Args:
             inputs (Tensor): (N, 3, H, W).
@@ -178,10 +178,9 @@ class LearnersSegmentor(BaseSegmentor):
                 information.
 
         Returns:
-            list[SegDataSample]: With ``pred_sem_seg`` and ``seg_logits``
-            of the deployed learner, and ``pred_{name}`` of each other one
-            in ``test_cfg.score`` where there is ground truth to score it
-            by.
+            list[SegDataSample]: With ``pred_sem_seg`` and ``seg_logits`` of
+            the deployed learner and, if there is ground truth, the field
+            :func:`prediction_key` of each learner in ``test_cfg.score``.
         """
         if data_samples is None:
             size = tuple(inputs.shape[2:])

@@ -37,18 +37,18 @@ from .learners_segmentor import LearnersSegmentor
 
 @MODELS.register_module()
 class MutualSemiSegmentor(LearnersSegmentor):
-    """Robust Mutual Learning over any stock segmentors (arXiv 2106.00609).
+    """Robust Mutual Learning of any stock segmentors (arXiv 2106.00609).
 
     Every learner is a student, trained by gradients, and a teacher, its
-    moving average. Teachers label the weak views of unlabelled images;
-    each rectifier weighs its own teacher's labels (Eq. 6); each student
-    learns from ground truth (Eq. 1) and, on a strong and mixed view, from
-    its own and its peers' labels (Eq. 5). ``MutualEMAHook`` moves teachers
-    and prototypes.
+    EMA. Teachers label the weak views of unlabelled images; each rectifier
+    corrects its own teacher's labels (Eq. 6); each student learns from
+    ground truth (Eq. 1) and, on a strong and mixed view, from its own and
+    its peers' labels (Eq. 5). ``MutualEMAHook`` updates teachers and
+    prototypes.
 
     One learner with ``self_weight`` alone is Mean Teacher; two with
     ``peer_source='student'`` and no ``self_weight`` are direct mutual
-    learning; two as they come are the paper's indirect mutual learning,
+    learning; two with the defaults are the paper's indirect mutual learning,
     and with a rectifier Robust Mutual Learning.
 
     Args:
@@ -112,13 +112,14 @@ class MutualSemiSegmentor(LearnersSegmentor):
         self.record: Optional[dict[str, Any]] = None
 
     def check_passes(self, inputs: Mapping[str, Any] = {}) -> None:
-        """Refuse activation checkpointing that processes cannot reduce.
+        """Refuse activation checkpointing that DDP cannot handle.
 
         Args:
-            inputs (dict): Batch, of which the sizes are looked at.
+            inputs (dict): Batch, of which only the sizes are read.
 
         Raises:
-            ValueError: If students make several forward passes.
+            ValueError: If such a student makes several forward passes in a
+                run of several ranks.
         """
         cfg = self.semi_train_cfg
         check_checkpointing(self.students, self.recomputed, cfg, inputs)
@@ -131,7 +132,7 @@ class MutualSemiSegmentor(LearnersSegmentor):
         self.sync_teachers()
 
     def sync_teachers(self, but: Collection[int] = ()) -> None:
-        """Make every teacher equal to its student, but those of numbers."""
+        """Copy every student to its teacher, except the indices in ``but``."""
         pairs = enumerate(zip(self.teachers, self.students))
         states = [
             (network_state(t), network_state(s))
@@ -149,11 +150,11 @@ class MutualSemiSegmentor(LearnersSegmentor):
         """Move every teacher towards its student.
 
         Args:
-            momentum (float): Share of a teacher that stays.
+            momentum (float): Share of a teacher that stays, in [0, 1].
             buffers (str): See ``ema_update``. Defaults to ``'copy'``.
-            states (list[tuple], optional): Tensors of each teacher and its
-                student, from a caller that has read them already. Defaults
-                to None: they are read.
+            states (list[tuple], optional): State of each teacher and its
+                student, if the caller has read them already. Defaults to
+                None: they are read here.
         """
         if states is None:
             pairs = zip(self.teachers, self.students)
@@ -165,7 +166,7 @@ class MutualSemiSegmentor(LearnersSegmentor):
         self, state_dict: dict, prefix: str, *args: Any
     ) -> None:
         mark = f'{prefix}teachers.'
-        # Those made of a plain checkpoint are no more than its student.
+        # Checked before `fan_out`, whose teachers are mere copies of students.
         self.teachers_trained = is_filled(state_dict, mark, self.teachers)
         fan_out(state_dict, prefix, list(self.students))
         self.teachers_loaded = {
@@ -176,15 +177,19 @@ class MutualSemiSegmentor(LearnersSegmentor):
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     def loss(self, inputs: dict, data_samples: dict) -> dict[str, Tensor]:
-        """Losses of all students.
+        """Compute the losses of all students.
 
         Args:
             inputs (dict): See ``SemiSegDataPreProcessor``.
             data_samples (dict): ``labelled`` and ``unlabelled`` samples;
-                the latter are not read.
+                the latter are for monitoring only.
 
         Returns:
             dict[str, Tensor]: Losses named ``students.{i}.*``.
+
+        Raises:
+            RuntimeError: If there is no ``MutualEMAHook``.
+            ValueError: If the batch has too few strong views or images.
         """
         if not self.ema_attached:
             raise RuntimeError(
@@ -197,7 +202,7 @@ class MutualSemiSegmentor(LearnersSegmentor):
         return losses
 
     def _losses(self, inputs: dict, data_samples: dict) -> dict[str, Tensor]:
-        """The losses of :meth:`loss`."""
+        """Compute the losses of :meth:`loss`."""
         if self.semi_train_cfg.channels_last:
             inputs = {**inputs, **channels_last(inputs)}
         if self.burning_in or not self.semi_train_cfg.unsup_weight:
@@ -238,7 +243,7 @@ class MutualSemiSegmentor(LearnersSegmentor):
         return losses
 
     def _show_labels(self, data_samples: dict[str, list]) -> None:
-        """Show the ground truth to the rectifiers that align with it."""
+        """Pass the ground truth to the rectifiers that align with it."""
         rectifiers: Any = self.rectifiers
         for rectifier in rectifiers:
             if rectifier.takes_labels:
@@ -248,23 +253,23 @@ class MutualSemiSegmentor(LearnersSegmentor):
     def student_view(
         self, i: int, inputs: dict, targets: list[Target]
     ) -> tuple[Tensor, list[Target], Tensor]:
-        """What student i learns from: its strong views, mixed.
+        """Mix the strong views that student i learns from.
 
-        A child of the class may mix otherwise; what it returns is all that
-        the student sees of the unlabelled images.
+        A subclass may mix differently; apart from ``feature_dropout``, the
+        student sees nothing else of the unlabelled images.
 
         Args:
-            i (int): The student.
+            i (int): Index of the student.
             inputs (dict): See ``SemiSegDataPreProcessor``; M unlabelled
                 images, S strong views.
-            targets (list[tuple]): A name, labels of the weak views, (M, H,
-                W), or probabilities (M, K, H, W), and a weight, for each
-                teacher of the student.
+            targets (list[tuple]): For each source of labels, its name, its
+                labels of the weak views, (M, H, W) or probabilities
+                (M, K, H, W), and a weight, one number or (M, H, W).
 
         Returns:
-            tuple: Images (V, 3, H, W); targets with the same names and
-            weights, and labels of these images, (V, H, W) or (V, K, H, W);
-            valid pixels (V, H, W), bool. V is M for each view it learns.
+            tuple: Images (V, 3, H, W); targets with the same names, and
+            labels and weights for these images; valid pixels (V, H, W),
+            bool. V is ``strong_views * M``.
         """
         count = self.semi_train_cfg.strong_views
         return joined_views(
