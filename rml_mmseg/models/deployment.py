@@ -1,4 +1,4 @@
-"""A segmentor with its preprocessing, as one function of an image."""
+"""A segmentor and its preprocessing in one module."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ from .utils.preprocessing import swaps_channels
 
 
 class DeployedSegmentor(nn.Module):
-    """From images as they are read to logits of the same size.
+    """Maps images as loaded to logits of the same size.
 
-    What else happens at a test with mmseg, resizing and padding of images,
-    sliding windows and the way back to the original size, stays outside.
+    The other steps of an mmseg test stay outside: resizing and padding of
+    images, sliding windows and resizing back to the original size.
 
     Args:
         segmentor (EncoderDecoder): A stock segmentor with a
@@ -41,12 +41,12 @@ class DeployedSegmentor(nn.Module):
         self.eval()
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits of images.
+        """Compute the logits of images.
 
         Args:
-            images (Tensor): (N, C, H, W), float32 as loaded, [0, 255] for
-                files of eight bits, channels in the order of the file
-                reader, which is BGR for OpenCV.
+            images (Tensor): (N, C, H, W), float32 as loaded: in [0, 255]
+                for 8-bit files, channels in the order of the image reader,
+                which is BGR for OpenCV.
 
         Returns:
             Tensor: (N, K, H, W).

@@ -1,4 +1,4 @@
-"""A learner of a MutualSemiSegmentor as a plain mmseg model."""
+"""Export of a MutualSemiSegmentor's learner as a plain mmseg model."""
 
 import copy
 from collections.abc import Mapping, MutableMapping, Sequence
@@ -45,18 +45,19 @@ KEPT = (
 
 
 def check_learner(cfg: Config, learner: Union[str, None]) -> str:
-    """The learner to export, by default the deployed one.
+    """Name of the learner to export, by default the deployed one.
 
     Args:
         cfg (Config): Config of a ``MutualSemiSegmentor``.
-        learner (str, optional): ``'students.{i}'`` or ``'teachers.{i}'``.
+        learner (str, optional): ``'students.{i}'`` or ``'teachers.{i}'``;
+            None for the deployed one.
 
     Returns:
-        str: Its name.
+        str: The learner's name.
 
     Raises:
-        ValueError: If the model is another one, or the learner is no
-            single network.
+        ValueError: If the model is not a ``MutualSemiSegmentor``, or the
+            learner is not one of its networks.
     """
     model = cfg.get('model', {})
     if not is_semi(model):
@@ -79,18 +80,18 @@ def check_learner(cfg: Config, learner: Union[str, None]) -> str:
 
 
 def export_config(cfg: Config, learner: str) -> Config:
-    """A config of one learner that stock mmseg tests.
+    """Build a config with which stock mmseg tests one learner.
 
     Args:
         cfg (Config): Config of a ``MutualSemiSegmentor``.
-        learner (str): As of ``check_learner``.
+        learner (str): As returned by ``check_learner``.
 
     Returns:
-        Config: Without settings of training, and without this package
-        unless the learner is made of its classes.
+        Config: Without training settings, and without this package unless
+        the exported config still uses its classes.
 
     Raises:
-        ValueError: If a data set of this package has no plain form.
+        ValueError: If a data set of this package has no stock counterpart.
     """
     plain = {
         key: copy.deepcopy(cfg[key])
@@ -110,7 +111,7 @@ def export_config(cfg: Config, learner: str) -> Config:
     for name in [name for name in hooks if plugin_types(hooks[name])]:
         del hooks[name]
     if 'test_pipeline' not in plain:
-        # `inference_model` reads it, and no Runner does.
+        # Read by `inference_model`, not by the Runner.
         dataset = plain.get('test_dataloader', {}).get('dataset', {})
         if isinstance(dataset, Mapping) and 'pipeline' in dataset:
             plain['test_pipeline'] = copy.deepcopy(dataset['pipeline'])
@@ -146,13 +147,14 @@ def plain_model(model: Mapping, learner: str) -> dict[str, Any]:
 
 
 def plain_dataset(dataset: Any) -> Any:
-    """Config of a data set without classes of this package.
+    """Replace this package's data sets by ``BaseSegDataset`` in a config.
 
     Args:
-        dataset (dict | list): Config of a data set or of several.
+        dataset (dict | list): Config of a data set, or a list of configs.
 
     Raises:
-        ValueError: If it is not a ``BaseSegDataset`` underneath.
+        ValueError: If a data set does not inherit from ``BaseSegDataset``
+            or has no masks.
     """
     if isinstance(dataset, (list, tuple)):
         return [plain_dataset(item) for item in dataset]
@@ -190,7 +192,7 @@ def plain_dataset(dataset: Any) -> Any:
 
 
 def plain_evaluator(evaluator: Union[Mapping, Sequence]) -> Any:
-    """Config of evaluators with ``IoUMetric`` for this package's one."""
+    """Replace this package's metric by ``IoUMetric`` in a config."""
     if isinstance(evaluator, (list, tuple)):
         return [plain_evaluator(item) for item in evaluator]
     evaluator = dict(evaluator)
@@ -203,17 +205,17 @@ def plain_evaluator(evaluator: Union[Mapping, Sequence]) -> Any:
 def learner_state(
     state_dict: Mapping[str, Tensor], learner: str
 ) -> dict[str, Tensor]:
-    """The tensors of one learner under the keys of a plain segmentor.
+    """Extract one learner's tensors under the keys of a plain segmentor.
 
     Args:
         state_dict (dict): State of a ``MutualSemiSegmentor``.
-        learner (str): As of ``check_learner``.
+        learner (str): As returned by ``check_learner``.
 
     Returns:
         dict[str, Tensor]: Copies on the CPU.
 
     Raises:
-        ValueError: If the state does not hold the learner.
+        ValueError: If the state has no tensors of the learner.
     """
     prefix = f'{learner}.'
     state = {

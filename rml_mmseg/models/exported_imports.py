@@ -1,4 +1,4 @@
-"""Modules that a plain config imports, by the classes that it names."""
+"""The ``custom_imports`` that an exported config needs."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -22,28 +22,25 @@ REGISTRIES = (
 
 
 def plugin_types(node: Any) -> list[str]:
-    """Classes of this package that a config names, sorted.
+    """Sorted names of this package's classes that a config uses.
 
     Args:
         node: Any part of a config.
-
-    Returns:
-        list[str]: Their names.
     """
     return sorted({name for name, home in _homes(node) if home == PACKAGE})
 
 
 def needed_imports(cfg: Config, plain: Mapping) -> list[str]:
-    """Modules that a plain config has to import.
+    """Modules that an exported config must import.
 
-    Those of the user stay, but for those that need this package and define
-    nothing that is left; this package only where one of its classes is left
-    or a module that stays needs it; mmpretrain's models, which this package
-    imports, where one is.
+    The user's modules stay, except those that use this package and define
+    no class of the exported config. This package is imported only for one
+    of its classes or a remaining user module that uses it. Otherwise
+    ``mmpretrain.models``, which this package imports, is added if used.
 
     Args:
         cfg (Config): Config of the training.
-        plain (dict): Config of a learner, made of it.
+        plain (dict): Config exported from it.
     """
     imports = (cfg.get('custom_imports') or {}).get('imports', [])
     imports = [imports] if isinstance(imports, str) else list(imports)
@@ -64,7 +61,7 @@ def needed_imports(cfg: Config, plain: Mapping) -> list[str]:
 
 
 def _types(node: Any) -> Iterator[str]:
-    """Names of all types below a part of a config, without a scope."""
+    """Yield the name of every type in a config, without ``mmseg.``."""
     if isinstance(node, Mapping):
         kind = node.get('type')
         if kind is not None:
@@ -78,7 +75,7 @@ def _types(node: Any) -> Iterator[str]:
 
 
 def _homes(node: Any) -> set[tuple[str, str]]:
-    """Classes that a part of a config names, and their packages."""
+    """Registered classes that a config uses, with their packages."""
     names = set(_types(node))
     return {
         (name, _top(kind.__module__))
@@ -89,12 +86,12 @@ def _homes(node: Any) -> set[tuple[str, str]]:
 
 
 def _top(name: str) -> str:
-    """The package that a module of this name belongs to."""
+    """Top-level package of a module name."""
     return name.split('.')[0]
 
 
 def _uses_package(name: str) -> bool:
-    """Whether a module of the user has taken anything of this package."""
+    """Whether a user module's package imports anything from this one."""
     values = [
         value
         for key, module in list(sys.modules.items())
@@ -105,7 +102,7 @@ def _uses_package(name: str) -> bool:
 
 
 def _home(value: Any) -> str:
-    """Module that a value of a module is, or comes from; '' if unknown."""
+    """Module that a value is, or was defined in; '' if unknown."""
     attribute = '__name__' if isinstance(value, ModuleType) else '__module__'
     found = getattr(value, attribute, None)
     return found if isinstance(found, str) else ''

@@ -13,17 +13,17 @@ PREFIX = 'optional:'
 
 @CheckpointLoader.register_scheme(prefixes=PREFIX, force=True)
 def load_optional(filename: str, map_location: Any = None) -> dict:
-    """Load ``optional:PATH``, or nothing but a warning where it is missing.
+    """Load the checkpoint ``optional:PATH``; only warn if it is missing.
 
     For ``init_cfg=dict(type='Pretrained', checkpoint='optional:PATH')`` in
-    configs that shall also run where the weights are not at hand.
+    configs that must also run without the weights.
 
     Args:
-        filename (str): Path behind the prefix.
-        map_location: As of ``torch.load``.
+        filename (str): Path with the prefix ``optional:``.
+        map_location: As in ``torch.load``.
 
     Returns:
-        dict: The checkpoint, empty where there is no file.
+        dict: The checkpoint, empty if there is no file.
     """
     path = filename[len(PREFIX) :]
     if osp.isfile(path):

@@ -1,4 +1,4 @@
-"""How large the networks of a model are, and what each is for."""
+"""Size and role of each network of a model."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,13 +14,13 @@ class NetworkSummary:
     """One network of a model.
 
     Attributes:
-        name: Such as ``'students.0'``.
+        name: For example ``'students.0'``.
         kind: Backbone and decode head.
-        parameters: All parameters.
-        trained: Parameters that gradients reach.
-        flops: Floating point operations of a forward pass; a multiplication
-            and an addition are two.
-        role: What it is for.
+        parameters: Number of parameters.
+        trained: Number of parameters that require gradients.
+        flops: Floating point operations of a forward pass; a multiply-add
+            counts as two.
+        role: What the network is for.
     """
 
     name: str
@@ -32,11 +32,11 @@ class NetworkSummary:
 
 
 def count_flops(network: Any, size: tuple[int, int]) -> int:
-    """Operations of one image through backbone, neck and head.
+    """Count the operations of one image through backbone, neck and head.
 
-    Counted are those of matrix products, convolutions and attention, by
-    torch's ``FlopCounterMode``. A multiplication and an addition are two, so
-    the figures are twice those of tools that count pairs of them.
+    torch's ``FlopCounterMode`` counts matrix products, convolutions and
+    attention. A multiply-add counts as two, so the figures are twice those
+    of tools that count multiply-adds.
 
     Args:
         network (EncoderDecoder): A stock segmentor.
@@ -60,7 +60,7 @@ def count_flops(network: Any, size: tuple[int, int]) -> int:
     network.eval()
     counter = FlopCounterMode(display=False)
     try:
-        # Fused attention of a CPU is not counted; its parts are.
+        # Fused attention on a CPU is not counted; its parts are.
         with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
             network._forward(torch.zeros(1, channels, *size, device=device))
     finally:
@@ -71,7 +71,7 @@ def count_flops(network: Any, size: tuple[int, int]) -> int:
 def summarise_networks(
     model: Any, size: tuple[int, int]
 ) -> list[NetworkSummary]:
-    """Every network of a model, a plain segmentor being one.
+    """Summarise every network of a model; a plain segmentor is one.
 
     Args:
         model (MutualSemiSegmentor | EncoderDecoder): The model.
