@@ -1,4 +1,4 @@
-"""Pure functions: no state, float32 inside."""
+"""Functions without state, which compute in float32."""
 
 from .alignment import alignment_bias, class_shares
 from .coupling import agreement, total_variation

@@ -1,4 +1,4 @@
-"""Rectified labels that keep the share of each class."""
+"""Distribution alignment: the class shares of rectified labels."""
 
 from typing import Optional
 
@@ -6,28 +6,28 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# Of a share, so that a class whose labels vanish is not beyond all help.
+# Least share, so that a class whose labels vanish can still recover.
 LEAST = 1e-16
-# A factor of 55: what a power may add, not to overshoot where the shares
-# have little in common.
+# Largest log factor (a factor of 55) by a strength above 1, which would
+# overshoot where the shares differ much.
 LARGEST_BIAS = 4.0
 
 
 def class_shares(
     probs: Tensor, weights: Tensor, valid: Optional[Tensor] = None
 ) -> Tensor:
-    """How much of the images each class has, before and after weighing.
+    """Share of each class in the images, before and after weighting.
 
     Args:
         probs (Tensor): Soft pseudo labels p0, (N, K, H, W), not negative.
         weights (Tensor): Class-wise confidence (N, K, h, w), not negative.
         valid (Tensor, optional): (N, H, W) bool, False on padding, which
-            counts for nothing. Defaults to None: all.
+            is not counted. Defaults to None: all.
 
     Returns:
         Tensor: Sums over the h * w positions of p0 and of the normalised
-        product of Eq. 6, (K, 2), float32. Labels are read where the weights
-        lie, as resizing the weights would cost more than rectifying.
+        product of Eq. 6, (K, 2), float32. Labels are resized to the weights,
+        as resizing the weights would cost more than rectifying.
     """
     size = weights.shape[-2:]
     with torch.autocast(probs.device.type, enabled=False):
@@ -41,38 +41,38 @@ def class_shares(
 
 
 def label_shares(labels: Tensor, num_classes: int) -> Tensor:
-    """How much of labelled images each class has.
+    """Share of each class in labelled images.
 
     Args:
         labels (Tensor): Class ids of any shape. Ids outside of
-            [0, num_classes) are of no class.
+            [0, num_classes) are not counted.
         num_classes (int): Number of classes K.
 
     Returns:
-        Tensor: Pixels of each class, (K,), float32.
+        Tensor: Number of pixels of each class, (K,), float32.
     """
     ids = labels.flatten().long()
     known = (ids >= 0) & (ids < num_classes)
-    # A mask as an index, and bincount, would make the host wait for a GPU.
+    # Indexing with a mask, and bincount, would wait for the GPU.
     counts = torch.zeros(num_classes, device=labels.device)
     return counts.index_add_(0, torch.where(known, ids, 0), known.float())
 
 
 def alignment_bias(shares: Tensor, strength: float) -> Tensor:
-    """Log factors that bring the shares of rectified labels to others.
+    """Log factors that move rectified labels towards the wanted shares.
 
     Distribution alignment, section 3.1 of ReMixMatch (arXiv 1911.09785).
 
     Args:
-        shares (Tensor): Those wanted and those of rectified labels, (K, 2),
-            each column in units of its own.
-        strength (float): Power of the quotient wanted / rectified. One step
-            with 1 does not reach what is wanted, as classes compete. Above
-            1 it acts up to a factor of 55; where the quotient itself is
-            larger it is taken as it is.
+        shares (Tensor): Wanted shares and shares of rectified labels,
+            (K, 2), each column in its own unit.
+        strength (float): Power of the ratio wanted / rectified. One step
+            with 1 does not reach the wanted shares, as classes compete. A
+            power above 1 is limited to a factor of 55, or to the ratio
+            itself where that is larger.
 
     Returns:
-        Tensor: (K,), 0 for a class that is not wanted so far.
+        Tensor: (K,), 0 for a class without a wanted share so far.
     """
     seen = (shares[:, :1] > 0) & shares.sum(0).gt(0).all()
     shares = torch.where(seen, shares, 0.0)

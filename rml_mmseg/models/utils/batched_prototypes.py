@@ -1,16 +1,16 @@
-"""Class sums and distances in few large steps, as a GPU likes it."""
+"""Class sums and distances in few large steps, for a GPU."""
 
 from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
-# What a step may copy of the features.
+# Number of feature elements that a step may copy.
 LARGE_ELEMENTS = 18 * 2**20
 
 
 def _steps(flat: Tensor) -> Iterator[tuple[slice, slice]]:
-    """Items and positions of as much of (N, C, p) as a step may copy."""
+    """Slices of items and positions of (N, C, p) for each step."""
     n, c, size = flat.shape
     fit = LARGE_ELEMENTS // max(c, 1)
     step, count = max(fit, 1), max(fit // max(size, 1), 1)
@@ -22,7 +22,7 @@ def _steps(flat: Tensor) -> Iterator[tuple[slice, slice]]:
 def class_sums(
     features: Tensor, labels: Tensor, num_classes: int, ignore_index: int
 ) -> tuple[Tensor, Tensor]:
-    """Sums of Eq. 10 by products with the members of each class.
+    """Sums of Eq. 10 as products with the membership of each class.
 
     Args:
         features (Tensor): (N, C, h, w).
@@ -47,11 +47,11 @@ def class_sums(
 
 
 def _add(sums: Tensor, flat: Tensor, member: Tensor, outside: Tensor) -> None:
-    """Add features (N, C, p) to the sums of those they are members of."""
-    # What belongs to no class may be anything, also not finite.
+    """Add features (N, C, p) to the sums of their classes."""
+    # A feature without a class may be anything, even NaN.
     flat = flat.masked_fill(outside, 0).float()
-    # One by one: a batch of products is not cut along the positions, so
-    # that few of a GPU's processors had something to do.
+    # One item at a time: a batched product is not split along the positions,
+    # which would leave most of a GPU's processors idle.
     for each, piece in zip(member.float(), flat):
         sums.addmm_(each, piece.t())
 
@@ -59,15 +59,15 @@ def _add(sums: Tensor, flat: Tensor, member: Tensor, outside: Tensor) -> None:
 def squared_distances(
     features: Tensor, prototypes: Tensor, centre: Tensor
 ) -> Tensor:
-    """Squared distances |f|^2 - 2 f.p + |p|^2 of what is centred.
+    """Squared distances |f|^2 - 2 f.p + |p|^2 after centring.
 
     Args:
         features (Tensor): (N, C, h, w).
         prototypes (Tensor): (K, C), float32.
-        centre (Tensor): What both are taken from, (1, C), float32.
+        centre (Tensor): Subtracted from both, (1, C), float32.
 
     Returns:
-        Tensor: (N, K, h * w), float32, which rounding may make negative.
+        Tensor: (N, K, h * w), float32; rounding may make it negative.
     """
     flat, centred = features.flatten(2), prototypes - centre
     norms = centred.square().sum(1, keepdim=True)
@@ -83,7 +83,7 @@ def squared_distances(
 
 def _squares(piece: Tensor, centred: Tensor, norms: Tensor) -> Tensor:
     """Squared distances (N, K, p) of (N, C, p) to (K, C), both centred."""
-    # Of one pass, without a copy of the squares.
+    # One pass, without a copy of the squares.
     norm = torch.linalg.vector_norm(piece, dim=1, keepdim=True).square_()
     factors = centred.expand(len(piece), -1, -1)
     return torch.baddbmm(norm + norms, factors, piece, alpha=-2)

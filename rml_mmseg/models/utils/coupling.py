@@ -1,4 +1,4 @@
-"""How far two learners have come to agree: the paper's model coupling."""
+"""How closely two learners agree: the paper's model coupling."""
 
 from typing import Optional
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def _valid_map(p: Tensor, q: Tensor, valid: Optional[Tensor]) -> Tensor:
-    """Boolean map (N, H, W) of the pixels to count, shapes checked."""
+    """Check shapes; return a bool map (N, H, W) of the pixels to count."""
     if p.ndim != 4:
         raise ValueError(
             f'p must have the shape (N, K, H, W), got {tuple(p.shape)}'
@@ -29,7 +29,7 @@ def _valid_map(p: Tensor, q: Tensor, valid: Optional[Tensor]) -> Tensor:
 
 
 def _mean_of_valid(values: Tensor, valid: Tensor) -> Tensor:
-    """Mean over the valid pixels; 0 where there is none."""
+    """Mean over the valid pixels; 0 if there are none."""
     # `where` and not a product: an invalid pixel may hold NaN.
     total = torch.where(valid, values, torch.zeros_like(values)).sum()
     return total / valid.sum().clamp(min=1)
@@ -38,11 +38,11 @@ def _mean_of_valid(values: Tensor, valid: Tensor) -> Tensor:
 def total_variation(
     p: Tensor, q: Tensor, valid: Optional[Tensor] = None
 ) -> Tensor:
-    r"""Mean total variation distance of two class distributions.
+    r"""Mean total variation distance between two class distributions.
 
     :math:`\frac{1}{|V|} \sum_{i \in V} \frac12 \sum_k |p_{ik} - q_{ik}|`,
-    the quantity of the paper's Figure 2: 0 where two networks say the same
-    and 1 where they are certain of different classes everywhere.
+    the quantity of the paper's Figure 2: 0 if two networks predict the same
+    and 1 if they are certain of different classes everywhere.
 
     Args:
         p (Tensor): Probabilities of one learner (N, K, H, W).
@@ -61,7 +61,7 @@ def total_variation(
 
 
 def agreement(p: Tensor, q: Tensor, valid: Optional[Tensor] = None) -> Tensor:
-    """Share of pixels that two learners give the same class.
+    """Share of pixels for which two learners predict the same class.
 
     Args:
         p (Tensor): Scores or probabilities of one learner (N, K, H, W).

@@ -1,4 +1,4 @@
-"""Work on a GPU that is recorded once and then started as a whole."""
+"""CUDA graphs: work recorded once and then launched as a whole."""
 
 import gc
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -11,12 +11,12 @@ from torch import Tensor, nn
 
 from .network_state import StateReader
 
-# Calls of one kind before it is recorded: what is loaded, chosen or checked
-# once is so by then.
+# Calls of one kind before it is recorded: by then, one-time loading,
+# algorithm choices and checks are done.
 WARM_UP = 3
-# Of kinds, as each keeps memory for all that it computes.
+# Limited, as each graph keeps memory for all that it computes.
 MAX_GRAPHS = 4
-# What other threads do, such as pinning memory, breaks no recording.
+# Other threads, such as one that pins memory, must not break a recording.
 MODE: dict[str, Any] = (
     dict(capture_error_mode='thread_local')
     if digit_version(torch.__version__) >= digit_version('2.1')
@@ -27,7 +27,7 @@ Function = Callable[..., Any]
 
 
 def autocast_of(device: str) -> tuple[bool, torch.dtype]:
-    """Whether a kind of device computes in mixed precision now, and which."""
+    """Whether autocast is on for a device type, and its dtype."""
     if hasattr(torch, 'get_autocast_dtype'):
         enabled = torch.is_autocast_enabled(device)
         return enabled, torch.get_autocast_dtype(device)
@@ -35,13 +35,13 @@ def autocast_of(device: str) -> tuple[bool, torch.dtype]:
 
 
 def can_be_recorded(tensors: Sequence[Tensor]) -> bool:
-    """Whether these lie on a GPU, which can record."""
+    """Whether all tensors are on a GPU."""
     return all(tensor.is_cuda for tensor in tensors)
 
 
 @contextmanager
 def _without_garbage() -> Iterator[None]:
-    """Collect garbage before and not within, which could free graphs there."""
+    """Collect garbage before but not inside, where it could free graphs."""
     was_on = gc.isenabled()
     gc.collect()
     gc.disable()
@@ -56,12 +56,12 @@ def capture(function: Function, tensors: Sequence[Tensor]) -> tuple[Any, Any]:
     """Record a function of tensors.
 
     Returns:
-        tuple: What replays it, a function of nothing, and its outputs, which
-        hold values once it was replayed.
+        tuple: A function without arguments that replays it, and its outputs,
+        which hold values only after a replay.
 
     Raises:
         RuntimeError: If the function waits for the GPU.
-        OutOfMemoryError: If there is no memory for what it computes.
+        OutOfMemoryError: If the GPU has too little memory.
     """
     graph = torch.cuda.CUDAGraph()
     try:
@@ -79,14 +79,14 @@ def capture(function: Function, tensors: Sequence[Tensor]) -> tuple[Any, Any]:
 
 
 class _Recorded:
-    """A function recorded with tensors of its own to read."""
+    """A function recorded with input tensors of its own."""
 
     def __init__(self, function: Function, tensors: Sequence[Tensor]) -> None:
         self.inputs = [tensor.clone() for tensor in tensors]
         self.replay, self.outputs = capture(function, self.inputs)
 
     def __call__(self, tensors: Sequence[Tensor]) -> Any:
-        """Outputs, which the next call overwrites."""
+        """Replay it; the next call overwrites the outputs."""
         for mine, given in zip(self.inputs, tensors):
             mine.copy_(given, non_blocking=True)
         self.replay()
@@ -94,31 +94,31 @@ class _Recorded:
 
 
 class GraphedCalls:
-    """Calls of a function of tensors, as CUDA graphs where there is a GPU.
+    """Calls a function of tensors, as a CUDA graph on a GPU.
 
-    A network of hundreds of layers and few images is limited by the time the
-    processor takes to start each computation; a recorded one is started as a
-    whole. A function is recorded anew for tensors of other sizes, and where
-    a parameter or buffer that it reads was replaced. The first calls of a
-    kind, and those of more kinds than ``MAX_GRAPHS``, are not recorded.
+    A network of hundreds of layers on few images is limited by the time the
+    CPU takes to launch each kernel; a graph is launched as a whole. A
+    function is recorded anew for tensors of other sizes, and after a
+    parameter or buffer that it reads was replaced. The first calls of a
+    kind, and kinds beyond ``MAX_GRAPHS``, are not recorded.
     """
 
     def __init__(self) -> None:
         self.forget()
 
     def forget(self) -> None:
-        """Record all anew, as of modules that were replaced."""
+        """Drop all recordings, as for modules that were replaced."""
         self._readers: Optional[list[StateReader]] = None
         self._addresses: list[int] = []
         self._seen: dict[Hashable, int] = {}
         self._recorded: dict[Hashable, _Recorded] = {}
 
     def __len__(self) -> int:
-        """Number of kinds of calls that are recorded."""
+        """Number of recorded kinds of calls."""
         return len(self._recorded)
 
     def __reduce__(self) -> tuple:
-        """A copy records for itself."""
+        """Copy without the recordings."""
         return GraphedCalls, ()
 
     def __call__(
@@ -127,19 +127,18 @@ class GraphedCalls:
         modules: Sequence[nn.Module],
         tensors: Sequence[Tensor],
     ) -> Any:
-        """Call a function, the same in every call.
+        """Call a function, which must be the same in every call.
 
         Args:
-            function (Callable): Of the tensors; it may read and change
-                parameters and buffers, and otherwise computes nothing but
-                what it returns. It must not wait for the GPU.
-            modules (list[nn.Module]): Whose parameters and buffers it reads;
-                always the same, until :meth:`forget`.
-            tensors (list[Tensor]): What it is called with.
+            function (Callable): Function of the tensors. It may read and
+                change parameters and buffers, but have no other side
+                effects, and must not wait for the GPU.
+            modules (list[nn.Module]): Modules whose parameters and buffers
+                it reads; the same in every call until :meth:`forget`.
+            tensors (list[Tensor]): Its arguments.
 
         Returns:
-            Any: What it returns. The tensors in it may be overwritten by
-            the next call.
+            Any: Its result. The next call may overwrite the tensors in it.
 
         Raises:
             RuntimeError: If it cannot be recorded.
@@ -160,7 +159,7 @@ class GraphedCalls:
         return self._recorded[kind](tensors)
 
     def _look_at(self, modules: Sequence[nn.Module]) -> None:
-        """Forget what was recorded with other tensors of the modules."""
+        """Drop all recordings if a tensor of the modules was replaced."""
         if self._readers is None:
             self._readers = [StateReader(module) for module in modules]
         found = [

@@ -14,7 +14,7 @@ Generator = Union[np.random.Generator, np.random.RandomState]
 def sample_cutmix_box(
     height: int, width: int, generator: Generator, area: float = 0.5
 ) -> Box:
-    """Box of a fixed share of the image, as CutMix-Seg draws it.
+    """Draw a box of a fixed share of the image, as CutMix-Seg does.
 
     The height is ``H * exp(U * ln(area))`` with U uniform in [0, 1], the
     width follows from the area, and the place is uniform within the image

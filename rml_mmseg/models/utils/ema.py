@@ -1,4 +1,4 @@
-"""Exponential moving average of one network's state in another."""
+"""Exponential moving average (EMA) of a student in its teacher."""
 
 import torch
 from torch import Tensor, nn
@@ -28,7 +28,7 @@ def _copy(targets: list[Tensor], sources: list[Tensor]) -> None:
         for target, source in zip(targets, sources):
             target.copy_(source)
         return
-    # A GPU copies tensors of one type at once, and others one by one.
+    # A GPU copies tensors of one dtype together, mixed ones one by one.
     by_type: dict[torch.dtype, tuple[list[Tensor], list[Tensor]]] = {}
     for target, source in zip(targets, sources):
         alike = by_type.setdefault(target.dtype, ([], []))
@@ -51,8 +51,8 @@ def ema_update(
     for its two teachers (section 4.1). Computed in float32, in place.
 
     Args:
-        teacher (nn.Module): Network that is moved.
-        student (nn.Module): Network of the same structure, left as it is.
+        teacher (nn.Module): Network to update.
+        student (nn.Module): Network of the same structure; not modified.
         momentum (float): Share of the teacher that stays, in [0, 1].
         buffers (str): What happens to floating-point buffers such as the
             running statistics of batch normalisation: ``'copy'`` takes the
@@ -72,16 +72,16 @@ def ema_update(
 def average_state(
     teacher: State, student: State, momentum: float, buffers: str = 'copy'
 ) -> None:
-    """The step of :func:`ema_update`, of what was read of the networks.
+    """Apply :func:`ema_update` to states that were read before.
 
     Args:
-        teacher (State): Parameters and buffers that are moved, in place.
-        student (State): Those they move to.
-        momentum (float): As of ``ema_update``.
+        teacher (State): Parameters and buffers to update in place.
+        student (State): Parameters and buffers to move them towards.
+        momentum (float): As in ``ema_update``.
         buffers (str): Likewise.
 
     Raises:
-        ValueError: As ``ema_update``.
+        ValueError: As in ``ema_update``.
     """
     if not 0 <= momentum <= 1:
         raise ValueError(f'momentum must be in [0, 1], got {momentum}')
@@ -103,10 +103,10 @@ def average_state(
 def _kinds(
     state: State, buffers: str, momentum: float
 ) -> tuple[list[Tensor], list[Tensor]]:
-    """Tensors that are averaged, and those that are copied."""
+    """Tensors to average, and tensors to copy."""
     parameters, _ = state
     if momentum == 0:
-        # Nothing of the teacher stays, also what is not finite.
+        # Copied, as 0 * NaN would keep a non-finite teacher.
         return [], [*parameters, *state.floating, *state.whole]
     if buffers == 'average':
         return [*parameters, *state.floating], state.whole

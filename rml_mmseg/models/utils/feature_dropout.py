@@ -12,19 +12,19 @@ from .segmentor_forward import changed_features, kept_statistics
 
 
 def drop_channels(features: Any, share: float) -> Any:
-    """Features of all levels without some of their channels.
+    """Drop random channels from the features of all levels.
 
     Args:
-        features (Tensor | Sequence): (N, C, h, w) or (N, C), or levels of
-            such.
+        features (Tensor | Sequence): (N, C, h, w) or (N, C), or nested
+            levels of these.
         share (float): Probability that a channel of an image is dropped;
             the others are scaled up by ``1 / (1 - share)``.
 
     Returns:
-        Tensor | Sequence: As they came.
+        Tensor | Sequence: Features of the same structure.
     """
     if isinstance(features, Tensor):
-        # A token beside a map has no positions.
+        # A readout token (N, C) has no positions.
         drop = F.dropout2d if features.dim() == 4 else F.dropout
         return drop(features, share)
     return type(features)(drop_channels(level, share) for level in features)
@@ -33,7 +33,7 @@ def drop_channels(features: Any, share: float) -> Any:
 def dropped_forward(
     segmentor: Any, images: Tensor, share: float, statistics: bool = True
 ) -> Tensor:
-    """Logits from an encoder's features of which channels were dropped.
+    """Logits from encoder features with some channels dropped.
 
     The feature perturbation of UniMatch (Yang et al., 2023, section 3.2).
 
@@ -41,7 +41,7 @@ def dropped_forward(
         segmentor (EncoderDecoder): A stock segmentor in train mode.
         images (Tensor): (N, 3, H, W).
         share (float): Share of the channels to drop.
-        statistics (bool): Whether the images move the running statistics
+        statistics (bool): Whether the images update the running statistics
             of batch normalisation. Defaults to True.
 
     Returns:
@@ -54,29 +54,29 @@ def dropped_forward(
 
 
 def _flat(features: Any) -> list[Tensor]:
-    """The tensors of nested levels, in order."""
+    """Tensors of nested levels, in order."""
     if isinstance(features, Tensor):
         return [features]
     return [tensor for level in features for tensor in _flat(level)]
 
 
 def divide_channels(features: Any, share: float, start: int = 0) -> Any:
-    """Features of two views, each without the channels that the other has.
+    """Divide the channels of an image's features between its two views.
 
-    Of some of the images one view keeps a random half of the channels and
+    For some of the images, one view keeps a random half of the channels and
     the other view the rest, scaled up by 2; the other images keep all
     (complementary dropout of UniMatch V2, Yang et al., 2025, section 3.3).
-    Levels of as many channels are divided alike.
+    Levels with the same number of channels are divided alike.
 
     Args:
-        features (Tensor | Sequence): (M + 2N, C, ...): M images that are
-            left as they are, N images in one view, and the same in another;
-            or levels of such.
+        features (Tensor | Sequence): (M + 2N, C, ...): M images to leave as
+            they are, N images in one view, and the same images in the other;
+            or nested levels of these.
         share (float): Probability that the channels of an image are divided.
         start (int): M. Defaults to 0.
 
     Returns:
-        Tensor | Sequence: As they came.
+        Tensor | Sequence: Features of the same structure.
     """
     first = _flat(features)[0]
     count = (len(first) - start) // 2

@@ -1,4 +1,4 @@
-"""What a stock segmentor says of each pixel, whatever its head."""
+"""Features and logits of stock segmentors, whatever their head."""
 
 from typing import Any, NamedTuple, Optional
 
@@ -19,12 +19,12 @@ EPS = 1e-12
 
 
 class FeatureLayer(NamedTuple):
-    """Where the features f of h = g(f) are found.
+    """Layer of a head at which the features f of h = g(f) are found.
 
     Attributes:
         layer (nn.Module): A layer of the head.
-        is_input (bool): Whether they are its input, or its output, a map
-            (N, C, h, w) or tokens (N, h * w, C).
+        is_input (bool): Whether the features are its input; else its output,
+            a map (N, C, h, w) or tokens (N, h * w, C).
         channels (int): Number C of their channels.
     """
 
@@ -34,10 +34,10 @@ class FeatureLayer(NamedTuple):
 
 
 def final_head(segmentor: Any) -> Any:
-    """The head whose logits count, the last of a cascade.
+    """Head with the final logits, the last of a cascade.
 
-    A ``PointHead``, which improves some pixels of the head before it, is
-    not one.
+    A ``PointHead``, which refines some pixels of the head before it, does
+    not count.
     """
     head = segmentor.decode_head
     if not isinstance(head, nn.ModuleList):
@@ -46,11 +46,11 @@ def final_head(segmentor: Any) -> Any:
 
 
 def feature_layer(segmentor: Any) -> Optional[FeatureLayer]:
-    """Where a segmentor's features are, or None where its head has none.
+    """Layer at which a segmentor's features are; None if it has none.
 
-    They are the input of the classifier ``conv_seg``, of K-Net's that of
-    its first stage, and of heads that predict masks, as Segmenter's, those
-    features that each mask is a product with.
+    The features are the input of the classifier ``conv_seg`` (for K-Net, of
+    its first stage). For heads that predict masks, such as Segmenter's, they
+    are the pixel features that each mask is a product with.
     """
     head = final_head(segmentor)
     if isinstance(head, SegmenterMaskTransformerHead):
@@ -69,10 +69,10 @@ def feature_layer(segmentor: Any) -> Optional[FeatureLayer]:
 def forward_logits(segmentor: Any, images: Tensor) -> Tensor:
     """Unscaled logits (N, K, h, w) of a stock segmentor.
 
-    Of heads with several outputs it is the one that they are tested by: the
-    first of a tuple, such as that of DANet and DDRNet, the second of
-    PIDNet's, and the last of a list, which holds the stages of K-Net. Of
-    PointRend it is the output before points are improved.
+    For heads with several outputs they are the output used in tests: the
+    first of a tuple (DANet, DDRNet), the second for PIDNet, and the last of
+    a list (the stages of K-Net). For PointRend they are the output before
+    points are refined.
     """
     head = final_head(segmentor)
     if isinstance(head, MASK_HEADS):
@@ -89,12 +89,12 @@ def forward_logits(segmentor: Any, images: Tensor) -> Tensor:
 
 
 def class_probs(segmentor: Any, predicted: Tensor) -> Tensor:
-    """Probabilities of the classes from what a segmentor predicts.
+    """Class probabilities from a segmentor's prediction.
 
     Args:
         segmentor (EncoderDecoder): A stock segmentor.
-        predicted (Tensor): Its prediction at a test, (N, K, H, W): logits,
-            or of heads that predict masks the sums of :func:`mask_logits`.
+        predicted (Tensor): Its test prediction (N, K, H, W): logits or, for
+            heads that predict masks, the sums of :func:`mask_logits`.
 
     Returns:
         Tensor: (N, K, H, W), float32.
@@ -105,23 +105,23 @@ def class_probs(segmentor: Any, predicted: Tensor) -> Tensor:
 
 
 def sums_to_logits(sums: Tensor) -> Tensor:
-    """Logits whose softmax are sums (N, K, ...) divided by their total."""
+    """Logits whose softmax is sums (N, K, ...) divided by their total."""
     return sums.float().clamp(min=EPS).log()
 
 
 def mask_logits(classes: Tensor, masks: Tensor) -> Tensor:
-    """Logits of pixels from masks, and the class of each.
+    """Pixel logits from masks and their class logits.
 
     The semantic inference of MaskFormer (Cheng et al., 2021, section 3.4)
-    sums over all masks the probability that one is of a class and has the
-    pixel. These are no logits: their softmax is flat. The logarithms are,
-    whose softmax is the share of the class in the total; the largest class
-    is that of the sums.
+    sums, over all masks, the probability that a mask has the class and
+    contains the pixel. These sums are not logits: their softmax is flat.
+    Their logarithms are: the softmax is the share of the class in the
+    total, and the largest class stays the same.
 
     Args:
-        classes (Tensor): Logits of the classes of Q masks, and of being
-            none, (N, Q, K + 1).
-        masks (Tensor): Logits of their pixels, (N, Q, h, w).
+        classes (Tensor): Class logits of Q masks, the last class being "no
+            object", (N, Q, K + 1).
+        masks (Tensor): Pixel logits of the masks, (N, Q, h, w).
 
     Returns:
         Tensor: (N, K, h, w), float32.
@@ -141,7 +141,7 @@ def _of_masks(head: Any, features: Any) -> Tensor:
 
 
 def _before_points(segmentor: Any, images: Tensor) -> Tensor:
-    """Logits of a cascade before its last head, of points."""
+    """Logits of a cascade without its last head, which refines points."""
     features = segmentor.extract_feat(images)
     first, *others = segmentor.decode_head[:-1]
     logits = first.forward(features)

@@ -1,4 +1,4 @@
-"""Configs of the wrapper, and of its single learners."""
+"""Configs of the wrapper and of its learners."""
 
 import copy
 import inspect
@@ -17,10 +17,10 @@ NORMALISATION = ('mean', 'std', 'bgr_to_rgb', 'rgb_to_bgr')
 
 
 def is_semi(model: Any) -> bool:
-    """Whether a config is of a ``MutualSemiSegmentor`` or a child of it.
+    """Whether a config is of a ``MutualSemiSegmentor`` or a subclass.
 
-    A child is known by its class where that is registered, and else by the
-    ``segmentors`` that it wraps.
+    A subclass is recognised by its ``segmentors`` or, if it is registered,
+    by its class.
 
     Args:
         model (dict): ``model`` of a config.
@@ -38,20 +38,21 @@ def is_semi(model: Any) -> bool:
 def segmentor_cfgs(
     segmentors: Union[Mapping, Sequence[Mapping]],
 ) -> Sequence[Mapping]:
-    """The entries of ``model.segmentors``, which may be a single one."""
+    """Entries of ``model.segmentors``, which may be a single one."""
     return [segmentors] if isinstance(segmentors, Mapping) else segmentors
 
 
 def check_normalisation(segmentors: Sequence[Mapping], common: Any) -> None:
-    """Refuse learners that were to see images in another way.
+    """Refuse learners with a normalisation other than the wrapper's.
 
     Args:
         segmentors (list[dict]): ``model.segmentors``.
         common (dict | nn.Module, optional): ``model.data_preprocessor``; a
-            built one is not looked at.
+            built one is not checked.
 
     Raises:
-        ValueError: If a ``data_preprocessor`` of an entry is another one.
+        ValueError: If the ``data_preprocessor`` of an entry normalises
+            differently.
     """
     if not isinstance(common, (Mapping, type(None))):
         return
@@ -76,18 +77,19 @@ def _same(found: Any, wanted: Any) -> bool:
 
 
 def learner_cfg(cfg: Mapping, test_cfg: Mapping) -> dict[str, Any]:
-    """A stock segmentor's config without what the wrapper does.
+    """Config of one learner, to be built as a stock segmentor.
 
     Args:
         cfg (dict): An entry of ``model.segmentors``.
-        test_cfg (dict): Stock settings of ``model.test_cfg``, which go
-            before the entry's own.
+        test_cfg (dict): Stock settings of ``model.test_cfg``, which override
+            the entry's own.
 
     Returns:
         dict: A copy without preprocessor and with the merged ``test_cfg``.
 
     Raises:
-        ValueError: If it lacks what its mode needs.
+        ValueError: If ``test_cfg.mode`` is unknown or its settings are
+            missing or wrong.
     """
     single = copy.deepcopy(dict(cfg))
     single.pop('data_preprocessor', None)
@@ -101,7 +103,7 @@ def learner_cfg(cfg: Mapping, test_cfg: Mapping) -> dict[str, Any]:
 
 
 def _check_windows(test_cfg: Mapping) -> None:
-    """Refuse windows of no size, or with gaps between them."""
+    """Refuse sliding windows without a size or with gaps between them."""
     window, stride = test_cfg.get('crop_size'), test_cfg.get('stride')
     if not (window and stride):
         found = dict(crop_size=window, stride=stride)
@@ -126,7 +128,7 @@ def _check_windows(test_cfg: Mapping) -> None:
 
 
 def without_weights(cfg: Any) -> Any:
-    """The config without sources of weights, at any depth."""
+    """Config without sources of pretrained weights, at any depth."""
     if isinstance(cfg, dict):
         return type(cfg)(
             {

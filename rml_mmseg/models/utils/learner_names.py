@@ -4,7 +4,7 @@ ENSEMBLE = 'ensemble'
 
 
 def learner_names(count: int) -> list[str]:
-    """Names of all that can predict with ``count`` learners."""
+    """Names that can predict: ``count`` learners and the ensemble."""
     return [
         *(f'students.{i}' for i in range(count)),
         *(f'teachers.{i}' for i in range(count)),

@@ -1,4 +1,4 @@
-"""Checks of the learners, and what is built for each."""
+"""Checks of the learners, and their losses and rectifiers."""
 
 from collections.abc import Mapping
 from typing import Any, Optional
@@ -25,10 +25,10 @@ def check_learners(students: Any) -> None:
         students (nn.ModuleList): Stock segmentors.
 
     Raises:
-        ValueError: If one is no ``EncoderDecoder``, they differ in classes,
-            have not one output a class, fewer than 2 or more than 255
-            classes, weigh another number of them or ignore another label
-            than 255.
+        ValueError: If one is not an ``EncoderDecoder``, they differ in
+            classes, do not have one output per class, have fewer than 2 or
+            more than 255 classes or a wrong number of class weights, or
+            ignore a label other than 255.
     """
     for i, student in enumerate(students):
         if not isinstance(student, EncoderDecoder):
@@ -88,13 +88,13 @@ def check_learners(students: Any) -> None:
 
 
 def _has_own_loss(head: Any) -> bool:
-    """Whether a head learns something else, as STDC's the edges."""
+    """Whether a head learns another task, such as STDC's edges."""
     stock = BaseDecodeHead.loss_by_feat
     return getattr(type(head), 'loss_by_feat', stock) is not stock
 
 
 def _check_class_weights(place: str, head: Any) -> None:
-    """Refuse a loss that weighs another number of classes."""
+    """Refuse a loss with a wrong number of class weights."""
     losses = getattr(head, 'loss_decode', ())
     for loss in losses if isinstance(losses, nn.ModuleList) else [losses]:
         weights = getattr(loss, 'class_weight', None)
@@ -112,17 +112,17 @@ def check_checkpointing(
     cfg: SemiTrainCfg,
     inputs: Mapping[str, Any],
 ) -> None:
-    """Refuse activation checkpointing that several processes cannot reduce.
+    """Refuse activation checkpointing that DDP cannot handle.
 
     Args:
         students (nn.ModuleList): Stock segmentors.
         recomputed (RecomputedBuffers): Knows which of them recompute.
         cfg (SemiTrainCfg): Settings.
-        inputs (dict): Batch, of which the sizes are looked at, or nothing.
+        inputs (dict): Batch, of which only the sizes are read; may be empty.
 
     Raises:
-        ValueError: If students make several forward passes in a run of
-            several processes.
+        ValueError: If such a student makes several forward passes in a run
+            of several ranks.
     """
     if get_world_size() == 1:
         return
@@ -158,14 +158,14 @@ def check_checkpointing(
 
 
 def check_views(cfg: SemiTrainCfg, inputs: Mapping[str, Any]) -> None:
-    """Refuse a batch of fewer strong views, or images, than are needed.
+    """Refuse a batch with too few strong views or images.
 
     Args:
         cfg (SemiTrainCfg): Settings.
         inputs (dict): See ``SemiSegDataPreProcessor``.
 
     Raises:
-        ValueError: Naming the setting of the pipeline or the loader.
+        ValueError: If so; names the setting of the pipeline or the loader.
     """
     made = len(inputs.get('strong', ()))
     if 'strong' in inputs and cfg.strong_views > made:
@@ -187,7 +187,7 @@ def check_views(cfg: SemiTrainCfg, inputs: Mapping[str, Any]) -> None:
 def build_losses(
     cfg: SemiTrainCfg, learners: int, rectified: bool
 ) -> tuple[nn.ModuleList, bool]:
-    """A loss on pseudo labels for every learner.
+    """Build a loss on pseudo labels for every learner.
 
     Args:
         cfg (SemiTrainCfg): Settings.
@@ -195,11 +195,11 @@ def build_losses(
         rectified (bool): Whether there are rectifiers.
 
     Returns:
-        tuple: The losses, and whether they learn probabilities.
+        tuple: The losses, and whether their labels are probabilities.
 
     Raises:
-        ValueError: If one is a loss of a head, or they ask for labels that
-            are not made.
+        ValueError: If one is a loss of a decode head, or they need
+            probabilities that the other settings do not provide.
     """
     configs = cfg.losses(learners)
     losses = nn.ModuleList(MODELS.build(item) for item in configs)
@@ -229,7 +229,7 @@ def build_losses(
 def build_rectifiers(
     students: Any, rectifier: Optional[dict], cfg: SemiTrainCfg
 ) -> nn.ModuleList:
-    """A rectifier for every learner, or none.
+    """Build a rectifier for every learner, or none.
 
     Args:
         students (nn.ModuleList): Stock segmentors.
@@ -241,7 +241,7 @@ def build_rectifiers(
 
     Raises:
         ValueError: If no teacher makes labels, a learner has no classifier
-            to take features from, or it is no ``Rectifier``.
+            to take features from, or the config is not of a ``Rectifier``.
     """
     rectifiers = nn.ModuleList()
     if rectifier is None:

@@ -1,4 +1,4 @@
-"""Masks through which unlabelled images are mixed, on the device."""
+"""Mixing of unlabelled images through masks, on the device."""
 
 from typing import Any, Optional, cast
 
@@ -9,12 +9,12 @@ from .cutmix import apply_mask, boxes_to_masks
 from .pseudo_labels import Target, is_map
 
 MixedView = tuple[Tensor, list[Target], Tensor]
-# What a pipeline can draw, and the dimensions of one mask an image.
+# What a pipeline can draw, and its dimensions with one mask per image.
 DIMENSIONS = dict(mix_boxes=2, mix_masks=3, mix_classes=2)
 
 
 def class_masks(labels: Tensor, order: Tensor) -> Tensor:
-    """ClassMix masks: half of the classes that an image holds.
+    """ClassMix masks of half of the classes in each image.
 
     Args:
         labels (Tensor): Pseudo labels (N, H, W).
@@ -39,20 +39,20 @@ def class_masks(labels: Tensor, order: Tensor) -> Tensor:
 def mix_masks(
     inputs: dict[str, Any], labels: Tensor, partner: Tensor, number: int = 0
 ) -> Optional[Tensor]:
-    """Masks that the pipeline asked for, True where the partner is pasted.
+    """Masks drawn by the pipeline, True where the partner is pasted.
 
     Args:
         inputs (dict): Batch with ``mix_boxes`` (N, 4), ``mix_masks``
             (N, H, W) or ``mix_classes`` (N, 256), or none of them; with V
-            masks an image a dimension V follows N.
-        labels (Tensor): Pseudo labels (N, H, W), for class masks. Of others
-            it may be any tensor (..., H, W).
-        partner (Tensor): (N,).
-        number (int): Which of an image's masks, modulo their number.
+            masks per image, a dimension V follows N.
+        labels (Tensor): Pseudo labels (N, H, W), for class masks. For the
+            others, any tensor (..., H, W).
+        partner (Tensor): (N,), index of the image pasted into each image.
+        number (int): Index of the mask to use, modulo the masks per image.
             Defaults to 0.
 
     Returns:
-        Tensor or None: (N, H, W) bool, None where nothing is mixed.
+        Tensor or None: (N, H, W) bool, None if nothing is mixed.
     """
     for key, dimensions in DIMENSIONS.items():
         if key not in inputs:
@@ -74,15 +74,16 @@ def mixed_view(
     view: int,
     number: int = 0,
 ) -> MixedView:
-    """A strong view, its labels and its valid pixels, mixed alike.
+    """Mix a strong view, its targets and its valid pixels alike.
 
     Args:
         inputs (dict): Batch with ``strong`` (S, N, 3, H, W), ``valid``
             (N, H, W) and what was drawn for masks.
         targets (list[tuple]): Names, labels (N, H, W) or probabilities
-            (N, K, H, W), and weights, of all pixels or (N, H, W).
-        view (int): Number of the strong view, modulo S.
-        number (int): Which of an image's masks. Defaults to 0.
+            (N, K, H, W), and weights, one number or (N, H, W).
+        view (int): Index of the strong view, modulo S.
+        number (int): Index of the mask, as in :func:`mix_masks`. Defaults
+            to 0.
 
     Returns:
         tuple: The view (N, 3, H, W), its targets and its valid pixels.
@@ -94,7 +95,7 @@ def mixed_view(
     partner = torch.arange(len(valid), device=valid.device).roll(1)
     labels = targets[0][1]
     if 'mix_classes' in inputs:
-        # Padding holds no class that could be pasted.
+        # No class may be pasted from padding.
         labels = hard_labels(labels).masked_fill(~valid, 255)
     masks = mix_masks(inputs, labels, partner, number)
     if masks is None:
@@ -117,7 +118,7 @@ def mixed_view(
 
 
 def joined_views(views: list[MixedView]) -> MixedView:
-    """Views of :func:`mixed_view` as one batch, in their order."""
+    """Join views of :func:`mixed_view` into one batch, in their order."""
     if len(views) == 1:
         return views[0]
     images, targets, valid = zip(*views)

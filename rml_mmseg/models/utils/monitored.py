@@ -1,4 +1,4 @@
-"""What monitors, and no loss, read of a batch."""
+"""Parts of a batch that only monitors read, not losses."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from torch import Tensor
 def monitored(
     inputs: dict[str, Any], data_samples: dict[str, list]
 ) -> dict[str, Tensor]:
-    """Images that monitors show, and maps that they compare labels with.
+    """Images that monitors show, and maps to compare labels with.
 
     Args:
         inputs (dict): Batch, with ``weak`` (M, 3, H, W) and ``valid``
@@ -18,7 +18,7 @@ def monitored(
 
     Returns:
         dict: ``weak`` (M, 3, H, W), normalised, ``valid`` (M, H, W),
-        ``labelled``, the ground truth (N, H, W), and, where all unlabelled
+        ``labelled``, the ground truth (N, H, W), and, if all unlabelled
         samples have masks, ``masks`` (M, H, W).
     """
     maps = dict(

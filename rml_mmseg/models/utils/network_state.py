@@ -9,8 +9,8 @@ from torch import Tensor, nn
 class State(tuple[list[Tensor], list[Tensor]]):
     """Parameters and buffers of a network, each once.
 
-    What is asked about a thousand tensors in every step of a training is
-    found out once.
+    Its properties, needed in every training step for a thousand tensors,
+    are computed once.
 
     Args:
         tensors (Iterable[list[Tensor]]): The parameters, and the buffers.
@@ -18,7 +18,7 @@ class State(tuple[list[Tensor], list[Tensor]]):
 
     @cached_property
     def floating(self) -> list[Tensor]:
-        """list[Tensor]: The buffers that are of floating point."""
+        """list[Tensor]: The floating-point buffers."""
         return [b for b in self[1] if b.is_floating_point()]
 
     @cached_property
@@ -28,19 +28,19 @@ class State(tuple[list[Tensor], list[Tensor]]):
 
     @cached_property
     def shapes(self) -> list[list[torch.Size]]:
-        """list[list]: Of parameters, floating and other buffers."""
+        """list[list]: Shapes of parameters, floating and other buffers."""
         kinds = self[0], self.floating, self.whole
         return [[tensor.shape for tensor in kind] for kind in kinds]
 
 
 class StateReader:
-    """Reads a network's tensors again and again, while its modules stay.
+    """Reads a network's tensors repeatedly, while its modules stay.
 
-    The same as ``parameters()`` and ``buffers()``, level by level, in a
-    fraction of the time: in every step of a training these walks would cost
-    as much as moving the weights of a small network. Tensors may come, go
-    and be replaced between two readings; modules, and the shapes and types
-    of tensors that stay, may not.
+    Gives the same as ``parameters()`` and ``buffers()``, level by level, in
+    a fraction of the time: in every training step, those would cost as much
+    as updating the weights of a small network. Between two readings tensors
+    may be added, removed or replaced; modules, and the shapes and dtypes of
+    the remaining tensors, must not change.
 
     Args:
         network (nn.Module): Any network.
@@ -58,11 +58,11 @@ class StateReader:
                 if child is not None and id(child) not in modules
             ]
         found = list(modules.values())
-        # Also those that are empty: some modules add buffers later.
+        # Empty ones too: some modules add buffers later.
         self._parameters = [m._parameters for m in found]
         self._buffers = [m._buffers for m in found]
         self._ids: list[list[int]] = []
-        # It keeps its tensors, so that no other gets the id of one.
+        # Holding the tensors prevents their ids from being reused.
         self._state = State(([], []))
 
     def __call__(self) -> State:
@@ -70,7 +70,7 @@ class StateReader:
 
         Returns:
             State: In the same order for networks of the same structure; the
-            one of the reading before, where no tensor has changed.
+            previous one if no tensor was replaced.
         """
         owners = self._parameters, self._buffers
         ids = [_ids(each) for each in owners]
@@ -81,12 +81,12 @@ class StateReader:
 
 
 def _ids(owners: list[dict]) -> list[int]:
-    """Of what some modules hold; the tensors themselves stay unread."""
+    """Ids of the tensors in some modules, without reading the tensors."""
     return [id(t) for owner in owners if owner for t in owner.values()]
 
 
 def _each_once(owners: list[dict]) -> list[Tensor]:
-    """The tensors that some modules hold."""
+    """Tensors in some modules, each once."""
     found = {id(t): t for owner in owners for t in owner.values()}
     return [tensor for tensor in found.values() if tensor is not None]
 
@@ -98,6 +98,6 @@ def network_state(network: nn.Module) -> State:
         network (nn.Module): Any network.
 
     Returns:
-        State: As of :class:`StateReader`.
+        State: As returned by :class:`StateReader`.
     """
     return StateReader(network)()

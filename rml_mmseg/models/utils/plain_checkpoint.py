@@ -27,7 +27,7 @@ def mismatches(
     others: list[str] = []
     for key, value in segmentor.state_dict().items():
         if not isinstance(value, Tensor):
-            # The extra state of a module, which is of any kind.
+            # The extra state of a module, which may be of any type.
             continue
         if key in state and state[key].shape == value.shape:
             continue
@@ -36,7 +36,7 @@ def mismatches(
 
 
 def below(state_dict: Mapping[str, Any], prefix: str) -> dict[str, Tensor]:
-    """Tensors whose names begin so, without that."""
+    """Tensors under a prefix, by their names without it."""
     return {
         key[len(prefix) :]: value
         for key, value in state_dict.items()
@@ -66,7 +66,7 @@ def is_filled(
 
     Args:
         state_dict (dict): State that is being loaded.
-        prefix (str): Of the group's keys, such as ``'teachers.'``.
+        prefix (str): Prefix of the group's keys, such as ``'teachers.'``.
         networks (nn.ModuleList): The group.
     """
     return not any(
@@ -80,12 +80,12 @@ def _check_learners(
     prefix: str,
     students: Sequence[nn.Module],
 ) -> None:
-    """Refuse learners of other networks, of which nearly nothing is taken."""
+    """Refuse a state whose learners are other networks than the students."""
     fitting, reasons, absent = 0, [], []
     for i, student in enumerate(students):
         state = below(state_dict, f'{prefix}students.{i}.')
         if not state:
-            # Teachers alone, say.
+            # For example a state of teachers only.
             if not below(state_dict, f'{prefix}teachers.{i}.'):
                 absent.append(f'all of students.{i} and teachers.{i}')
             continue
@@ -108,11 +108,11 @@ def _check_learners(
 def fan_out(
     state_dict: dict[str, Tensor], prefix: str, students: Sequence[nn.Module]
 ) -> None:
-    """Rewrite a plain segmentor's state for every learner that fits.
+    """Copy a plain segmentor's state to every learner that fits.
 
-    A learner fits when the state fills its whole backbone. What else has
-    the right shape is taken along, the rest is left as initialised and
-    named in the log. A state that has learners already is left as it is.
+    A learner fits if the state fills its whole backbone. Other tensors of
+    the right shape are loaded too; the rest is left as initialised and named
+    in the log. A state that already has learners is left as it is.
 
     Args:
         state_dict (dict): State that is being loaded, changed in place.

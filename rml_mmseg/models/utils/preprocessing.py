@@ -1,10 +1,10 @@
-"""What a preprocessor does to images."""
+"""Properties of mmseg's data preprocessors."""
 
 from typing import Any
 
 
 def swaps_channels(preprocessor: Any) -> bool:
-    """Whether the first and the last channel of an image change places.
+    """Whether a preprocessor swaps the first and last channel of images.
 
     Args:
         preprocessor (SegDataPreProcessor): Of stock mmseg or of its fork,

@@ -1,4 +1,4 @@
-"""Class prototypes and what they say of features, Eq. 9 to 11 of RML."""
+"""Class prototypes and class-wise confidence, Eq. 9 to 11 of RML."""
 
 from collections.abc import Iterator
 from typing import Optional
@@ -8,23 +8,23 @@ from torch import Tensor
 
 from . import batched_prototypes
 
-# Few enough to stay in a processor's cache from one step to the next.
+# Few enough to stay in a CPU's cache from one step to the next.
 CACHED_ELEMENTS = 2**18
 
 
 def _on_cpu(features: Tensor) -> bool:
-    """Whether small pieces pay, as they do where a cache is the limit."""
+    """Whether to work in small pieces, which stay in a CPU's cache."""
     return features.device.type == 'cpu'
 
 
 def _chunks(features: Tensor) -> Iterator[tuple[int, slice, Tensor]]:
-    """Float32 pieces (C, p) of features, so that no copy is large.
+    """Yield float32 pieces (C, p) of features, to avoid large copies.
 
     Args:
         features (Tensor): (N, C, h, w).
 
     Yields:
-        tuple: Item, place among its h * w positions, and the piece.
+        tuple: Item, slice of its h * w positions, and the piece.
     """
     flat = features.flatten(2)
     n, c, size = flat.shape
@@ -79,7 +79,7 @@ def class_sums(
 def _sums_by_chunk(
     features: Tensor, labels: Tensor, num_classes: int, ignore_index: int
 ) -> tuple[Tensor, Tensor]:
-    """``class_sums`` on a CPU: what belongs to a piece stays in its cache."""
+    """``class_sums`` on a CPU, in pieces that stay in its cache."""
     ids = labels.flatten(1)
     sums = features.new_zeros(
         num_classes, features.shape[1], dtype=torch.float32
@@ -87,7 +87,7 @@ def _sums_by_chunk(
     counts = sums.new_zeros(num_classes)
     for item, place, piece in _chunks(features):
         part = ids[item, place]
-        # Few of many classes are in a piece.
+        # A piece has only few of many classes.
         classes = part.unique()
         classes = classes[(classes >= 0) & (classes < num_classes)]
         member = part == classes.unsqueeze(1)
@@ -95,7 +95,7 @@ def _sums_by_chunk(
             member &= part != ignore_index
         known = member.any(0)
         if not known.all():
-            # What belongs to no class may be anything, also not finite.
+            # A feature without a class may be anything, even NaN.
             piece = torch.where(known, piece, 0.0)
         member = member.float()
         sums.index_add_(0, classes, member @ piece.t())
@@ -132,16 +132,16 @@ def update_prototypes(
 def _centre(
     prototypes: Tensor, unknown: Optional[Tensor], count: Tensor
 ) -> Tensor:
-    """Mean of the prototypes that mean something, (1, C).
+    """Mean of the initialised prototypes, (1, C).
 
     A common shift changes no distance, and the smaller the numbers are, the
-    less is lost when |f|^2 - 2 f.p + |p|^2 cancels.
+    less precision is lost by cancellation in |f|^2 - 2 f.p + |p|^2.
 
     Args:
         prototypes (Tensor): (K, C).
-        unknown (Tensor, optional): (K,) bool, which prototypes mean
-            nothing. None if all mean something.
-        count (Tensor): How many mean something, ().
+        unknown (Tensor, optional): (K,) bool, True for classes without a
+            prototype. None if all have one.
+        count (Tensor): Number of classes with a prototype, ().
     """
     if unknown is not None:
         prototypes = prototypes.masked_fill(unknown.unsqueeze(1), 0)
@@ -151,15 +151,15 @@ def _centre(
 def _squares_by_chunk(
     features: Tensor, prototypes: Tensor, centre: Tensor
 ) -> Iterator[tuple[int, slice, Tensor]]:
-    """Squared distances to the prototypes, some positions at a time.
+    """Yield squared distances to the prototypes, in pieces of positions.
 
     Args:
         features (Tensor): (N, C, h, w).
         prototypes (Tensor): (K, C).
-        centre (Tensor): What both are taken from, (1, C).
+        centre (Tensor): Subtracted from both, (1, C).
 
     Yields:
-        tuple: Item, place among its h * w positions, and squared Euclidean
+        tuple: Item, slice of its h * w positions, and squared Euclidean
         distances (1, K, p), which rounding may make negative.
     """
     centred = prototypes - centre
@@ -167,16 +167,17 @@ def _squares_by_chunk(
     for item, place, piece in _chunks(features):
         piece = piece - centre.t()
         square = torch.addmm(norms, centred, piece, alpha=-2)
-        # A norm over a dimension that is not last takes ten times as long
-        # on a CPU.
+        # A norm over a dimension other than the last takes ten times as
+        # long on a CPU.
         square += piece.square_().sum(0)
         yield item, place, square.unsqueeze(0)
 
 
 def _mean_where(unknown: Tensor, logits: Tensor, count: Tensor) -> Tensor:
-    """Logits (N, K, p), of unknown classes (K, 1) as of the others' mean.
+    """Give unknown classes (K, 1) the others' mean in logits (N, K, p).
 
-    There are ``count`` others. Where there are none, all get the same.
+    The mean is that of the ``count`` others' exponentials. With no others,
+    all classes get the same.
     """
     logits = logits.masked_fill(unknown, -torch.inf)
     mean = logits.logsumexp(1, keepdim=True) - count.log()
@@ -192,9 +193,9 @@ def prototype_weights(
     initialised: Optional[Tensor] = None,
     bias: Optional[Tensor] = None,
 ) -> Tensor:
-    """Class-wise confidence of Eq. 9, softmax of minus the distances.
+    """Class-wise confidence of Eq. 9: softmax of the negative distances.
 
-    Nothing is learnt through it.
+    Computed without gradients.
 
     Args:
         features (Tensor): Teacher features (N, C, h, w).
@@ -213,7 +214,7 @@ def prototype_weights(
     """
     n, _, h, w = features.shape
     unknown = None if initialised is None else ~initialised
-    # A GPU would be waited for to say whether there is any.
+    # On a GPU, `any` would wait for the device.
     if unknown is not None and unknown.is_cpu and not unknown.any():
         unknown = None
     count = torch.tensor(len(prototypes))
@@ -240,6 +241,6 @@ def prototype_weights(
         for item, place, square in _squares_by_chunk(
             features, prototypes, centre
         ):
-            # What is still in a processor's cache.
+            # While `square` is still in the CPU's cache.
             weights[item, :, place] = finish(square)[0]
         return weights.view(n, -1, h, w)

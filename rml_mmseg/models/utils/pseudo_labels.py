@@ -22,12 +22,12 @@ Target = tuple[str, Tensor, Weight]
 
 
 def is_map(weight: Weight) -> bool:
-    """Whether each pixel has a weight of its own."""
+    """Whether each pixel has its own weight."""
     return isinstance(weight, Tensor) and weight.ndim == 3
 
 
 class Learners(Protocol):
-    """What a labeller reads of a ``MutualSemiSegmentor``."""
+    """Attributes of a ``MutualSemiSegmentor`` that a labeller reads."""
 
     students: nn.ModuleList
     teachers: nn.ModuleList
@@ -43,7 +43,7 @@ class PseudoLabeller:
         cfg (SemiTrainCfg): Settings.
         num_classes (int): Number of classes K.
         soft (bool): Whether labels are probabilities (M, K, H, W) instead
-            of the most probable classes. Defaults to False.
+            of class ids. Defaults to False.
     """
 
     def __init__(
@@ -67,11 +67,13 @@ class PseudoLabeller:
 
         Returns:
             list[list[tuple]]: For every student its targets, each a name
-            (``'self'`` or ``'peer{j}'``), labels (M, H, W) and a weight,
-            which is (M, H, W) where the rectifier weighs pixels.
+            (``'self'`` or ``'peer{j}'``), labels (M, H, W) or, if ``soft``,
+            (M, K, H, W), and a weight, which is (M, H, W) if the rectifier
+            weights pixels.
 
         Raises:
-            ValueError: If a rectifier gives no maps of the images' size.
+            RuntimeError: If ``p0='stage'`` and there are no ``soft_labels``.
+            ValueError: If a rectifier returns maps of another size.
         """
         count = len(model.students)
         cfg, weight = self.cfg, self.cfg.weight_at(model.iteration)
@@ -82,8 +84,8 @@ class PseudoLabeller:
         if cfg.taught_by('student', count):
             for i in range(count):
                 labels['student', i] = self._student_labels(model, i, inputs)
-        # Weights that were cast here have no graph. An older torch would train
-        # a student with them, which then learns nothing.
+        # Weights cast here, without gradients, stay in autocast's cache. An
+        # older torch would train a student with them: it learns nothing.
         torch.clear_autocast_cache()
         targets: list[list[Target]] = []
         for i in range(count):
@@ -104,7 +106,7 @@ class PseudoLabeller:
     def _taught(
         self, model: Learners, inputs: dict[str, Any]
     ) -> list[tuple[Tensor, Weight]]:
-        """Labels of every teacher, of which the rectifiers take note."""
+        """Labels of every teacher; rectifiers accumulate the batch."""
         weak, valid = inputs['weak'], inputs['valid']
         count = len(model.teachers) if self.cfg.p0 == 'stage' else 0
         stored = (self._cached(inputs, i) for i in range(count))
@@ -118,7 +120,7 @@ class PseudoLabeller:
         rectifiers: Any = model.rectifiers
         for rectifier, note in zip(rectifiers, noted):
             if note is not None:
-                # Of its own memory, as a graph writes into the same again.
+                # Cloned, as the graph overwrites its memory.
                 before = rectifier.pending
                 note = note.clone() if before is None else before + note
                 rectifier.pending = note
@@ -127,7 +129,7 @@ class PseudoLabeller:
     def _labels_and_notes(
         self, model: Learners, weak: Tensor, valid: Tensor, *stored: Tensor
     ) -> tuple[list[tuple[Tensor, Weight]], list[Optional[Tensor]]]:
-        """Labels of every teacher, and what each rectifier notes of them."""
+        """Labels of every teacher, and what each rectifier accumulated."""
         rectifiers: Any = model.rectifiers
         before = [rectifier.pending for rectifier in rectifiers]
         for rectifier in rectifiers:
@@ -145,7 +147,7 @@ class PseudoLabeller:
         valid: Tensor,
         stored: Iterator[Tensor],
     ) -> Iterator[tuple[Tensor, Weight]]:
-        """Labels of every teacher, rectified where there are rectifiers."""
+        """Labels of every teacher, rectified if there are rectifiers."""
         size = weak.shape[-2:]
         seen = (
             self._soft_labels(model, i, weak, stored)
@@ -182,7 +184,7 @@ class PseudoLabeller:
     ) -> tuple[Tensor, Optional[Tensor], Optional[Tensor]]:
         """Soft labels p0, logits and, for a rectifier, features.
 
-        Of stored labels logits are only for a rectifier and for monitors.
+        With stored labels, logits are only for a rectifier or a monitor.
         """
         teacher = model.teachers[i]
         offline = self.cfg.p0 == 'stage'
@@ -197,7 +199,7 @@ class PseudoLabeller:
     def _student_labels(
         self, model: Learners, i: int, inputs: dict[str, Any]
     ) -> tuple[Tensor, Weight]:
-        """Labels of student i itself, without its noise (Eq. 3)."""
+        """Labels by student i itself, without its noise (Eq. 3)."""
         student: nn.Module = model.students[i]
         student.eval()
         logits, _ = logits_of(student, inputs['weak'])
@@ -215,10 +217,10 @@ class PseudoLabeller:
         labels: Optional[Tensor],
         valid: Tensor,
     ) -> tuple[Tensor, Weight]:
-        """Apply the threshold and keep what monitors ask for.
+        """Apply the threshold and record what monitors need.
 
         Returns:
-            tuple: Labels, and the factor of their weight.
+            tuple: Labels, and a factor for their weight.
         """
         threshold, least = self.cfg.confidence, self.cfg.confidence_share
         watched = model.record is not None
@@ -243,7 +245,7 @@ class PseudoLabeller:
         return probs if self.soft else labels, share
 
     def _cached(self, inputs: dict[str, Any], i: int) -> Tensor:
-        """Soft labels (M, K, H, W) of the stage's start, not today's."""
+        """Soft labels (M, K, H, W) stored at the start of the stage."""
         if 'soft_labels' not in inputs:
             raise RuntimeError(
                 "semi_train_cfg.p0='stage' needs the soft pseudo labels of "
@@ -262,7 +264,7 @@ class PseudoLabeller:
 def _labels_and_trust(
     rectifier: nn.Module, made: Any, valid: Tensor
 ) -> tuple[Tensor, Optional[Tensor]]:
-    """Class ids of a rectifier, and weights of pixels where it gives them."""
+    """Class ids of a rectifier, and pixel weights if it returns any."""
     labels, trust = made if isinstance(made, tuple) else (made, None)
     for what, tensor in (('class ids', labels), ('weights', trust)):
         if tensor is not None and tensor.shape != valid.shape:
@@ -277,14 +279,15 @@ def _labels_and_trust(
 def sample_logits(
     logits: Tensor, places: Tensor, align_corners: bool = False
 ) -> Tensor:
-    """Logits at places of an image, bilinear as when they are resized.
+    """Sample logits at places of an image, bilinearly as in resizing.
 
     Args:
-        logits (Tensor): Of the whole image, (K, h, w).
+        logits (Tensor): Logits of the whole image, (K, h, w).
         places (Tensor): x and y as fractions of the image, (2, H, W); with
-            ``align_corners`` of the way from the first logit to the last.
-        align_corners (bool): Whether logits lie at the corners of the image,
-            and not at the centres of their cells. Defaults to False.
+            ``align_corners``, of the way from the first logit to the last.
+        align_corners (bool): Whether the outer logits lie at the corners of
+            the image instead of at the centres of their cells. Defaults to
+            False.
 
     Returns:
         Tensor: (K, H, W), float32.

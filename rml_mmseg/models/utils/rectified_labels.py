@@ -10,18 +10,18 @@ from torch import Tensor
 
 from .rectified_labels_gpu import labels_on_gpu
 
-# Pixels of a strip of the image, which is as wide as the image: memory is
-# read in long runs.
+# Pixels of a strip, which is as wide as the image so that memory is read in
+# long runs.
 STRIP_PIXELS = 2**14
-# Resizing multiplies by as many factors as weights lie below a piece.
+# Limited, as resizing costs one product per pixel and weight below a piece.
 MAX_ROWS, MAX_COLUMNS = 64, 64
-# Products at a time: few enough to stay in a processor's cache.
+# Products at a time: few enough to stay in a CPU's cache.
 CACHED_ELEMENTS = 2**19
 # With fewer classes, finding those that can win costs what it saves.
 MANY_CLASSES = 32
-# As many pixels of a strip are computed one by one as cost less than it.
+# Up to this number, single pixels cost less than the whole strip.
 FEW_PIXELS = 128
-# Above what float32 loses when weights are resized and multiplied.
+# More than the rounding error of resizing and multiplying in float32.
 ROUNDING = 1e-5
 
 
@@ -30,8 +30,8 @@ class _Piece(NamedTuple):
 
     Attributes:
         image: The range in the image.
-        source: Where its weights lie.
-        factors: How bilinear interpolation adds them, (image, source).
+        source: The range of its weights.
+        factors: Bilinear interpolation matrix, (image, source).
     """
 
     image: slice
@@ -41,19 +41,19 @@ class _Piece(NamedTuple):
 
 @functools.lru_cache(maxsize=64)
 def _factors(source: int, size: int) -> Tensor:
-    """How bilinear interpolation adds one side's weights, (size, source)."""
+    """Bilinear interpolation matrix of one side, (size, source)."""
     unit = torch.eye(source)[None]
     return F.interpolate(unit, size=size, mode='linear')[0].t().contiguous()
 
 
 @functools.lru_cache(maxsize=64)
 def _pieces(source: int, size: int, step: int) -> list[_Piece]:
-    """Cut one side of an image.
+    """Cut one side of an image into pieces.
 
     Args:
         source (int): Length of the side in the weights.
-        size (int): Its length in the image.
-        step (int): Length of a piece.
+        size (int): Its length in the image, pixels.
+        step (int): Length of a piece, pixels.
     """
     factors = _factors(source, size)
     pieces = []
@@ -66,13 +66,13 @@ def _pieces(source: int, size: int, step: int) -> list[_Piece]:
 
 
 def _widened(weights: Tensor, columns: list[_Piece]) -> Tensor:
-    """Weights (K, h, w) with the columns of the image, (K, h, W)."""
+    """Resize weights (K, h, w) to the columns of the image, (K, h, W)."""
     wide = [weights[:, :, c.source] @ c.factors.t() for c in columns]
     return torch.cat(wide, -1)
 
 
 def _some(tensor: Tensor, ids: Sequence[int]) -> Tensor:
-    """Some classes of a tensor, without a copy if they are in a row."""
+    """Some classes of a tensor, without a copy for a range of them."""
     if isinstance(ids, range):
         return tensor[ids.start : ids.stop]
     return tensor[list(ids)]
@@ -81,21 +81,21 @@ def _some(tensor: Tensor, ids: Sequence[int]) -> Tensor:
 def _better(
     winner: Tensor, best: Tensor, other: Tensor, found: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Of two winners and their products the better; the higher of equals."""
+    """Larger of two products and its winner; the higher winner if equal."""
     highest = torch.maximum(winner, other)
     kept = torch.where(found == best, highest, winner)
     return torch.where(found > best, other, kept), torch.maximum(best, found)
 
 
 class _Strip:
-    """Rows of an image on a CPU, whose classes are computed as needed.
+    """Rows of an image on a CPU; classes are computed as needed.
 
     Args:
         probs (Tensor): Soft labels of the strip, (K, H, W).
         weights (Tensor): Weights below it, (K, h, w), float32.
         rows (Tensor): Factors (H, h) of its rows.
-        columns (list[_Piece], optional): What its columns are cut into, or
-            None if the weights have them all already, (K, h, W).
+        columns (list[_Piece], optional): Pieces of its columns; None if the
+            weights are resized to all of them already, (K, h, W).
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class _Strip:
         self.weights = weights
         self.rows = rows
         self.columns = columns
-        # Largest for the first class, so that it wins where two are equal.
+        # Highest for the first class, so that it wins a tie.
         self.rank = torch.arange(len(probs), 0, -1, dtype=torch.float32)
         self.best: Optional[Tensor] = None
         self.winner: Optional[Tensor] = None
@@ -121,19 +121,19 @@ class _Strip:
         if self.columns is not None:
             weights = _widened(weights, self.columns)
         products = self.rows @ weights
-        # Without a copy of their probabilities.
+        # Avoids a copy of the probabilities.
         torch._foreach_mul_(products.unbind(), [self.planes[k] for k in ids])
         return products
 
     def compute(self, ids: Sequence[int]) -> None:
-        """Let some more classes compete for every pixel."""
+        """Compare further classes at every pixel."""
         step = max(CACHED_ELEMENTS // self.planes[0].numel(), 1)
         for start in range(0, len(ids), step):
             some = ids[start : start + step]
             products = self._products(some)
             best = products.amax(0)
-            # Several times as fast as argmax over a dimension that is not
-            # last, as long as nothing is converted in between.
+            # Several times as fast as argmax over a dimension other than the
+            # last, as long as no dtype is converted in between.
             rank = _some(self.rank, some).view(-1, 1, 1)
             winner = products.eq_(best).mul_(rank).amax(0)
             if self.best is not None and self.winner is not None:
@@ -141,7 +141,7 @@ class _Strip:
             self.best, self.winner = best, winner
 
     def _compute_at(self, ids: list[int], rows: Tensor, at: Tensor) -> None:
-        """Let some more classes compete for single pixels.
+        """Compare further classes at single pixels.
 
         Args:
             ids (list[int]): Classes.
@@ -162,18 +162,17 @@ class _Strip:
         )
 
     def labels(self) -> Tensor:
-        """The class that won each pixel, (H, W), float32."""
+        """Winning class of each pixel, (H, W), float32."""
         assert self.winner is not None
         count = len(self.planes)
-        # What is not a number won nowhere.
+        # Where a product is NaN, no class has won.
         return (count - self.winner).clamp_(max=count - 1)
 
     def compute_able(self) -> None:
-        """Let those classes compete that can win somewhere.
+        """Compare only the classes that can win somewhere.
 
-        A resized weight is at most the largest of those below, so that a
-        class is left out whose bound is less than what others reach at
-        every pixel.
+        A resized weight is at most the largest weight below, so a class is
+        left out if its bound is less than the best product at every pixel.
         """
         bounds = self.weights.amax((1, 2)) * self.probs.amax((1, 2)).float()
         likely = bounds >= bounds.mean()
@@ -196,7 +195,7 @@ class _Strip:
 
 
 def _labels_by_strip(probs: Tensor, weights: Tensor) -> Tensor:
-    """Labels on a CPU: what belongs to a strip stays in its cache."""
+    """Labels on a CPU, in strips that stay in its cache."""
     n, k, height, width = probs.shape
     length = min(max(STRIP_PIXELS // width, 1), MAX_ROWS)
     rows = _pieces(weights.shape[-2], height, length)

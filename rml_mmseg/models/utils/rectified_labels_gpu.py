@@ -1,4 +1,4 @@
-"""Rectified hard pseudo labels of a GPU, Eq. 6 of RML."""
+"""Rectified hard pseudo labels on a GPU, Eq. 6 of RML."""
 
 import functools
 import importlib
@@ -16,7 +16,7 @@ DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 
 @functools.cache
 def kernel_on(device: torch.device) -> Optional[ModuleType]:
-    """The module of the kernel, or None on a device that does not run it."""
+    """Kernel module, or None if the device cannot run it."""
     if device.type != 'cuda':
         return None
     try:
@@ -26,8 +26,8 @@ def kernel_on(device: torch.device) -> Optional[ModuleType]:
     try:
         kernel = importlib.import_module(KERNEL)
         kernel.rectified_labels(*torch.ones(2, 1, 1, 1, 1, device=device))
-    # Triton compiles with what it finds: a compiler may be missing, or the
-    # version may be one that knows less. All of it can be done without.
+    # Triton may lack a compiler or be of a version without some feature. The
+    # kernel is optional, so any failure is only a warning.
     except Exception as error:
         warnings.warn(
             f'rectifying on {device} without Triton, which is slower and '
@@ -40,7 +40,7 @@ def kernel_on(device: torch.device) -> Optional[ModuleType]:
 
 
 def labels_at_once(probs: Tensor, weights: Tensor) -> Tensor:
-    """Labels (N, H, W) without a kernel: all products, then the largest.
+    """Labels (N, H, W) without a kernel: all products, then argmax.
 
     Args:
         probs (Tensor): (N, K, H, W).
@@ -56,7 +56,7 @@ def labels_at_once(probs: Tensor, weights: Tensor) -> Tensor:
 
 
 def labels_on_gpu(probs: Tensor, weights: Tensor) -> Tensor:
-    """Labels (N, H, W) in one step where a kernel can do it.
+    """Labels (N, H, W), by the kernel if it can run.
 
     Args:
         probs (Tensor): (N, K, H, W).

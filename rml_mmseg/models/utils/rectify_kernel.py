@@ -1,10 +1,9 @@
 # mypy: disable-error-code="no-untyped-def"
-"""Rectified hard pseudo labels of a GPU in one step, Eq. 6 of RML.
+"""Rectified hard pseudo labels on a GPU in one kernel, Eq. 6 of RML.
 
-It reads each probability once; without, five tensors of their size would be
-written and read. Nothing waits for the device. ``kernel_on`` says where this
-module is of use; with ``TRITON_INTERPRET=1`` the same code runs on tensors of
-a CPU.
+It reads each probability once; without it, five tensors of their size would
+be written and read. Nothing waits for the device. ``kernel_on`` tells where
+it can run; with ``TRITON_INTERPRET=1`` the same code runs on CPU tensors.
 """
 
 import torch
@@ -12,7 +11,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-# Pixels whose labels a program finds.
+# Pixels that one program labels.
 PIXELS = 256
 
 
@@ -28,14 +27,14 @@ def _rectify_kernel(
     stride_n, stride_k, stride_y, stride_x,
     BLOCK: tl.constexpr, UNROLL: tl.constexpr,
 ):  # fmt: skip
-    """The class of the largest weight times probability of each pixel.
+    """Label each pixel by the class of the largest weight * probability.
 
     Takes:
         probs: (N, K, H, W), of any strides.
         weights: (N, K, h, w), float32, contiguous.
         labels: (N, H, W), int64, contiguous, written.
         scale_y, scale_x: h / H and w / W.
-        BLOCK, UNROLL: Pixels of a program, classes of a step.
+        BLOCK, UNROLL: Pixels per program, classes per step.
     """
     item = tl.program_id(1).to(tl.int64)
     pixel = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
@@ -43,8 +42,8 @@ def _rectify_kernel(
     inside = pixel < pixels
     y = pixel // width
     x = pixel - y * width
-    # As F.interpolate without align_corners: half-pixel centres, and
-    # edges that are repeated.
+    # As F.interpolate without align_corners: half-pixel centres and
+    # repeated edges.
     at_y = tl.maximum(scale_y * (y.to(tl.float32) + 0.5) - 0.5, 0.0)
     at_x = tl.maximum(scale_x * (x.to(tl.float32) + 0.5) - 0.5, 0.0)
     top = tl.minimum(at_y.to(tl.int32), below_height - 1)
@@ -57,7 +56,7 @@ def _rectify_kernel(
     second = bottom.to(tl.int64) * below_width
     plane = below_height.to(tl.int64) * below_width
     weight = weights + item * num_classes * plane
-    # Classes times it may be more than 32 bits.
+    # 64 bits, as its product with the class may need them.
     stride = tl.full((), stride_k, tl.int64)
     prob = probs + item * stride_n + y * stride_y + x * stride_x
     best = tl.full((BLOCK,), float('-inf'), tl.float32)
@@ -76,8 +75,8 @@ def _rectify_kernel(
                 leftmost * c + right * d
             )
             found = resized * p.to(tl.float32)
-            # The first of equals stays. As in argmax, the first that is
-            # not a number is above all numbers.
+            # The first of equals wins. As in argmax, the first NaN beats
+            # all numbers.
             better = (found > best) | ((found != found) & (best == best))
             better = better & there
             best = tl.where(better, found, best)
@@ -87,7 +86,7 @@ def _rectify_kernel(
 
 
 def rectified_labels(probs: Tensor, weights: Tensor) -> Tensor:
-    """Labels of Eq. 6.
+    """Compute the labels of Eq. 6.
 
     Args:
         probs (Tensor): (N, K, H, W).

@@ -28,7 +28,7 @@ def _leading(features: Any, count: int) -> Any:
 def logits_of(
     segmentor: Any, images: Tensor, with_features: bool = False
 ) -> tuple[Tensor, Optional[Tensor]]:
-    """Unscaled logits and, if asked for, the features that they are of.
+    """Unscaled logits and, if asked for, the features they come from.
 
     ``encode_decode`` is not used: for a padded batch it crops to the size
     before padding.
@@ -75,13 +75,14 @@ def logits_of(
 def feature_labels(
     logits: Tensor, features: Tensor, valid: Tensor, ignore_index: int = 255
 ) -> Tensor:
-    """The class that a network gives each of its features (Eq. 10).
+    """Class that a network predicts for each of its features (Eq. 10).
 
     Args:
         logits (Tensor): Unscaled, (N, K, h', w').
         features (Tensor): Input of the classifier, (N, C, h, w).
         valid (Tensor): (N, H, W) bool, False on padding.
-        ignore_index (int): Label of a feature that any padding lies under.
+        ignore_index (int): Label of features that cover any padding.
+            Defaults to 255.
 
     Returns:
         Tensor: Class ids (N, h, w).
@@ -106,7 +107,7 @@ def resize_logits(segmentor: Any, logits: Tensor, size: torch.Size) -> Tensor:
 
 
 def channels_last(inputs: dict[str, Any]) -> dict[str, Any]:
-    """The images of a batch, channels last.
+    """Images of a batch in channels-last memory format.
 
     Args:
         inputs (dict): With ``labelled`` and ``weak`` (N, 3, H, W) and
@@ -123,8 +124,8 @@ def channels_last(inputs: dict[str, Any]) -> dict[str, Any]:
 @contextmanager
 def kept_statistics(network: nn.Module, kept: bool = True) -> Iterator[None]:
     """Normalise by batch statistics without moving the running ones."""
-    # Not by their class: mmcv has a layer that is none of PyTorch's. Frozen
-    # layers have no momentum, and nothing that moves.
+    # Not found by class: mmcv has a layer that does not inherit PyTorch's.
+    # Frozen layers have no momentum and no statistics that move.
     norms: list[Any] = [
         module
         for module in network.modules()
@@ -133,7 +134,7 @@ def kept_statistics(network: nn.Module, kept: bool = True) -> Iterator[None]:
         and hasattr(module, 'momentum')
     ]
     momenta = [norm.momentum for norm in norms]
-    # A mean of all batches weighs each by how many there were.
+    # With momentum None, the mean over all batches depends on their number.
     counts = [
         norm.num_batches_tracked.clone()
         if norm.momentum is None and norm.num_batches_tracked is not None
@@ -159,8 +160,8 @@ def changed_features(
 
     Args:
         segmentor (EncoderDecoder): A stock segmentor.
-        change (Callable, optional): Gives other features for what the neck,
-            or the backbone where there is none, has made; None for none.
+        change (Callable, optional): Maps the output of the neck, or of the
+            backbone without one, to other features; None changes nothing.
     """
     if change is None:
         yield
@@ -180,9 +181,9 @@ def are_of_one_size(
 ) -> bool:
     """Whether labelled and unlabelled images have one size.
 
-    Where batch normalisation is synchronised, all processes make the same
-    forward passes: they have one size if they have it in every process. The
-    others are not asked where ``data_preprocessor.size`` gives all the same.
+    With synchronised batch normalisation, all ranks must make the same
+    forward passes: True only if the sizes agree on every rank. Ranks do not
+    communicate if ``data_preprocessor.size`` fixes the size.
 
     Args:
         model (nn.Module): A ``MutualSemiSegmentor``.
@@ -192,7 +193,7 @@ def are_of_one_size(
     same = labelled.shape[-2:] == unlabelled.shape[-2:]
     preprocessor = getattr(model, 'data_preprocessor', None)
     size = getattr(getattr(preprocessor, 'base', None), 'size', None)
-    # mmcv has a layer of that name that is none of PyTorch's.
+    # Found by name: mmcv's layer does not inherit PyTorch's.
     if (
         get_world_size() == 1
         or size is not None
@@ -210,7 +211,7 @@ def are_of_one_size(
 def can_join(segmentor: Any) -> bool:
     """Whether labelled and unlabelled images can share one forward pass.
 
-    They can where the losses are those of mmseg's base classes, which need
+    They can if the losses are those of mmseg's base classes, which need
     nothing but the logits.
     """
     head = type(final_head(segmentor))
@@ -233,7 +234,7 @@ def student_forward(
     statistics: bool = True,
     change: Optional[Callable] = None,
 ) -> tuple[dict[str, Tensor], Tensor]:
-    """Supervised losses (Eq. 1) and the logits of unlabelled images.
+    """Compute supervised losses (Eq. 1) and logits of unlabelled images.
 
     Args:
         segmentor (EncoderDecoder): A stock segmentor in train mode.
@@ -242,11 +243,11 @@ def student_forward(
         unlabelled (Tensor): (M, 3, H', W').
         join (bool): Whether to use one forward pass where sizes and losses
             allow it.
-        statistics (bool): Whether unlabelled images move the running
+        statistics (bool): Whether unlabelled images update the running
             statistics of batch normalisation; False takes two passes.
-        change (Callable, optional): Gives other features for those of the
-            unlabelled images; its ``start`` is the number of labelled
-            images before them in the batch.
+        change (Callable, optional): Maps the features of the unlabelled
+            images to others; its ``start`` is the number of labelled images
+            before them in the batch.
 
     Returns:
         tuple: Losses named as by the stock segmentor, and unscaled logits

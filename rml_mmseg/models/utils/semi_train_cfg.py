@@ -13,7 +13,7 @@ from rml_mmseg.setting_checks import (
     check_number,
 )
 
-# Of the numbers of ``SemiTrainCfg``; those whose default is None may be it.
+# Of the numbers in ``SemiTrainCfg``; None is valid where it is the default.
 INTERVALS = dict(
     unsup_weight='[0, inf)',
     self_weight='[0, inf)',
@@ -29,11 +29,11 @@ SOURCES = ['teacher', 'student']
 
 @dataclass(frozen=True)
 class SemiTrainCfg:
-    """Settings of ``semi_train_cfg``; each is checked when it is built.
+    """Settings of ``semi_train_cfg``, checked by :meth:`build`.
 
     Attributes:
-        unsup_weight: Weight of all that is learnt from unlabelled images; with
-            0 they are not looked at.
+        unsup_weight: Weight of all losses on unlabelled images; with 0 these
+            images are not used.
         self_weight: Weight of the labels of a learner's own teacher.
         peer_weight: Weight of the labels of each peer.
         self_source: Who makes a learner's own labels: its ``'teacher'`` or
@@ -41,45 +41,46 @@ class SemiTrainCfg:
         peer_source: Who makes a peer's labels: its ``'teacher'`` (indirect
             mutual learning, Eq. 4) or the ``'student'`` itself (direct,
             Eq. 3).
-        p0: Soft pseudo labels of Eq. 6: ``'online'``, of the teachers as
-            they are, or ``'stage'``, as they were when the stage began.
+        p0: Soft pseudo labels of Eq. 6: ``'online'``, by the current
+            teachers, or ``'stage'``, by the teachers at the start of the
+            stage.
         ensemble_p0: Whether every teacher's p0 is the mean of all teachers'
             soft labels, which it rectifies by its own prototypes.
-        confidence: Labels of a lower probability are ignored, in [0, 1);
+        confidence: Labels with a lower probability are ignored, in [0, 1);
             None for no threshold.
-        confidence_share: All labels of a batch weigh as much as the share
-            of them that have this probability or more, in [0, 1)
-            (CutMix-Seg, ClassMix); None for no such weight.
+        confidence_share: All labels of a batch are weighted by the share of
+            them with at least this probability, in [0, 1) (CutMix-Seg,
+            ClassMix); None for no such weight.
         strong_views: Strong views of each image that a student learns from,
-            each with a mask of its own where ``CutMix.num_masks`` is as
-            large (UniMatch).
-        complementary_dropout: Share of the images of which each of two
-            strong views loses the half of the encoder's channels that the
+            each with its own mask if ``CutMix.num_masks`` is as large
+            (UniMatch).
+        complementary_dropout: Share of the images for which each of two
+            strong views drops the half of the encoder's channels that the
             other keeps (UniMatch V2), in [0, 1].
         feature_dropout: Share of channels dropped from the encoder's
             features of the weak view, from which a student then also learns
             its labels (UniMatch), in [0, 1); 0 for no such loss.
-        feature_weight: Weight of what is learnt there, beside that of the
-            strong views.
+        feature_weight: Weight of that loss relative to that of the strong
+            views.
         ramp_up_iters: Iterations after the burn-in in which
             ``unsup_weight`` rises as ``exp(-5 (1 - t)^2)`` (Tarvainen and
             Valpola, 2017).
         joint_forward: Whether labelled and unlabelled images share one
             forward pass and so their batch statistics.
-        unlabelled_statistics: Whether strong views move the running
-            statistics of batch normalisation, which weak views and tests
-            are normalised by; if not, they have a forward pass of their
-            own.
-        channels_last: Whether networks and images are kept channels last,
-            which is faster on most devices.
-        cuda_graphs: Whether what the teachers compute of a batch is recorded
-            once and then started as a whole, where there is a GPU: the same
-            labels, for less work of the processor and more memory. Batches
-            should have one size, as ``data_preprocessor.size`` gives them; a
-            rectifier of one's own must not wait for the GPU, nor keep more
-            than ``pending``, to which it adds, and buffers.
-        loss: Config of the loss on pseudo labels, of which every learner
-            has one of its own, or a list with a config for each learner.
+        unlabelled_statistics: Whether strong views update the running
+            statistics of batch normalisation, which normalise weak views
+            and test images; if not, strong views have their own forward
+            pass.
+        channels_last: Whether networks and images use the channels-last
+            memory format, which is faster on most devices.
+        cuda_graphs: Whether the teachers' computation on a batch is a CUDA
+            graph where there is a GPU: the same labels, with less CPU work
+            and more memory. Batches should have one size, such as that of
+            ``data_preprocessor.size``; a custom rectifier must not wait for
+            the GPU, nor keep state other than buffers and ``pending``, to
+            which it adds.
+        loss: Config of the loss on pseudo labels, built once for each
+            learner, or a list with a config for each learner.
     """
 
     unsup_weight: float = 1.0
@@ -106,10 +107,10 @@ class SemiTrainCfg:
 
     @classmethod
     def build(cls, cfg: Optional[Mapping], learners: int) -> 'SemiTrainCfg':
-        """Check a config for a number of learners.
+        """Build and check the settings for a number of learners.
 
         Raises:
-            ValueError: If a key is unknown or a value makes no sense.
+            ValueError: If a key is unknown or a value is invalid.
         """
         cfg = dict(cfg or {})
         check_known('semi_train_cfg', cfg, [item.name for item in fields(cls)])
@@ -119,7 +120,7 @@ class SemiTrainCfg:
         return self
 
     def _check_values(self) -> None:
-        """Check each setting for itself."""
+        """Check each setting by itself."""
         for item in fields(self):
             name, value = (
                 f'semi_train_cfg.{item.name}',
@@ -187,13 +188,13 @@ class SemiTrainCfg:
             )
 
     def taught_by(self, source: str, learners: int) -> bool:
-        """Whether any of ``learners`` has labels of a teacher, or student."""
+        """Whether any of ``learners`` gets labels from this kind of source."""
         own = self.self_source == source and self.self_weight > 0
         peers = self.peer_source == source and self.peer_weight > 0
         return own or (peers and learners > 1)
 
     def losses(self, learners: int) -> list[dict[str, Any]]:
-        """Config of the loss on pseudo labels of each learner."""
+        """Config of each learner's loss on pseudo labels."""
         if isinstance(self.loss, Mapping):
             return [dict(self.loss) for _ in range(learners)]
         return [dict(item) for item in self.loss]

@@ -1,4 +1,4 @@
-"""What a prediction costs against the labels that a student learns from."""
+"""Losses of a prediction against the targets of a student."""
 
 import inspect
 from typing import Any
@@ -11,21 +11,21 @@ from .pseudo_labels import Target, is_map
 def target_costs(
     loss: nn.Module, logits: Tensor, targets: list[Target], valid: Tensor
 ) -> list[tuple[str, Tensor]]:
-    """Weighted cost of each target, a term of Eq. 5.
+    """Weighted loss of each target, a term of Eq. 5.
 
     Args:
-        loss (nn.Module): Such as ``PseudoLabelLoss``.
+        loss (nn.Module): For example ``PseudoLabelLoss``.
         logits (Tensor): (N, K, H, W).
         targets (list[tuple]): Names, labels (N, H, W) or probabilities
-            (N, K, H, W), and weights, of all pixels or (N, H, W).
+            (N, K, H, W), and weights, one number or (N, H, W).
         valid (Tensor): (N, H, W), bool.
 
     Returns:
-        list[tuple]: Names, and scalars.
+        list[tuple]: Names and scalar losses.
 
     Raises:
-        ValueError: If the loss returns anything but a scalar for each, or
-            does not weigh pixels where that is asked for.
+        ValueError: If the loss does not return one scalar for each target,
+            or takes no ``weights`` although the rectifier weights pixels.
     """
     names, labels, weights = zip(*targets)
     of_pixels = [weight if is_map(weight) else None for weight in weights]

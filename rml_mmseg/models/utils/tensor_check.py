@@ -1,19 +1,19 @@
-"""Checks of tensors that users hand to a part of their own accord."""
+"""Checks of tensors that users pass to a rectifier directly."""
 
 from torch import Tensor
 
 
 def check_shape(name: str, tensor: Tensor, setting: str, wanted: int) -> None:
-    """Refuse maps of another number of channels.
+    """Refuse maps with a wrong number of channels.
 
     Args:
-        name (str): What the tensor is called.
+        name (str): Name of the tensor in the message.
         tensor (Tensor): (N, C, H, W).
-        setting (str): The rectifier's setting that tells C.
-        wanted (int): C.
+        setting (str): The rectifier's setting that defines C.
+        wanted (int): Expected C.
 
     Raises:
-        ValueError: If it has another shape.
+        ValueError: If the tensor has another shape.
     """
     if tensor.dim() != 4 or tensor.shape[1] != wanted:
         raise ValueError(
@@ -23,7 +23,7 @@ def check_shape(name: str, tensor: Tensor, setting: str, wanted: int) -> None:
 
 
 def check_probabilities(probs: Tensor) -> None:
-    """Refuse logits in the place of probabilities.
+    """Refuse logits that are passed as probabilities.
 
     Raises:
         ValueError: If a value lies outside of [0, 1].

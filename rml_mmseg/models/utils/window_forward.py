@@ -12,12 +12,12 @@ Visit = Callable[[Tensor, Tensor], None]
 
 
 def window_starts(length: int, window: int, stride: int) -> list[int]:
-    """Where windows begin along one side, as in mmseg's slide inference.
+    """Starts of windows along one side, as in mmseg's slide inference.
 
     Args:
-        length (int): Of the image.
-        window (int): Of a window.
-        stride (int): From one window to the next.
+        length (int): Length of the image, pixels.
+        window (int): Length of a window, pixels.
+        stride (int): Step from one window to the next, pixels.
     """
     count = max(length - window + stride - 1, 0) // stride + 1
     last = max(length - window, 0)
@@ -30,19 +30,19 @@ def whole_logits(
     valid: Tensor,
     visit: Optional[Visit] = None,
 ) -> Tensor:
-    """Logits of whole images, as dense as the network's own.
+    """Logits of whole images, at the density of the network's own.
 
-    A segmentor with ``test_cfg.mode='slide'`` reads them in the windows that
-    it is tested in, since it may not be able to read any other size; where
-    windows overlap, logits are averaged.
+    A segmentor with ``test_cfg.mode='slide'`` reads them in its test
+    windows, as it may not support any other size; overlapping windows are
+    averaged.
 
     Args:
         segmentor (EncoderDecoder): A stock segmentor.
         images (Tensor): (N, 3, H, W).
         valid (Tensor): (N, H, W) bool, False on padding.
-        visit (Callable, optional): Given the features of each window, the
-            input of the classifier, and the class that the segmentor puts
-            them into (``ignore_index`` on padding).
+        visit (Callable, optional): Called with the features of each window,
+            the input of the classifier, and their predicted classes
+            (``ignore_index`` on padding).
 
     Returns:
         Tensor: Unscaled logits (N, K, h, w).
