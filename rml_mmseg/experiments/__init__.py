@@ -1,1 +1,1 @@
-"""Running experiments, and reading what they left."""
+"""Running experiments and reading their results."""

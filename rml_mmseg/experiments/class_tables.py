@@ -1,4 +1,4 @@
-"""Per-class scores out of a log, where mmseg's metric prints them."""
+"""Per-class scores from a log, to which mmseg's metric prints them."""
 
 import math
 import re
@@ -13,14 +13,14 @@ _END = re.compile(r'- INFO - (?:Epoch|Iter)\((val|test)\)\s+\[(\d+)/(\d+)\]')
 
 
 def read_class_tables(lines: Iterable[str]) -> dict[str, Scores]:
-    """The last tables of a log.
+    """Read the last tables of a log.
 
     Args:
         lines (Iterable[str]): Lines of the log.
 
     Returns:
-        dict: By ``'val'`` and ``'test'``, then by learner (``''`` for the
-        deployed one), then by metric, then by class: percent.
+        dict: Percent, by ``'val'`` or ``'test'``, then by learner (``''``
+        for the deployed one), metric and class.
     """
     found: dict[str, Scores] = {}
     tables: Scores = {}
@@ -46,7 +46,7 @@ def read_class_tables(lines: Iterable[str]) -> dict[str, Scores]:
 def _add_row(
     table: dict[str, dict[str, float]], cells: list[str], header: list[str]
 ) -> None:
-    """One class; its name may hold the separator."""
+    """Add the row of one class, whose name may contain the separator."""
     values = cells[-len(header) :]
     name = '|'.join(cells[: -len(header)])
     for metric, value in zip(header, values):
@@ -54,6 +54,6 @@ def _add_row(
             score = float(value)
         except ValueError:
             continue
-        # A class that no image holds has no score.
+        # A class that is in no image has no score.
         if not math.isnan(score):
             table.setdefault(metric, {})[name] = score

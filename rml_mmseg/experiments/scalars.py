@@ -1,4 +1,4 @@
-"""Scalars that mmengine wrote beside a run."""
+"""Scalars that mmengine logged for a run."""
 
 import json
 import math
@@ -9,10 +9,9 @@ Curve = list[tuple[int, float]]
 
 
 def read_json_lines(path: Path) -> list[dict]:
-    """Objects of a file, one a line.
+    """Read the JSON objects of a file, one per line.
 
-    A line that is cut off, as the last one of a run that was killed, is
-    left out.
+    A truncated line, such as the last one of a killed run, is left out.
     """
     found = []
     for line in path.read_text('utf-8', errors='replace').splitlines():
@@ -26,11 +25,11 @@ def read_json_lines(path: Path) -> list[dict]:
 
 
 def read_curves(paths: Iterable[Path]) -> tuple[dict, dict]:
-    """Curves of training and of validation by name.
+    """Read the curves of training and of validation, by name.
 
     Args:
         paths (Iterable[Path]): ``scalars.json`` of a run and of those that
-            resumed it, in order; where steps meet, the later file counts.
+            resumed it, in order; the later file wins for equal steps.
 
     Returns:
         tuple[dict[str, Curve], dict[str, Curve]]: Steps and finite values.
@@ -41,7 +40,7 @@ def read_curves(paths: Iterable[Path]) -> tuple[dict, dict]:
             step = entry.get('step')
             if not isinstance(step, (int, float)):
                 continue
-            # Only lines of training say which iteration they are of.
+            # Only training lines name their iteration or epoch.
             kind = curves[0 if 'iter' in entry or 'epoch' in entry else 1]
             for name, value in entry.items():
                 if name in ('step', 'iter', 'epoch'):
@@ -56,7 +55,7 @@ def read_curves(paths: Iterable[Path]) -> tuple[dict, dict]:
 
 
 def spread(items: Sequence, most: int) -> list:
-    """At most so many items, evenly spread, the last one among them."""
+    """At most ``most`` items, evenly spread and including the last."""
     if len(items) <= most:
         return list(items)
     last = len(items) - 1

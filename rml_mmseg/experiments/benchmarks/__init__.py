@@ -1,4 +1,4 @@
-"""What the commands of ``tools/benchmarks`` have in common."""
+"""Code shared by the commands of ``tools/benchmarks``."""
 
 from .machine import describe_machine
 from .measured_loop import MeasuredLoop

@@ -1,4 +1,4 @@
-"""What the networks of an iteration cost by themselves."""
+"""Cost of the networks alone in an iteration."""
 
 from typing import Any, Callable
 
@@ -16,11 +16,11 @@ from .measured_loop import MeasuredLoop
 
 
 def make_floor(loop: MeasuredLoop) -> tuple[Callable[[], None], Any]:
-    """The networks' work in one iteration, on fixed tensors.
+    """Make a function that does the networks' work of one iteration.
 
-    The students' forward passes, losses and one backward pass, the
-    teachers' forward passes and the optimisers' steps: no data, no labels
-    to make, nothing mixed, no moving average, no hook.
+    It runs the students' forward passes, losses and one backward pass, the
+    teachers' forward passes and the optimiser steps on fixed tensors,
+    without loading data, making or mixing labels, EMA or hooks.
 
     Returns:
         tuple: The function, and the batch it reads.

@@ -1,4 +1,4 @@
-"""What a measurement was made on."""
+"""The machine and versions that a measurement was made on."""
 
 import os
 import platform
@@ -14,7 +14,7 @@ import torch
 
 
 def processor_name() -> str:
-    """Name of the processor, as the system gives it."""
+    """Name of the CPU, as the system reports it."""
     try:
         lines = Path('/proc/cpuinfo').read_text('utf-8').splitlines()
     except OSError:
@@ -29,7 +29,7 @@ def cpu_capability() -> str:
     """Instruction set that PyTorch uses, such as ``'AVX2'``."""
     if hasattr(torch.backends, 'cpu'):
         return torch.backends.cpu.get_cpu_capability()
-    # As before PyTorch 2.1.
+    # PyTorch before 2.1.
     found = re.search(r'CPU capability usage: (\w+)', torch.__config__.show())
     return found[1] if found else ''
 
@@ -39,8 +39,8 @@ def describe_machine() -> dict[str, Any]:
 
     Returns:
         dict: JSON values only. ``load`` is the load average of the last
-        minute, other processes included: far above the threads that a
-        benchmark uses it says that wall-clock times were disturbed.
+        minute, other processes included: if it is far above the threads of
+        a benchmark, other work disturbed the wall-clock times.
     """
     cores = getattr(os, 'sched_getaffinity', lambda _: range(1))(0)
     return dict(

@@ -1,4 +1,4 @@
-"""A training whose iterations a benchmark runs itself."""
+"""Training loop whose iterations a benchmark runs itself."""
 
 from typing import Any, Callable, Union
 
@@ -8,19 +8,19 @@ from torch.utils.data import DataLoader
 
 from rml_mmseg.engine.loops import StagedTrainLoop
 
-# More than any benchmark runs: no validation, no end of a schedule.
+# More than any benchmark runs, so that no validation or stage end comes.
 ENDLESS = 10**6
 
 
 class MeasuredLoop(StagedTrainLoop):
     """Prepares a training and hands its iterations to a function.
 
-    Everything that a Runner does before the first iteration is done; then
-    the function is called once and calls ``iteration`` as it likes.
+    After all that a Runner does before the first iteration, the function is
+    called once and may call ``iteration`` as often as it likes.
 
     Args:
         runner (Runner): The runner.
-        dataloader (DataLoader | dict): Of the training set.
+        dataloader (DataLoader | dict): Loader of the training set.
         measure (Callable): Called with this loop.
     """
 
@@ -40,7 +40,7 @@ class MeasuredLoop(StagedTrainLoop):
         self.measure = measure
 
     def run(self) -> nn.Module:
-        """Begin the training and call the function."""
+        """Start the training and call the function."""
         self.runner.call_hook('before_train')
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()
@@ -51,5 +51,5 @@ class MeasuredLoop(StagedTrainLoop):
         return self.runner.model
 
     def iteration(self) -> None:
-        """One iteration as in a training, waiting for its data included."""
+        """Run one training iteration, including the wait for its data."""
         self._train_on_next()

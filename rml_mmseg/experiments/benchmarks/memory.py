@@ -1,4 +1,4 @@
-"""Memory that a call needs beyond what is there already."""
+"""Memory that a call needs beyond what is allocated already."""
 
 import os
 from pathlib import Path
@@ -14,14 +14,14 @@ MEMORY_EVENT = '[memory]'
 def peak_extra_bytes(
     call: Callable[[], Any], device: Union[str, torch.device] = 'cpu'
 ) -> int:
-    """Largest sum of tensors that a call holds at one time.
+    """Peak size of the tensors that a call allocates.
 
-    On CUDA the allocator's own figure; on a CPU, where the allocator keeps
-    none, the running sum of what the profiler sees allocated and freed.
+    On CUDA it is the allocator's own figure; on a CPU, whose allocator has
+    none, the running sum of allocations and frees seen by the profiler.
 
     Args:
-        call (Callable): What to look at. What it returns counts.
-        device (str | torch.device): Where it computes.
+        call (Callable): Function to measure. Its result counts too.
+        device (str | torch.device): Device it computes on.
 
     Returns:
         int: Bytes above the level before the call.
@@ -48,14 +48,14 @@ def peak_extra_bytes(
 
 
 def _start(event: Any) -> int:
-    """Time of an event of the profiler, in the unit that PyTorch gives."""
-    # Older releases count microseconds; events of one are in order.
+    """Start time of a profiler event, in the unit of the PyTorch release."""
+    # Older releases count microseconds; all events share one unit.
     known = hasattr(event, 'start_ns')
     return event.start_ns() if known else event.start_us()
 
 
 def resident_bytes() -> int:
-    """Memory of this process that lies in the machine's memory.
+    """Resident memory of this process, bytes.
 
     Raises:
         FileNotFoundError: On a system without ``/proc``, where Python has

@@ -1,7 +1,7 @@
-"""Timing of several sides in one run, by turns.
+"""Alternating timing of several candidates in one run.
 
-``torch.utils.benchmark`` times one side after the other, so that what else
-the machine does falls on one of them alone.
+``torch.utils.benchmark`` times one candidate after the other, so a load peak
+on the machine would affect only one of them.
 """
 
 import time
@@ -19,12 +19,12 @@ def stopwatch(call: Call, device: torch.device) -> tuple[float, float]:
     """Time one call.
 
     Args:
-        call (Callable): What to time.
-        device (torch.device): Where it computes; on CUDA, events are used
-            and the call is waited for.
+        call (Callable): Function to time.
+        device (torch.device): Device it computes on; on CUDA, events are
+            used and the call is waited for.
 
     Returns:
-        tuple[float, float]: Elapsed and processor time, seconds.
+        tuple[float, float]: Wall-clock and CPU time, seconds.
     """
     cpu = time.process_time()
     if device.type == 'cuda':
@@ -49,16 +49,17 @@ def alternate(
     budget: Optional[float] = None,
     device: Union[str, torch.device] = 'cpu',
 ) -> dict[str, Timing]:
-    """Time all sides by turns, every second round in reversed order.
+    """Time all sides in turn, every second round in reverse order.
 
     Args:
-        sides (Mapping): What to time, by name.
-        rounds (int): Times that each side is timed.
-        warm_up (int): Calls of each side before, which do not count.
-        budget (float, optional): Seconds after which no further round
-            begins; the first is always made, and with a budget the warm-up
-            counts. Defaults to None: all rounds.
-        device (str | torch.device): Where the sides compute.
+        sides (Mapping): Functions to time, by name.
+        rounds (int): Times that each side is timed. Defaults to 10.
+        warm_up (int): Untimed calls of each side before. Defaults to 1.
+        budget (float, optional): Seconds, warm-up included, after which no
+            further round begins; the first round always runs. Defaults to
+            None: all rounds.
+        device (str | torch.device): Device the sides compute on. Defaults
+            to ``'cpu'``.
 
     Returns:
         dict[str, Timing]: Times of every side.

@@ -1,4 +1,4 @@
-"""Tables, targets and a JSON file of one benchmark."""
+"""Tables, targets and JSON file of one benchmark."""
 
 import argparse
 import json
@@ -31,16 +31,16 @@ def add_report_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def shown(value: Any) -> str:
-    """A value as a table shows it, numbers with four digits."""
+    """Format a value for a table, floats with four digits."""
     return f'{value:.4g}' if isinstance(value, float) else str(value)
 
 
 class Report:
-    """Collects what one benchmark found, prints it and writes it.
+    """Collects, prints and writes the results of one benchmark.
 
     Args:
         subject (str): What was measured.
-        device (torch.device): Where it computed.
+        device (torch.device): Device it was measured on.
     """
 
     def __init__(self, subject: str, device: torch.device) -> None:
@@ -57,16 +57,17 @@ class Report:
         print(f'# {subject}\n')
 
     def note(self, text: str) -> None:
-        """Say something about how it was measured."""
+        """Print and record a remark on how it was measured."""
         self.content['notes'].append(text)
         print(f'{text}\n')
 
     def table(self, title: str, rows: Sequence[dict[str, Any]]) -> None:
-        """Print a table.
+        """Print and record a table.
 
         Args:
-            title (str): Its heading.
-            rows (Sequence[dict]): Values by column, the same in all rows.
+            title (str): Heading of the table.
+            rows (Sequence[dict]): Values by column; all rows have the same
+                columns.
         """
         self.content['tables'][title] = list(rows)
         table = PrettyTable(list(rows[0]) if rows else [])
@@ -82,7 +83,7 @@ class Report:
         at_most: Optional[float] = None,
         at_least: Optional[float] = None,
     ) -> None:
-        """Hold a figure against what it must reach.
+        """Compare a figure with its target; print and record the result.
 
         Args:
             what (str): Name of the figure.
@@ -112,7 +113,7 @@ class Report:
         """Write the JSON file.
 
         Args:
-            out (Path, optional): Where; None to write none.
+            out (Path, optional): File to write; None for no file.
         """
         if out is None:
             return

@@ -1,4 +1,4 @@
-"""Memory that a forward pass keeps for its backward pass."""
+"""Memory that a forward pass saves for its backward pass."""
 
 from typing import Any, Callable
 
@@ -7,15 +7,15 @@ from torch import Tensor, nn
 
 
 def saved_bytes(call: Callable[[], Any], network: nn.Module) -> int:
-    """Bytes that autograd keeps after a forward pass.
+    """Bytes that autograd saves during a forward pass.
 
-    Works on the meta device, where nothing is computed: what it finds is
-    exact in shapes, without what an allocator rounds up, workspaces of
-    convolutions and buffers that live only for a moment.
+    Works on the meta device too, where nothing is computed. The result
+    follows from shapes alone, without allocator rounding, workspaces of
+    convolutions and short-lived buffers.
 
     Args:
         call (Callable): The forward pass.
-        network (nn.Module): Its weights and buffers do not count.
+        network (nn.Module): Network whose weights and buffers do not count.
 
     Returns:
         int: Bytes, each storage once.
@@ -31,7 +31,7 @@ def saved_bytes(call: Callable[[], Any], network: nn.Module) -> int:
         storage = _storage(tensor)
         if storage._cdata not in own:
             sizes[storage._cdata] = storage.nbytes()
-            # Alive, so that no other storage gets its address.
+            # Kept alive, so that no other storage gets its address.
             kept.append(tensor)
         return tensor
 
@@ -41,7 +41,7 @@ def saved_bytes(call: Callable[[], Any], network: nn.Module) -> int:
 
 
 def _storage(tensor: Tensor) -> Any:
-    # PyTorch 1.13 has no short way.
+    # PyTorch 1.13 has no `untyped_storage`.
     if not hasattr(tensor, 'untyped_storage'):
         return tensor.storage().untyped()
     return tensor.untyped_storage()

@@ -1,4 +1,4 @@
-"""Where the time of an iteration goes."""
+"""Breakdown of the time of an iteration."""
 
 import functools
 import time
@@ -10,14 +10,13 @@ import torch
 
 
 class Stopwatches:
-    """Adds up the time spent in named parts; a part within another stops it.
+    """Adds up the time spent in named parts; an inner part pauses the outer.
 
-    ``seconds`` holds elapsed time by part, ``cpu_seconds`` that of the
-    processor.
+    ``seconds`` holds wall-clock time by part, ``cpu_seconds`` CPU time.
 
     Args:
         device (torch.device): On CUDA, every switch waits for the device,
-            so the sum is more than an undisturbed iteration takes.
+            so the sum exceeds the time of an undisturbed iteration.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -28,7 +27,7 @@ class Stopwatches:
         self._since = 0.0, 0.0
 
     def _switch(self) -> None:
-        """Book the time since the last switch on the innermost part."""
+        """Add the time since the last switch to the innermost part."""
         if self.device.type == 'cuda':
             torch.cuda.synchronize(self.device)
         now = time.perf_counter(), time.process_time()
@@ -42,7 +41,7 @@ class Stopwatches:
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """Book the time within on a part."""
+        """Add the time spent inside to a part."""
         self._switch()
         self._stack.append(name)
         try:
@@ -52,7 +51,7 @@ class Stopwatches:
             self._stack.pop()
 
     def watch(self, owner: Any, method: str, name: str) -> None:
-        """Book every call of an object's method on a part."""
+        """Add the time of every call of an object's method to a part."""
         call: Callable[..., Any] = getattr(owner, method)
 
         @functools.wraps(call)

@@ -9,10 +9,10 @@ class Timing:
     """Times of one side, round by round.
 
     Attributes:
-        wall: Elapsed time of each round, seconds; on a GPU between two
+        wall: Wall-clock time of each round, seconds; on a GPU between two
             events.
-        cpu: Time that this process had the processor, all threads added
-            up, seconds. Other processes disturb it less.
+        cpu: CPU time of this process in each round, summed over threads,
+            seconds. Other processes disturb it less.
     """
 
     wall: list[float] = field(default_factory=list)
@@ -27,13 +27,13 @@ class Timing:
         return statistics.median(getattr(self, clock))
 
     def over(self, other: 'Timing', clock: str = 'wall') -> float:
-        """Median over the rounds of this side's time over the other's.
+        """Median over rounds of the ratio of this time to the other's.
 
-        Taken round by round, so that a machine that grows slower or faster
-        in the course of a run changes nothing.
+        The ratio is taken round by round, so that a machine that becomes
+        slower or faster during a run does not matter.
 
         Args:
-            other (Timing): The side to compare with, of the same rounds.
+            other (Timing): The side to compare with, in the same rounds.
             clock (str): ``'wall'`` or ``'cpu'``.
         """
         return statistics.median(

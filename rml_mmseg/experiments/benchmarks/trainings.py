@@ -28,12 +28,13 @@ def add_training_arguments(
     config: str,
     size: tuple[int, int] = (360, 480),
 ) -> None:
-    """Add the options that say what is trained.
+    """Add the options that define the training.
 
     Args:
         parser (argparse.ArgumentParser): Parser to add to.
-        config (str): Config by default.
-        size (tuple[int, int]): Of generated scenes by default, pixels.
+        config (str): Default config.
+        size (tuple[int, int]): Default height and width of generated
+            scenes, pixels.
     """
     parser.add_argument('config', nargs='?', default=config)
     parser.add_argument(
@@ -50,11 +51,11 @@ def add_training_arguments(
 def load_asked(
     args: argparse.Namespace, folder: str, workers: bool = True
 ) -> tuple[Config, str]:
-    """The training that the options of :func:`add_training_arguments` name.
+    """Load the training given by :func:`add_training_arguments`.
 
     Args:
         args (argparse.Namespace): The options.
-        folder (str): As of :func:`load_training`.
+        folder (str): As in :func:`load_training`.
         workers (bool): Likewise.
 
     Returns:
@@ -72,13 +73,14 @@ def load_asked(
 def write_stand_in(
     folder: Path, size: tuple[int, int], num_classes: int
 ) -> None:
-    """Write generated scenes, for where a config's data is not there.
+    """Write generated scenes to replace missing data of a config.
 
     Args:
-        folder (Path): Gets ``img``, ``ann`` and the lists of both sets.
+        folder (Path): Folder for ``img``, ``ann`` and the lists of both
+            sets.
         size (tuple[int, int]): Height and width, pixels.
-        num_classes (int): Classes of the config; the scenes' own are
-            counted around.
+        num_classes (int): Classes of the config; the scenes' class ids are
+            taken modulo this number.
     """
     generator = SceneGenerator(0, *size)
     names = [f'{i:02}' for i in range(LABELLED + UNLABELLED)]
@@ -118,18 +120,19 @@ def load_training(
     size: tuple[int, int] = (360, 480),
     workers: bool = True,
 ) -> tuple[Config, str]:
-    """A config that trains only, without loading weights or saving any.
+    """Load a config that only trains and saves no checkpoints.
 
     Args:
         config (str): Path of a config.
-        folder (Path): For logs and, where its data is not there, scenes.
-        options (Mapping, optional): Settings to change.
-        size (tuple[int, int]): Of generated scenes, pixels.
-        workers (bool): Whether data is loaded as the config says; otherwise
+        folder (Path): Folder for logs and, if its data is missing, scenes.
+        options (Mapping, optional): Settings to override.
+        size (tuple[int, int]): Height and width of generated scenes,
+            pixels. Defaults to (360, 480).
+        workers (bool): Whether data is loaded as in the config; otherwise
             in this process. Defaults to True.
 
     Returns:
-        tuple[Config, str]: The config, and what it reads.
+        tuple[Config, str]: The config, and which data it reads.
     """
     cfg = Config.fromfile(config)
     cfg.merge_from_dict(dict(options or {}))
@@ -157,19 +160,21 @@ def run_measured(
     measure: Callable[[MeasuredLoop], Any],
     kind: type[MeasuredLoop] = MeasuredLoop,
 ) -> Runner:
-    """Set a training up and hand its iterations to a function.
+    """Set up a training and hand its iterations to a function.
+
+    No pretrained weights are loaded.
 
     Args:
-        cfg (Config): Of ``load_training``.
+        cfg (Config): Config from :func:`load_training`.
         measure (Callable): Called with the loop.
-        kind (type): The loop's class.
+        kind (type): Class of the loop. Defaults to ``MeasuredLoop``.
 
     Returns:
-        Runner: When the function has returned.
+        Runner: The runner, after the function has returned.
     """
     cfg = copy.deepcopy(cfg)
-    # Runners of one name would share their logs, and visualizers of one
-    # write into the folder of the first, which may be gone.
+    # Runners with the same name would share their logs, and visualizers with
+    # the same name write into the folder of the first, which may be gone.
     cfg.experiment_name = f'{cfg.experiment_name}_{next(_RUNS)}'
     if cfg.get('visualizer'):
         cfg.visualizer.name = cfg.experiment_name

@@ -1,4 +1,4 @@
-"""A finished run, or several, as one HTML page."""
+"""One or several runs as one HTML page."""
 
 from .compare import Group, compare_groups
 from .page import render_page

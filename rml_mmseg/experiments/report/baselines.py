@@ -1,4 +1,4 @@
-"""Which run another one is compared with."""
+"""Choice of the run that another one is compared with."""
 
 from collections.abc import Sequence
 from typing import Optional
@@ -9,18 +9,19 @@ from .run import Run
 def own_baseline(
     run: Run, runs: Sequence[Run], baseline: Optional[Run]
 ) -> Optional[Run]:
-    """The run of the baseline that a run is best compared with.
+    """Baseline run that a run is best compared with.
 
-    Labels follow the seed, so runs of one seed differ less by chance.
+    The seed selects the labels, so runs of one seed differ less by chance.
 
     Args:
         run (Run): The run.
         runs (Sequence[Run]): All runs.
-        baseline (Run, optional): One of them, which names the baseline.
+        baseline (Run, optional): A run of the baseline's config or method.
 
     Returns:
-        Run or None: That of the same split and seed, else one of the same
-        split, else the baseline; the run itself if it is a baseline.
+        Run or None: The baseline's run with the same split and seed (for
+        ``baseline``, itself), else one with the same split, else
+        ``baseline``; None without one.
     """
     if baseline is None:
         return None

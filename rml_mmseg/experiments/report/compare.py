@@ -1,4 +1,4 @@
-"""Runs of the same method put together."""
+"""Groups of runs of the same method, compared with a baseline."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -17,13 +17,13 @@ from .run import Run
 class Group:
     """Runs of one config, or of one method and split of a suite.
 
-    They should differ in nothing but their seeds.
+    They should differ only in their seeds.
 
     Attributes:
         name: Name of the config, or method and split.
         runs: Its runs.
-        metric: The score that is compared, such as ``'mIoU'``.
-        reference: The group that it is compared with, itself if it is the
+        metric: Score to compare, such as ``'mIoU'``.
+        reference: Group that it is compared with; itself if it is the
             baseline.
     """
 
@@ -47,7 +47,7 @@ class Group:
 
     @property
     def differences(self) -> list[str]:
-        """list[str]: Settings that differ, besides seeds and lists."""
+        """list[str]: Settings that differ, except seeds and image lists."""
         first, *others = [run.config or {} for run in self.runs]
         found = {
             name for cfg in others for name in changed_settings(first, cfg)
@@ -62,12 +62,12 @@ class Group:
     def repeated_seeds(self) -> list[int]:
         """list[int]: Seeds that several of the runs have."""
         counts = Counter(run.seed for run in self.runs)
-        # Runs that name no seed draw one each.
+        # Runs without a set seed draw one each.
         return [s for s, n in counts.items() if s is not None and n > 1]
 
     @property
     def seed_warning(self) -> str:
-        """str: What is wrong with the seeds of the runs, '' for nothing."""
+        """str: Warning about repeated seeds, '' if there are none."""
         if not self.repeated_seeds:
             return ''
         seeds = ', '.join(map(str, self.repeated_seeds))
@@ -81,13 +81,13 @@ class Group:
         )
 
     def score(self, run: Run, kind: str) -> Optional[float]:
-        """Score of one run, of ``'val'`` or ``'test'``."""
+        """Score of one run; ``kind`` is ``'val'`` or ``'test'``."""
         if kind == 'test':
             return run.test.get(self.metric)
         return run.score(self.metric)
 
     def scores(self, kind: str) -> list[float]:
-        """All known scores of the runs, of ``'val'`` or ``'test'``."""
+        """Known scores of the runs; ``kind`` is ``'val'`` or ``'test'``."""
         found = [self.score(run, kind) for run in self.runs]
         return [value for value in found if value is not None]
 
@@ -97,15 +97,15 @@ class Group:
         return mean(scores) if scores else None
 
     def deviation(self, kind: str) -> Optional[float]:
-        """Standard deviation (n - 1) of the scores; of two runs or more."""
+        """Sample standard deviation of the scores; None below two runs."""
         scores = self.scores(kind)
         return stdev(scores) if len(scores) > 1 else None
 
     def gain(self, kind: str) -> Optional[Gain]:
-        """Difference to the baseline.
+        """Difference to the baseline, if any.
 
-        It is of pairs with one seed where two runs have one, or all that
-        are scored; otherwise it is of the means.
+        It is taken over pairs of runs with the same seed if there are two,
+        or if the only scored run has one; else between the means.
         """
         own = self.mean(kind)
         if self.is_baseline or self.reference is None or own is None:
@@ -118,12 +118,12 @@ class Group:
         return None if other is None else Gain(own - other, None, 0)
 
     def _differences(self, kind: str) -> list[float]:
-        """Differences of the runs whose seed and split the baseline has."""
+        """Differences to the baseline's runs of the same split and seed."""
         if self.reference is None or self.has_other_split:
             return []
         base: dict[Optional[int], Optional[float]] = {
             run.seed: self.score(run, kind)
-            # Of several runs of one seed the first.
+            # Reversed, so that the first of several runs of one seed counts.
             for run in reversed(self.reference.runs)
             if run.seed is not None
         }
@@ -144,12 +144,12 @@ def compare_groups(
 
     Args:
         runs (Sequence[Run]): All runs.
-        metric (str): The score that is compared.
+        metric (str): Score to compare.
         baseline (Run, optional): A run of the config or method that the
             others are compared with.
 
     Returns:
-        list[Group]: In the order of the runs.
+        list[Group]: Groups in the order of the runs.
     """
     groups: dict[str, Group] = {}
     for run in runs:

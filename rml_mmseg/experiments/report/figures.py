@@ -1,4 +1,4 @@
-"""Plots as SVG that follow the colours of the page they are in."""
+"""SVG plots that take the text colour of the page they are in."""
 
 import io
 import re
@@ -22,9 +22,9 @@ SIZE = (4.6, 3.0)
 POINTS = 400
 """Most points of a curve."""
 SETTINGS: Any = {
-    # Text stays text: the page's font, and small files.
+    # Keep text as text, for the page's font and small files.
     'svg.fonttype': 'none',
-    # The same plot gets the same ids, and so the same file.
+    # The same plot gets the same ids and so the same file.
     'svg.hashsalt': 'report',
     **PLAIN_TEXT,
     'font.size': 9,
@@ -46,17 +46,17 @@ def plot_curves(
     unit: str = '',
     dashed: Sequence[str] = (),
 ) -> Optional[Markup]:
-    """Curves over the iterations.
+    """Plot curves over the iterations.
 
     Args:
-        curves (Mapping[str, Curve]): By the name for the legend.
+        curves (Mapping[str, Curve]): Curves by name in the legend.
         title (str): Title.
-        unit (str): What the values are.
+        unit (str): Label of the y axis. Defaults to none.
         dashed (Sequence[str]): Names to draw dashed, in the colour of the
-            curve before.
+            curve before. Defaults to none.
 
     Returns:
-        Markup or None: SVG; None where there is no curve.
+        Markup or None: SVG; None if there is no curve.
     """
     curves = {name: curve for name, curve in curves.items() if curve}
     if not curves:
@@ -92,19 +92,19 @@ def plot_curves(
 def plot_classes(
     scores: Mapping[str, Mapping[str, float]], title: str
 ) -> Optional[Markup]:
-    """Bars of every class, a colour a run.
+    """Plot the score of every class as bars, one colour per run.
 
     Args:
-        scores (Mapping): By run, then by class, percent.
+        scores (Mapping): Percent, by run, then by class.
         title (str): Title.
 
     Returns:
-        Markup or None: SVG; None where there is no score.
+        Markup or None: SVG; None if there is no score.
     """
     scores = {name: own for name, own in scores.items() if own}
     if not scores:
         return None
-    # Runs may have others each.
+    # Runs may have different classes.
     classes = list(dict.fromkeys(c for own in scores.values() for c in own))
     height = 0.24 * len(classes) * max(1.2, 0.6 * len(scores)) + 1.0
     figure, axes = _figure((SIZE[0], height))
@@ -130,7 +130,7 @@ def plot_classes(
 
 
 def _label(name: str, most: int = 44) -> str:
-    """A name that fits, and that matplotlib does not take for hidden."""
+    """Shorten a name; matplotlib would hide one that starts with '_'."""
     name = ' '.join(name.split())
     name = name if len(name) <= most else f'{name[: most - 1]}…'
     return f' {name}' if name.startswith('_') else name
@@ -144,13 +144,13 @@ def _figure(size: tuple[float, float]) -> tuple[Any, Any]:
 
 
 def _svg(figure: Any, title: str) -> Markup:
-    """The SVG element alone, with a title for those who cannot see it."""
+    """Render only the SVG element, with a title for screen readers."""
     buffer = io.StringIO()
     figure.savefig(buffer, format='svg', metadata={'Date': None})
     text = buffer.getvalue()
     text = text[text.index('<svg') :].replace(INK, 'currentColor')
     text = re.sub(r'<metadata>.*?</metadata>', '', text, flags=re.DOTALL)
-    # Neither a size in points nor links to namespaces nobody fetches.
+    # Drop the size in points and unused namespaces.
     text = re.sub(
         r'<svg [^>]*?(viewBox="[^"]*")[^>]*>',
         lambda match: (

@@ -1,4 +1,4 @@
-"""What runs have more than the baseline."""
+"""Gain of runs over the baseline."""
 
 from dataclasses import dataclass
 from typing import Optional
@@ -10,9 +10,10 @@ class Gain:
 
     Attributes:
         mean: Mean difference.
-        deviation: Standard deviation (n - 1) of the differences of two or
-            more pairs.
-        pairs: Pairs of runs with one seed; 0 for a difference of means.
+        deviation: Sample standard deviation of the differences; None below
+            two pairs.
+        pairs: Number of pairs of runs with the same seed; 0 for a difference
+            of means.
     """
 
     mean: float

@@ -1,4 +1,4 @@
-"""The page itself."""
+"""The HTML page of a report."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ from .sections import run_section
 
 
 def number(value: Any, digits: int = 2, sign: bool = False) -> str:
-    """A number to read, or a dash for none."""
+    """Format a number to read, or a dash for None."""
     if value is None:
         return '–'
     text = f'{value:+.{digits}f}' if sign else f'{value:.{digits}f}'
@@ -24,7 +24,7 @@ def number(value: Any, digits: int = 2, sign: bool = False) -> str:
 
 
 def check_metric(runs: Sequence[Run], metric: str) -> None:
-    """Refuse a score that runs were scored by others than.
+    """Check that a score exists in the runs.
 
     Raises:
         ValueError: If some run has scores, but none has this one.
@@ -51,30 +51,32 @@ def render_page(
     metric: str = 'mIoU',
     without_scalars: Sequence[Path] = (),
 ) -> str:
-    """Runs as one HTML page that needs nothing else.
+    """Render runs as one self-contained HTML page.
 
     All text that comes from runs is escaped.
 
     Args:
-        runs (Sequence[Run]): One or more.
+        runs (Sequence[Run]): One or more runs.
         template (Path): Jinja template of the page.
-        baseline (Run, optional): One of the runs; its config, or the method
-            of a suite, is what the others are compared with.
+        baseline (Run, optional): One of the runs; the others are compared
+            with its config or, in a suite, its method.
         title (str): Title of the page.
-        panels (int): Most pictures of panels a run.
-        metric (str): Score to show and compare, one of mmseg's ``IoUMetric``.
-        without_scalars (Sequence[Path]): Work folders that are left out,
-            since nothing was logged there yet.
+        panels (int): Maximum number of panel pictures per run. Defaults to
+            6.
+        metric (str): Score of mmseg's ``IoUMetric`` to show and compare.
+            Defaults to ``'mIoU'``.
+        without_scalars (Sequence[Path]): Work folders that are left out
+            because nothing was logged there yet.
 
     Returns:
         str: HTML.
 
     Raises:
-        ValueError: If no run has such a score.
+        ValueError: If some run has scores, but none has ``metric``.
     """
     environment = Environment(
         loader=FileSystemLoader(template.parent),
-        # By name, and not by suffix: nothing here is ever plain text.
+        # Always, not by file suffix: nothing here is plain text.
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -1,4 +1,4 @@
-"""Pictures that are carried inside of the page."""
+"""Pictures that are embedded in the page."""
 
 import base64
 from pathlib import Path
@@ -18,7 +18,7 @@ WIDTH = 480
 
 
 def data_uri(picture: np.ndarray, quality: int = 85) -> str:
-    """A picture (H, W, 3), BGR, as a JPEG inside of an address."""
+    """Encode a picture (H, W, 3), BGR, as the data URI of a JPEG."""
     done, encoded = cv2.imencode(
         '.jpg', picture, [cv2.IMWRITE_JPEG_QUALITY, quality]
     )
@@ -29,7 +29,7 @@ def data_uri(picture: np.ndarray, quality: int = 85) -> str:
 
 
 def panel_pictures(run: Run, most: int = 6) -> list[dict]:
-    """Panels through time: iteration and address of each picture."""
+    """Panels over time: iteration and data URI of each picture."""
     found = []
     for step, path in spread(run.panels, most):
         picture = cv2.imread(str(path))
@@ -39,7 +39,7 @@ def panel_pictures(run: Run, most: int = 6) -> list[dict]:
 
 
 def hard_images(run: Run, most: int = 8) -> list[dict]:
-    """Image, truth and prediction side by side, the worst first."""
+    """Image, ground truth and prediction of the worst images first."""
     if not run.images or run.images_folder is None:
         return []
     classes = run.images['classes']
@@ -65,7 +65,7 @@ def hard_images(run: Run, most: int = 8) -> list[dict]:
 
 
 def _read_labels(path: Path) -> Optional[np.ndarray]:
-    """Class ids (H, W), None where there is no whole file."""
+    """Class ids (H, W); None if the file is missing or incomplete."""
     try:
         with Image.open(path) as image:
             return np.asarray(image)
@@ -74,7 +74,7 @@ def _read_labels(path: Path) -> Optional[np.ndarray]:
 
 
 def _read_image(path: str, maps: list) -> Optional[np.ndarray]:
-    """The image at the size of its label map, where it still is there."""
+    """Image at the size of its label maps; None if the file is gone."""
     image = cv2.imread(path)
     size = next((part.shape[:2] for part in maps if part is not None), None)
     if image is not None and size is not None and image.shape[:2] != size:
@@ -83,7 +83,7 @@ def _read_image(path: str, maps: list) -> Optional[np.ndarray]:
 
 
 def _fit(picture: np.ndarray) -> np.ndarray:
-    """A picture no wider than ``WIDTH``."""
+    """Shrink a picture to at most ``WIDTH``."""
     height, width = picture.shape[:2]
     if width <= WIDTH:
         return np.ascontiguousarray(picture)

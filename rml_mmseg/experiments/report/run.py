@@ -1,4 +1,4 @@
-"""What a work folder says of its run."""
+"""A run as read from its work folder."""
 
 import json
 import math
@@ -18,22 +18,22 @@ from ..suites.suite_run import TESTS
 
 @dataclass
 class Run:
-    """A run as its folder shows it.
+    """A run as read from its work folder.
 
     Attributes:
         name: Name to show, unique among the runs of a report.
         folder: The work folder.
-        config: Its config, where it can be read.
-        record: What ``run.json`` of a suite says, where it is of one.
-        train: Curves of training by name, without ``train/``.
-        val: Curves of validation by name.
+        config: Its config, if readable.
+        record: Content of a suite's ``run.json``, if it belongs to one.
+        train: Training curves by name, without ``train/``.
+        val: Validation curves by name.
         classes: Per-class scores of the last validation and test.
-        test: Scores of the last test; of a suite's run that of its last
+        test: Scores of the last test; for a run of a suite, of its last
             checkpoint, not of the best one.
         panels: Iteration and file of each picture of
             ``SemiSegVisualizationHook``.
-        images: What ``ImageScoresHook`` wrote.
-        images_folder: Folder that its files are relative to.
+        images: Content written by ``ImageScoresHook``.
+        images_folder: Folder that the paths in ``images`` are relative to.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Run:
 
     @property
     def deployed(self) -> str:
-        """str: Name of the learner that is deployed, '' for a plain model."""
+        """str: Name of the deployed learner, '' for a plain model."""
         if not self.is_semi:
             return DEPLOYED
         test_cfg = self.model.get('test_cfg') or {}
@@ -70,30 +70,30 @@ class Run:
 
     @property
     def seed(self) -> Optional[int]:
-        """Seed that the suite or the config gives, if any."""
+        """int: Seed from the suite or the config, if any."""
         randomness = (self.config or {}).get('randomness') or {}
         return self.record.get('seed', randomness.get('seed'))
 
     @property
     def method(self) -> str:
-        """str: Name of the suite's method, otherwise of the config."""
+        """str: Name of the suite's method, else of the config or folder."""
         return self.record.get('method') or self._stem or self.folder.name
 
     @property
     def split(self) -> str:
-        """str: Name of the suite's label share, '' where there is none."""
+        """str: Name of the suite's split, '' if there is none."""
         return self.record.get('split') or ''
 
     @property
     def group(self) -> str:
-        """str: Method and split, which runs of other seeds share."""
+        """str: Method and split, shared by runs with other seeds."""
         return f'{self.method} {self.split}'.strip()
 
     _stem: str = ''
 
     @property
     def tested_on_validation(self) -> bool:
-        """bool: Whether its test scores are of the validation images."""
+        """bool: Whether it was tested on the validation images."""
         loaders = [
             (self.config or {}).get(f'{part}_dataloader') or {}
             for part in ('val', 'test')
@@ -107,7 +107,7 @@ class Run:
 
     @property
     def iterations(self) -> Optional[int]:
-        """Last iteration that was logged or validated, if any."""
+        """int: Last iteration that was logged or validated, if any."""
         curves = [*self.train.values(), *self.val.values()]
         steps = [curve[-1][0] for curve in curves if curve]
         return max(steps, default=None)
@@ -123,19 +123,19 @@ class Run:
         return max(curve, key=lambda point: point[1]) if curve else None
 
     def lacks(self, name: str) -> list[str]:
-        """Of ``'validation'`` and ``'test'`` those scored without a score."""
+        """Parts, ``'validation'`` or ``'test'``, scored without this score."""
         parts = {'validation': {*self.val}, 'test': {*self.test}}
         return [
             k for k, scores in parts.items() if scores and name not in scores
         ]
 
     def class_scores(self, mode: str, name: str) -> dict[str, float]:
-        """A score, such as IoU, by class of the deployed network, percent."""
+        """Per-class score, such as IoU, of the deployed network, percent."""
         return self.classes.get(mode, {}).get(DEPLOYED, {}).get(name, {})
 
 
 def has_scalars(folder: Path) -> bool:
-    """Whether anything was logged yet in a work folder of mmengine."""
+    """Whether a work folder of mmengine has any logged scalars."""
     return bool(_scalar_files(folder))
 
 
@@ -147,7 +147,7 @@ def read_run(folder: Path, name: Optional[str] = None) -> Run:
     """Read a work folder of mmengine.
 
     Args:
-        folder (Path): What was ``work_dir`` of training.
+        folder (Path): ``work_dir`` of the training.
         name (str, optional): Name to show; by default the folder's.
 
     Raises:
@@ -178,17 +178,17 @@ def read_run(folder: Path, name: Optional[str] = None) -> Run:
         try:
             run.images = json.loads(path.read_text('utf-8'))
         except json.JSONDecodeError:
-            # Of a run that was stopped while it wrote.
+            # The run was stopped while it wrote the file.
             continue
         run.images_folder = path.parent
     return run
 
 
 def _of_runs(folder: Path, name: str) -> list[Path]:
-    """Files of the training and its tests, in the order they were begun.
+    """Files of the training and its tests, in the order of their start.
 
-    A suite tests the last checkpoint in ``test``; what it tests in
-    ``test_best`` is another network, whose scores are not of this run's end.
+    A suite tests the last checkpoint in ``test``. The checkpoint tested in
+    ``test_best`` is another one, so its files are left out.
     """
     found = [
         path
@@ -199,18 +199,18 @@ def _of_runs(folder: Path, name: str) -> list[Path]:
 
 
 def _read_config(paths: list[Path]) -> Optional[Config]:
-    """The first config that can be read."""
+    """First config that can be read."""
     for path in paths:
         try:
             return Config.fromfile(path, import_custom_modules=False)
         except Exception:
-            # A config is a program, and raises whatever it likes.
+            # A config is a program and may raise anything.
             continue
     return None
 
 
 def _read_record(path: Path) -> dict[str, Any]:
-    """What a suite notes of its run; empty where the file is of others."""
+    """A suite's record of its run; empty if the file is not of a suite."""
     try:
         found = json.loads(path.read_text('utf-8'))
     except (OSError, json.JSONDecodeError):
@@ -220,7 +220,7 @@ def _read_record(path: Path) -> dict[str, Any]:
 
 
 def _numbers(path: Path) -> dict[str, float]:
-    """Finite numbers of an object in a file."""
+    """Finite numbers in the JSON object of a file, by key."""
     try:
         found = json.loads(path.read_text('utf-8'))
     except json.JSONDecodeError:
@@ -235,7 +235,7 @@ def _numbers(path: Path) -> dict[str, float]:
 
 
 def _panels(folder: Path) -> list[tuple[int, Path]]:
-    """Pictures of the first image, by iteration; a later run's count."""
+    """Pictures of the first image by iteration; the latest run wins."""
     found = {}
     for path in sorted(folder.glob('*/vis_data/vis_image/panels_0_*.png')):
         match = re.fullmatch(r'panels_0_(\d+)', path.stem)

@@ -1,4 +1,4 @@
-"""What the page says of one run."""
+"""The section of the page about one run."""
 
 from typing import Any, Optional
 
@@ -56,12 +56,12 @@ with title and unit."""
 def run_section(
     run: Run, baseline: Optional[Run], panels: int, metric: str
 ) -> dict[str, Any]:
-    """Plots, tables and pictures of a run.
+    """Plots, tables and pictures of a run, for the template.
 
     Args:
         run (Run): The run.
-        baseline (Run, optional): What its classes are compared with.
-        panels (int): Most pictures of panels to take.
+        baseline (Run, optional): Run to compare its classes with.
+        panels (int): Maximum number of panel pictures.
         metric (str): Score to show, such as ``'mIoU'``.
     """
     plots = [
@@ -102,7 +102,7 @@ def _learners(run: Run, metric: str) -> dict[str, Curve]:
 
 
 def _monitored(run: Run, *kinds: str) -> dict[str, Curve]:
-    """Scalars of the monitor, those of one teacher side by side."""
+    """Scalars of the monitor, with those of one source adjacent."""
     found = {
         key[len(MONITOR) :]: curve
         for key, curve in run.train.items()
@@ -127,9 +127,9 @@ def _monitor_plots(run: Run) -> list[Optional[Markup]]:
 
 
 def _other_plots(run: Run) -> list[Markup]:
-    """Plots of scalars that other hooks wrote, each by itself.
+    """Plots of scalars that other hooks wrote, one for each.
 
-    Their units are not known, so no two of them share an axis.
+    Their units are unknown, so no two of them share an axis.
     """
     known = {kind for kinds, *_ in MONITORED for kind in kinds}
     plots = [
@@ -143,11 +143,11 @@ def _other_plots(run: Run) -> list[Markup]:
 def _classes(
     run: Run, baseline: Optional[Run], score: str
 ) -> Optional[dict[str, Any]]:
-    """A score by class, with the difference to the baseline."""
+    """Score of each class, with the difference to the baseline."""
     for mode in ('test', 'val'):
         own = run.class_scores(mode, score)
         other = baseline.class_scores(mode, score) if baseline else {}
-        # Both of the same images, or the run alone.
+        # Compare scores of the same kind, or show the run alone.
         if own and (other or baseline in (None, run) or mode == 'val'):
             break
     else:

@@ -1,4 +1,4 @@
-"""How much is labelled, as the names of splits say."""
+"""Labelled amounts from the names of splits."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from fractions import Fraction
 
 
 def share_of(split: str) -> float | None:
-    """Labelled share that the name of a split says, None where it does not.
+    """Labelled share in the name of a split, None if it has none.
 
     Args:
-        split (str): Such as '1-8', an eighth, or 'full', 1.
+        split (str): For example '1-8', an eighth, or 'full', 1.
     """
     if split == 'full':
         return 1.0
@@ -22,18 +22,18 @@ def share_of(split: str) -> float | None:
 
 
 def labelled_amounts(splits: Sequence[str]) -> tuple[dict[str, float], str]:
-    """How much is labelled in some splits, as their names say.
+    """Labelled shares, or numbers of images, in the names of splits.
 
     Args:
-        splits (Sequence[str]): Names, such as '1-8', or '22', a number of
-            images; 'full' is not among what is returned.
+        splits (Sequence[str]): Names such as '1-8', or '22', a number of
+            images. 'full' is left out.
 
     Returns:
         tuple[dict[str, float], str]: Shares by split, or numbers of images
-        where no name is a share, and what they are.
+        if no name is a share, and an axis label.
 
     Raises:
-        ValueError: If no name says it.
+        ValueError: If no name is a share or a number.
     """
     found = {s: share_of(s) for s in splits}
     shares = {s: v for s, v in found.items() if v is not None and v < 1}

@@ -1,4 +1,4 @@
-"""What is kept of the curves of a training."""
+"""Training curves that are kept with the results of a suite."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from ..scalars import Curve
 
-# What PseudoLabelMonitorHook tells of a run, with masks of the unlabelled
-# images and with two learners: the mIoU of the first learner's labels, made by
-# its teacher or, where students label, by itself; the two learners' distance.
+# Scalars of PseudoLabelMonitorHook: the mIoU of the first learner's labels,
+# made by its teacher or, where students label, by itself (needs masks of the
+# unlabelled images); the distance between the two learners.
 CURVES = dict(
     labels=('monitor/teachers.0/mIoU', 'monitor/students.0/mIoU'),
     coupling=('monitor/total_variation',),
@@ -16,15 +16,15 @@ CURVES = dict(
 
 
 def monitor_curves(train: Mapping[str, Curve]) -> dict[str, Curve]:
-    """Curves of a training that a monitor watched.
+    """Select the curves of ``PseudoLabelMonitorHook`` to keep.
 
     Args:
-        train (dict[str, Curve]): All curves of its training.
+        train (dict[str, Curve]): All curves of a training.
 
     Returns:
-        dict[str, Curve]: What there is of ``labels``, the mIoU in [0, 1] of
-        the first learner's pseudo labels, and ``coupling``, the total
-        variation of two learners.
+        dict[str, Curve]: ``labels``, the mIoU in [0, 1] of the first
+        learner's pseudo labels, and ``coupling``, the total variation of
+        two learners, as far as there are any.
     """
     found = {
         curve: next((train[name] for name in names if name in train), None)

@@ -1,4 +1,4 @@
-"""What a run trains with, as short digests that tell of changes in files."""
+"""Digests of the config and image lists of a run, to detect changes."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from rml_mmseg.models.optional_weights import PREFIX
 
 from .options import fill
 
-#: The digest of a config. Runs of before, with another digest of it, have it
-#: under another name, and are compared by their settings and lists alone.
+#: Key of the config's digest. Older runs have another kind of digest under
+#: another key and are compared by their settings and lists alone.
 CONFIG = 'settings'
-#: Where data and results lie is not what is trained.
+#: Left out: where data and results are does not change what is trained.
 PLACES = ('data_root', 'work_dir')
 
 
 def take_digests(cfg: Config, options: dict[str, Any]) -> dict[str, str]:
-    """Digests of the config that is trained and of its lists of images.
+    """Digests of the config that is trained and of its image lists.
 
-    They are the same in a clone or beside data that was moved: of absolute
-    paths only what is below the current folder counts, or else the name, and
-    of weights that a run can do without the name.
+    They are the same in a clone or after data was moved: absolute paths count
+    only relative to the current folder or, outside of it, by their name, and
+    optional weights by their name.
 
     Args:
-        cfg (Config): Config, as its file and bases say.
-        options (dict): Settings of it to override, with dots in the keys.
+        cfg (Config): Config, as read from its file.
+        options (dict): Settings to override, with dots in the keys.
 
     Returns:
-        dict[str, str]: Under ``CONFIG`` that of the config, and those of the
-        contents of lists that are there, by setting.
+        dict[str, str]: The config's digest under ``CONFIG``, and digests of
+        the contents of existing lists, by setting.
     """
     merged = merge_options(cfg, options)
     digests = {CONFIG: _digest(repr(_portable(merged.to_dict())).encode())}
@@ -46,11 +46,11 @@ def take_digests(cfg: Config, options: dict[str, Any]) -> dict[str, str]:
 
 
 def merge_options(cfg: Config, options: dict[str, Any]) -> Config:
-    """The config that is trained; the one that is given stays as it is.
+    """Copy a config and override settings in the copy.
 
     Args:
-        cfg (Config): Config.
-        options (dict): Settings of it to override, with dots in the keys.
+        cfg (Config): Config; not modified.
+        options (dict): Settings to override, with dots in the keys.
 
     Raises:
         ValueError: If an option does not fit the config.
@@ -61,7 +61,7 @@ def merge_options(cfg: Config, options: dict[str, Any]) -> Config:
 
 
 def split_lists(cfg: Config) -> dict[str, Path]:
-    """Lists of images that the data sets of a config read.
+    """Image lists that the data sets of a config read.
 
     Args:
         cfg (Config): Config with all options.
@@ -82,7 +82,7 @@ def _lists(value: Any, key: str) -> Iterator[tuple[str, Path]]:
     if isinstance(value, Mapping):
         file = value.get('ann_file')
         if isinstance(file, str) and file:
-            # As mmengine does: an absolute path stays what it is.
+            # As in mmengine, an absolute path stays as it is.
             root = value.get('data_root') or ''
             yield f'{key}.ann_file', Path(root, file)
     elif not isinstance(value, (list, tuple)):
@@ -93,7 +93,7 @@ def _lists(value: Any, key: str) -> Iterator[tuple[str, Path]]:
 
 
 def _portable(value: Any) -> Any:
-    """A setting without what varies where a clone or data are moved."""
+    """A setting without what changes when a clone or data is moved."""
     if isinstance(value, Mapping):
         kept = {str(k): v for k, v in value.items() if k not in PLACES}
         return [(key, _portable(kept[key])) for key in sorted(kept)]

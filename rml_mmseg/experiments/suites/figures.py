@@ -1,4 +1,4 @@
-"""Figures of a suite: scores and what monitors saw."""
+"""Figures of a suite: scores and monitored scalars."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: Figures are as wide as a page, and their legend is beside the axes.
+#: Figures are as wide as a page, with the legend beside the axes.
 SIZE = (7.0, 3.8)
-# Height of a method with a number above its dot, inches.
+# Height of the row of a method, with a number above its dot, inches.
 ROW = 0.32
 SETTINGS: Any = {
     'font.size': 9,
@@ -29,19 +29,19 @@ SETTINGS: Any = {
     'axes.grid': True,
     'grid.alpha': 0.3,
 }
-#: Distinct in hue, and in lightness, so that they stay apart in grey.
+#: Distinct in hue and lightness, so that they differ in greyscale too.
 COLOURS = (
     *('#1b6fb5', '#e8710a', '#2ca25f', '#c4314b', '#7b57a8', '#8c613c'),
     *('#d977b8', '#5f6b6d', '#9aa51c', '#17a2b8', '#0b3c5d', '#f2b134'),
 )
-#: One less than colours: together they come again only after 132 methods.
+#: One less than colours, so that a pair recurs only after 132 methods.
 MARKERS = 'osD^vP*X<>h'
 LINES = ('-', '--')
 SMALL = 8
 #: Characters in a line of a method's name.
 WRAP = 30
-# Height of a line of text, and what labels of numbers and the names of
-# methods take of the width, inches.
+# Height of a line of text, width of a number and width of the methods'
+# names, inches.
 LINE, NUMBER, NAMES = 0.15, 0.4, 2.3
 Curves = Mapping[str, Sequence[Mapping[int, float]]]
 
@@ -52,18 +52,18 @@ def plot_shares(
     summary: str = 'summary',
     ceiling: str | None = None,
 ) -> Figure:
-    """Score over labelled share, a line a method, a band for its deviation.
+    """Plot score over labelled share: a line and deviation band per method.
 
     Args:
-        rows (Sequence[dict]): Rows of ``results.json``; what has no score
-            is left out.
+        rows (Sequence[dict]): Rows of ``results.json``; those without a
+            score are left out.
         summary (str): 'summary', the last checkpoint, or 'best_summary'.
-            Defaults to the last one.
-        ceiling (str, optional): Method whose score with all labels is a
-            line across. Defaults to none.
+            Defaults to 'summary'.
+        ceiling (str, optional): Method whose score with all labels is drawn
+            as a horizontal line. Defaults to None.
 
     Raises:
-        ValueError: If no split's name says how much is labelled.
+        ValueError: If no split's name is a share or number of images.
     """
     names = list(dict.fromkeys(row['split'] for row in rows))
     amounts, label = labelled_amounts(names)
@@ -108,13 +108,13 @@ def plot_shares(
 
 @with_settings(PLAIN_TEXT)
 def plot_ladder(rows: Sequence[dict], scores: str = 'scores') -> Figure:
-    """Score of each method: the mean, its deviation, and a dot a seed.
+    """Plot each method's mean score, its deviation and a dot per seed.
 
     Args:
-        rows (Sequence[dict]): Rows of ``results.json``, one a method; what
-            has no score is left out.
+        rows (Sequence[dict]): Rows of ``results.json``, one per method;
+            those without a score are left out.
         scores (str): 'scores', the last checkpoint, or 'best_scores'.
-            Defaults to the last one.
+            Defaults to 'scores'.
     """
     found = {
         row['title']: [
@@ -135,16 +135,16 @@ def plot_ladder(rows: Sequence[dict], scores: str = 'scores') -> Figure:
 def plot_gains(
     rows: Sequence[dict], baseline: str | None, scores: str = 'scores'
 ) -> Figure | None:
-    """What each method has more than another one, seed by seed.
+    """Plot each method's gain over the baseline, seed by seed.
 
     Args:
-        rows (Sequence[dict]): Rows of ``results.json``; a panel a split.
+        rows (Sequence[dict]): Rows of ``results.json``; one panel per split.
         baseline (str, optional): Method that others are compared with.
         scores (str): 'scores', the last checkpoint, or 'best_scores'.
-            Defaults to the last one.
+            Defaults to 'scores'.
 
     Returns:
-        Figure | None: None where there is nothing to compare.
+        Figure | None: None if there is nothing to compare.
     """
     bases = {r['split']: r for r in rows if r['method'] == baseline}
     others = [
@@ -155,7 +155,7 @@ def plot_gains(
         for row in others
     }
     found = {key: values for key, values in found.items() if values}
-    # In the order of the suite, whichever method has which.
+    # In the order of the suite, whichever methods have a split.
     compared = {split for split, _ in found}
     splits = [split for split in bases if split in compared]
     if not splits:
@@ -178,8 +178,8 @@ def plot_gains(
 
 
 def _dots(axes: Axes, found: Mapping[str, Sequence[float]], text: str) -> None:
-    """A line a method: a ring a seed, the mean and its deviation."""
-    # Only where something is drawn: it takes long to import.
+    """Draw one row per method: a ring per seed, mean and deviation."""
+    # Imported only here, as the import takes long.
     from matplotlib.ticker import MaxNLocator
 
     for place, values in enumerate(found.values()):
@@ -191,7 +191,7 @@ def _dots(axes: Axes, found: Mapping[str, Sequence[float]], text: str) -> None:
         rows_of_seeds = [place] * len(values)
         mark: Any = dict(mfc='none', ms=4, zorder=3)
         axes.plot(values, rows_of_seeds, 'o', color='0.45', **mark)
-        # One seed says less than a mean, and has no deviation.
+        # A single seed is marked as such and has no deviation.
         several = len(values) > 1
         number = text.format(round(mean, 1) + 0.0).replace(
             '-', '\N{MINUS SIGN}'
@@ -218,25 +218,25 @@ def _dots(axes: Axes, found: Mapping[str, Sequence[float]], text: str) -> None:
 def plot_curves(
     curves: Curves, label: str, titles: Sequence[str] = ()
 ) -> Figure:
-    """A scalar over iterations, a line a method, from least to most.
+    """Plot a scalar over iterations: mean and range of each method's seeds.
 
     Args:
         curves (dict): By method, for each seed the values by iteration.
-        label (str): What the scalar is.
-        titles (Sequence[str]): All methods of several figures, so that one
-            has the same colour in each. Defaults to those of the curves.
+        label (str): Name of the scalar.
+        titles (Sequence[str]): All methods of several figures, so that each
+            has the same colour in all. Defaults to those of the curves.
     """
     figure, axes = _axes()
     titles = list(titles) or list(curves)
     for title, seeds in curves.items():
-        # Seeds that are not as far yet must not bend the mean.
+        # Only common steps: seeds that lag behind must not distort the mean.
         steps = sorted(set.intersection(*(set(seed) for seed in seeds)))
         values = [[seed[step] for seed in seeds] for step in steps]
         number = titles.index(title)
         colour = _colour(number)
         means = [statistics.fmean(at) for at in values]
         style: Any = dict(lw=1.2, ls=_line(number), color=colour)
-        # A run that went on from another's end does not hide it.
+        # Earlier methods on top: a run must not hide the one it continues.
         order = 3 - number / len(titles)
         name = _wrapped(title)
         axes.plot(steps, means, label=name, zorder=order, **style)
@@ -249,7 +249,7 @@ def plot_curves(
 
 @with_settings({**PLAIN_TEXT, 'svg.hashsalt': 'suite'})
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure; the same one gives the same file.
+    """Write a figure; the same figure gives the same file.
 
     Args:
         figure (Figure): Figure.
@@ -261,19 +261,19 @@ def save_figure(figure: Figure, path: Path) -> None:
 
 
 def _wrapped(title: str) -> str:
-    """A method's name in lines that leave space for the axes."""
+    """Wrap a method's name, to leave space for the axes."""
     return textwrap.fill(title, WRAP)
 
 
 @with_settings(SETTINGS)
 def _axes(panels: int = 1, names: Sequence[str] = ()) -> tuple[Figure, Any]:
-    """A figure and its axes, or the row of them that share their scales.
+    """Create a figure with its axes, or a row of axes with shared scales.
 
-    Where there is a row for each of many methods it is as high as these need.
+    With rows for the methods in ``names``, it is as high as they need.
     """
     lines = max((_wrapped(n).count('\n') + 1 for n in names), default=1)
     height = len(names) * max(ROW, LINE * (lines + 1))
-    # Only where something is drawn: it takes long to import.
+    # Imported only here, as the import takes long.
     from matplotlib.figure import Figure
 
     size = (SIZE[0], max(SIZE[1], height))
@@ -282,7 +282,7 @@ def _axes(panels: int = 1, names: Sequence[str] = ()) -> tuple[Figure, Any]:
 
 
 def _legend(figure: Figure, axes: Axes) -> None:
-    """A legend beside the axes, where there is something to name."""
+    """Add a legend beside the axes, if there is something to name."""
     if axes.get_legend_handles_labels()[1]:
         figure.legend(
             loc='outside right center', frameon=False, fontsize=SMALL
@@ -294,7 +294,7 @@ def _colour(number: int) -> str:
 
 
 def _line(number: int) -> str:
-    """Solid, and broken where colours come again."""
+    """Line style: solid, then dashed once colours repeat."""
     return LINES[number // len(COLOURS) % len(LINES)]
 
 

@@ -1,4 +1,4 @@
-"""Files of runs: those that they need, and those that they were begun with."""
+"""Files of runs: those they need, and those they were started with."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from .suite_run import SuiteRun
 
 
 def check_files(runs: Iterable[SuiteRun]) -> None:
-    """Look for the configs of runs, and for the lists that options name.
+    """Check that the configs of runs and the lists in options exist.
 
-    Lists of runs that are finished are not needed any more.
+    Lists of finished runs are not needed any more.
 
     Args:
         runs (Iterable[SuiteRun]): Runs.
 
     Raises:
-        ValueError: If some are missing, with a line each.
+        ValueError: If some are missing; the message has a line for each.
     """
     missing: dict[str, list[str]] = {}
     read = functools.cache(functools.partial(read_config, imports=False))
@@ -47,14 +47,14 @@ def check_files(runs: Iterable[SuiteRun]) -> None:
 
 
 def check_runs(runs: Iterable[SuiteRun]) -> None:
-    """Make sure that what is on disk belongs to the runs.
+    """Check that what is on disk belongs to the runs.
 
     Args:
         runs (Iterable[SuiteRun]): Runs.
 
     Raises:
-        ValueError: If some were begun with other settings, or if their files
-            changed since, with a line each.
+        ValueError: If some were started with other settings, or their files
+            changed since; the message has a line for each.
     """
     refused = []
     read = functools.cache(functools.partial(read_config, imports=False))

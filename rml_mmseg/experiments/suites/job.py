@@ -1,4 +1,4 @@
-"""The training or test of a run at work."""
+"""A running training or test of a suite."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .suite_run import SuiteRun
 
 
 def launched(script: Path | str, processes: int = 1) -> list[str]:
-    """Arguments of Python that run a script, by torchrun in several processes.
+    """Arguments of Python that run a script, with torchrun if distributed.
 
     Args:
         script (Path | str): Python script.
@@ -30,20 +30,21 @@ def launched(script: Path | str, processes: int = 1) -> list[str]:
 
 
 class Job:
-    """A process that trains or tests a run, begun at once.
+    """A process that trains or tests a run, started on construction.
 
-    It leads a process group of its own, so that signals also reach the
-    workers of its data loaders. torchrun gives each of its processes such a
-    group and passes signals on to them, but for SIGKILL. The output is
-    appended to `PART.log` in the run's folder.
+    It leads its own process group, so that signals also reach the workers of
+    its data loaders. torchrun gives each of its processes such a group and
+    passes on signals other than SIGKILL. The output is appended to
+    `PART.log` in the run's folder.
 
     Args:
         run (SuiteRun): The run.
         part (str): 'train', 'test' or 'test_best'.
-        script (Path): What to run.
+        script (Path): Python script to run.
         arguments (Sequence[str]): Its arguments.
         environment (dict[str, str]): Variables to set.
-        keep_open (Sequence[int]): File descriptors to inherit.
+        keep_open (Sequence[int]): File descriptors to inherit. Defaults to
+            none.
     """
 
     def __init__(
@@ -76,13 +77,13 @@ class Job:
             )
 
     def save_time(self) -> None:
-        """Note in the run how long it has trained, or was tested, by now."""
+        """Save in the run how long it has been training or tested."""
         spent = time.monotonic() - self._began
         self.run.save(**{self._timed: self._seconds_before + spent})
 
     @property
     def progress(self) -> Progress:
-        """Progress: How far a training is, and how fast."""
+        """Progress: How far the training is, and how fast."""
         begun = training_logs(self.run.folder) - self._logs_before
         done = max(last_iteration(begun), self._iterations_before)
         return Progress(
@@ -94,13 +95,13 @@ class Job:
         )
 
     def send(self, number: int) -> None:
-        """Send a signal to what is left of the process group."""
+        """Send a signal to the processes that are left."""
         leader, several = self.process.pid, self.run.processes > 1
         if not several:
             with suppress(ProcessLookupError):
                 os.killpg(leader, number)
             return
-        # A second SIGTERM, beside torchrun's, would not let them save.
+        # torchrun passes SIGTERM on; a second one would keep them from saving.
         killed = descendants(leader) if number == signal.SIGKILL else []
         for pid in (leader, *killed):
             with suppress(ProcessLookupError):
@@ -108,18 +109,18 @@ class Job:
 
 
 def descendants(pid: int) -> list[int]:
-    """Processes that a process and its own ones have begun.
+    """Processes that a process has started, directly or indirectly.
 
     Args:
-        pid (int): Its number.
+        pid (int): Process id.
 
     Returns:
-        list[int]: Their numbers; none where the system has no ``/proc``.
+        list[int]: Process ids; empty on a system without ``/proc``.
     """
     children: dict[int, list[int]] = {}
     for path in Path('/proc').glob('[0-9]*/stat'):
         with suppress(OSError):
-            # The name of a program may hold blanks and brackets.
+            # A program's name may contain spaces and brackets.
             parent = int(path.read_text().rpartition(')')[2].split()[1])
             children.setdefault(parent, []).append(int(path.parent.name))
     found, waiting = [], [pid]
@@ -136,7 +137,7 @@ def shown_command(
     environment: dict[str, str],
     processes: int = 1,
 ) -> str:
-    """A command as one types it in the current folder, of whatever name.
+    """Command to type in the current folder, without that folder's name.
 
     Args:
         script (Path): Python script.

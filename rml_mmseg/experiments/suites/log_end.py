@@ -1,4 +1,4 @@
-"""The end of the log of a training or test, as one wants to read it."""
+"""The informative end of the log of a training or test."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 TAIL_LINES = 20
-#: The table of hooks that mmengine prints once a run begins: its title, the
-#: stages, the hooks by priority and the rules between stages.
+#: Table of hooks that mmengine prints at the start of a run: title, stages,
+#: hooks by priority and the lines between stages.
 HOOKS = re.compile(
     r'.*Hooks will be executed in the following order:\s*'
     r'|(before|after)_\w+:\s*'
@@ -17,11 +17,11 @@ HOOKS = re.compile(
 
 
 def log_end(path: Path, count: int = TAIL_LINES) -> list[str]:
-    """The last lines of a log, without mmengine's table of hooks.
+    """Last lines of a log, without mmengine's table of hooks.
 
     Args:
         path (Path): Log.
-        count (int): How many lines at most. Defaults to 20.
+        count (int): Maximum number of lines. Defaults to 20.
     """
     lines = path.read_text('utf-8', errors='replace').splitlines()
     kept = [line for line in lines if not HOOKS.fullmatch(line)]
@@ -29,11 +29,11 @@ def log_end(path: Path, count: int = TAIL_LINES) -> list[str]:
 
 
 def last_words(path: Path, length: int = 200) -> str:
-    """The last line of a log that says anything, empty where none does.
+    """Last line of a log that is not blank, '' if there is none.
 
     Args:
         path (Path): Log.
-        length (int): Characters to keep at most. Defaults to 200.
+        length (int): Maximum number of characters. Defaults to 200.
     """
     said = [line.strip() for line in log_end(path) if line.strip()]
     return said[-1][:length] if said else ''

@@ -1,4 +1,4 @@
-"""Settings of a config as arguments of a command line."""
+"""Config settings as command-line arguments."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from mmengine.config import DictAction
 
 
 def flatten(options: dict, prefix: str = '') -> dict[str, Any]:
-    """Nested settings as one dict with dots in its keys.
+    """Flatten nested settings to one dict with dots in its keys.
 
     Args:
         options (dict): Settings, nested or with dots in the keys.
-        prefix (str): Put before each key. Defaults to nothing.
+        prefix (str): Prefix of each key. Defaults to ''.
     """
     flat = {}
     for key, value in options.items():
@@ -26,12 +26,12 @@ def flatten(options: dict, prefix: str = '') -> dict[str, Any]:
 
 
 def fill(value: Any, **known: Any) -> Any:
-    """Settings with words such as `{seed}` replaced in all their strings.
+    """Replace placeholders such as `{seed}` in all strings of settings.
 
     Args:
         value: A setting, or a dict, list or tuple of settings.
-        known: What stands for each word; words that are not among them are
-            left alone.
+        known: Value of each placeholder; other placeholders are left as they
+            are.
     """
     if isinstance(value, dict):
         return {key: fill(item, **known) for key, item in value.items()}
@@ -44,14 +44,13 @@ def fill(value: Any, **known: Any) -> Any:
 
 
 def check_filled(options: dict[str, Any]) -> None:
-    """Refuse settings in which a word such as `{sede}` is left.
+    """Refuse settings with an unknown placeholder such as `{sede}`.
 
     Args:
-        options (dict): Values by setting, once :func:`fill` replaced all
-            words.
+        options (dict): Values by setting, after :func:`fill`.
 
     Raises:
-        ValueError: If there is one.
+        ValueError: If a placeholder is left.
     """
     for key, value in options.items():
         left = re.search(r'\{\w*\}', str(value))
@@ -63,13 +62,13 @@ def check_filled(options: dict[str, Any]) -> None:
 
 
 def cfg_options(options: dict[str, Any]) -> list[str]:
-    """What has to follow `--cfg-options` for some settings.
+    """Convert settings to arguments of `--cfg-options`.
 
     Args:
         options (dict): Values by setting, with dots in the keys.
 
     Raises:
-        ValueError: If mmengine would read another value back.
+        ValueError: If mmengine would read back another value.
     """
     parser = ArgumentParser()
     parser.add_argument('--cfg-options', nargs='+', action=DictAction)

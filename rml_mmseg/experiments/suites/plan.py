@@ -1,4 +1,4 @@
-"""From a suite file to its runs."""
+"""Reading a suite file and planning its runs."""
 
 from __future__ import annotations
 
@@ -29,30 +29,31 @@ def load_suite(path: str | Path) -> dict:
     """Read and check a suite file, a config of mmengine.
 
     In the strings of all options, `{seed}` and `{split}` stand for those of
-    the run, so that lists of images can follow them, and `{cwd}` for the
-    current folder, because mmengine takes lists that are no absolute paths
-    to lie below `data_root`.
+    the run, so that image lists can depend on them, and `{cwd}` for the
+    current folder, because mmengine reads relative list paths from
+    `data_root`.
 
     Args:
         path (str | Path): File that sets `methods`, a dict of dicts by name
-            with a `config` (a file, or a dict of files by split) and, where
-            wanted, `options` (settings of the config to override), a
-            `title` for the table and `splits`, those it is run on; and,
-            where wanted, `seeds` ([0]), `options` for all methods, `splits`
-            (a list of names, or a dict of options by name) that methods
-            are run on by default, and `checkpoints` (['last']): which ones
-            are tested, the 'last', the 'best', that is, the one which
-            `default_hooks.checkpoint.save_best` chose, or both; and
-            `baseline`, the method over which the gain of the others is
-            given.
+            with a `config` (a file, or a dict of files by split) and
+            optionally `options` (settings of the config to override), a
+            `title` for the table and the `splits` it is run on. Optional
+            settings of the suite are `seeds` ([0]); `options` for all
+            methods; `splits` (a list of names, or a dict of options by
+            name), on which methods are run by default; `checkpoints`
+            (['last']), which ones are tested: 'last', 'best', the one that
+            `default_hooks.checkpoint.save_best` chose, or both;
+            `processes` (1) per run; and `baseline`, the method over which
+            the others' gain is reported.
 
     Returns:
-        dict: `methods`, `seeds`, `options`, `splits`, `checkpoints` and
-        `baseline` (None where the file has none); each method's `config` is
-        a dict by split, with the split '' where the file has none.
+        dict: `methods`, `seeds`, `options`, `splits`, `checkpoints`,
+        `processes` and `baseline` (None if the file has none); each
+        method's `config` is a dict by split, with the split '' if the file
+        has none.
 
     Raises:
-        ValueError: If a setting is missing, unknown or of no use.
+        ValueError: If a setting is missing, unknown or invalid.
     """
     cfg = read_config(path, imports=False).to_dict()
     _check_keys(path, cfg)
@@ -122,7 +123,7 @@ def _checked_splits(path: str | Path, splits: list | dict) -> dict[str, dict]:
 
 
 def _check_keys(path: str | Path, cfg: dict) -> None:
-    """Refuse a misspelt setting; others may be variables of the file."""
+    """Refuse misspelt settings; other names may be variables of the file."""
     for key in cfg:
         close = difflib.get_close_matches(key, SUITE_KEYS, n=1, cutoff=0.85)
         if close and close[0] not in cfg:
@@ -133,14 +134,14 @@ def _check_keys(path: str | Path, cfg: dict) -> None:
 
 
 def check_seeds(name: str, seeds: Any) -> None:
-    """Refuse what are no seeds, or one seed twice.
+    """Refuse invalid or repeated seeds.
 
     Args:
-        name (str): What the message is to call them.
-        seeds (list[int]): Seeds, each of a folder of its own.
+        name (str): Name of the seeds in the message.
+        seeds (list[int]): Seeds; each names the folder of a run.
 
     Raises:
-        ValueError: If they are others.
+        ValueError: If they are not distinct whole numbers of 0 or more.
     """
     listed = isinstance(seeds, (list, tuple)) and len(seeds) > 0
     if not listed or not all(type(n) is int and n >= 0 for n in seeds):
@@ -164,7 +165,7 @@ def _checked_options(name: str, options: Any) -> dict[str, Any]:
 
 
 def _checked_name(path: str | Path, name: Any) -> str:
-    # Names become folders, and must not be taken for those of the seeds.
+    # Names become folders and must differ from those of the seeds.
     text = isinstance(name, str) and not name.startswith('seed_')
     if not text or not re.fullmatch(r'\w[\w.+-]*', name):
         raise ValueError(
@@ -222,16 +223,16 @@ def _checked_method(
 def plan_runs(
     suite: dict, out: Path, seeds: Sequence[int] | None = None
 ) -> list[SuiteRun]:
-    """All runs of a suite, seed after seed.
+    """List all runs of a suite, seed after seed.
 
     Args:
-        suite (dict): Suite of :func:`load_suite`.
+        suite (dict): Suite from :func:`load_suite`.
         out (Path): Folder of the suite's results.
-        seeds (Sequence[int], optional): Seeds instead of the suite's.
+        seeds (Sequence[int], optional): Seeds to use instead of the suite's.
 
     Raises:
-        ValueError: If an option has a word such as `{sede}` that stands for
-            nothing, or seeds are none.
+        ValueError: If an option has an unknown placeholder such as `{sede}`,
+            or the seeds are invalid.
     """
     if seeds is not None:
         check_seeds('--seeds', seeds)
@@ -242,7 +243,7 @@ def plan_runs(
                 options = suite['options'] | suite['splits'].get(split, {})
                 options = options | method['options']
                 options = fill(options, seed=seed, split=split)
-                # A path of this machine would make it another run elsewhere.
+                # Only checked with `{cwd}` filled: its path differs elsewhere.
                 check_filled(fill(options, cwd='.'))
                 options['randomness.seed'] = seed
                 runs.append(
@@ -262,19 +263,19 @@ def plan_runs(
 
 
 def find_targets(runs: Iterable[SuiteRun]) -> list[SuiteRun]:
-    """Runs that know how many iterations they train for.
+    """Copy runs with the number of iterations they train for.
 
     Args:
         runs (Iterable[SuiteRun]): Runs.
 
     Raises:
         ValueError: If nothing reads an option, or if the best checkpoint is
-            to be tested and none would be chosen.
+            to be tested and the config saves none.
     """
     targets: dict[tuple, int | None] = {}
     known = []
     for run in runs:
-        # Each config is read once: the seeds do not matter here.
+        # Each config is read only once, as seeds do not matter here.
         key = (run.method, run.split)
         if key not in targets:
             stock = read_config(run.config, imports=False)
@@ -292,30 +293,30 @@ def find_targets(runs: Iterable[SuiteRun]) -> list[SuiteRun]:
 
 
 def recorded_seeds(suite: dict, out: Path) -> list[int]:
-    """Seeds of the suite and of all its runs in a folder.
+    """Seeds of a suite and of all its runs in a folder.
 
     Args:
-        suite (dict): Suite of :func:`load_suite`.
+        suite (dict): Suite from :func:`load_suite`.
         out (Path): Folder of the suite's results.
     """
     seeds = set(suite['seeds'])
     for name in suite['methods']:
         for record in (out / name).glob('**/seed_*/run.json'):
             number = record.parent.name[len('seed_') :]
-            # A copy that a user keeps, such as seed_0_old, is none of it.
+            # Skip a copy that a user keeps, such as seed_0_old.
             if number.isdecimal():
                 seeds.add(int(number))
     return sorted(seeds)
 
 
 def target_iterations(cfg: Config) -> int | None:
-    """Iterations that a config trains for, None where it counts epochs.
+    """Iterations that a config trains for, None if it counts epochs.
 
     Args:
         cfg (Config): Config.
 
     Raises:
-        ValueError: If its `train_cfg` is no dict.
+        ValueError: If its `train_cfg` is not a dict.
     """
     loop = cfg.get('train_cfg') or {}
     if not isinstance(loop, Mapping):

@@ -17,7 +17,7 @@ class Progress(NamedTuple):
         target (int, optional): Iterations to train for, if known.
         done (int): Iterations done.
         measured (int): Iterations whose time is known.
-        seconds (float): Time that these took, and the tests after them.
+        seconds (float): Time of these iterations and the tests after them.
     """
 
     method: str
@@ -28,7 +28,7 @@ class Progress(NamedTuple):
 
 
 def training_logs(folder: Path) -> set[Path]:
-    """Logs of mmengine in a work folder, one a start of the training.
+    """Logs of mmengine in a work folder, one per start of the training.
 
     Args:
         folder (Path): Work folder.
@@ -37,13 +37,13 @@ def training_logs(folder: Path) -> set[Path]:
 
 
 def last_iteration(logs: Iterable[Path]) -> int:
-    """The last iteration that some logs tell.
+    """Last iteration in some logs.
 
     Args:
-        logs (Iterable[Path]): Logs of :func:`training_logs`.
+        logs (Iterable[Path]): Logs from :func:`training_logs`.
 
     Returns:
-        int: Iterations done, 0 where none tells.
+        int: Iterations done, 0 if no log has any.
     """
     entries = map(read_json_lines, logs)
     return max(
@@ -57,17 +57,17 @@ def last_iteration(logs: Iterable[Path]) -> int:
 
 
 def remaining_seconds(progress: Sequence[Progress], jobs: int) -> float | None:
-    """Time until all runs have trained and, where some have, been tested.
+    """Estimate the time until all runs have been trained and tested.
 
-    Iterations, with their share of the tests, take as long as those of the
-    run did, or of its method, or of all, whichever is known first.
+    The time per iteration, including its share of the tests, is that of the
+    run so far, else of its method, else of all runs.
 
     Args:
         progress (Sequence[Progress]): All runs, finished ones too.
         jobs (int): Number of runs at a time.
 
     Returns:
-        float | None: Seconds, None where nothing is known yet.
+        float | None: Seconds, None if nothing is known yet.
     """
     rest = []
     for run in progress:
@@ -82,7 +82,7 @@ def remaining_seconds(progress: Sequence[Progress], jobs: int) -> float | None:
 
 
 def _pace(progress: Iterable[Progress]) -> float | None:
-    """Seconds of an iteration."""
+    """Seconds per iteration, None if no run was measured."""
     known = [run for run in progress if run.measured > 0]
     if not known:
         return None

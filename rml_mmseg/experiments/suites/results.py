@@ -1,4 +1,4 @@
-"""The scores of a suite, read and summed up."""
+"""Reading and summarising the scores of a suite."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .suite_run import CLASS_IOUS, METRIC, TESTS, SuiteRun
 
 
 def read_scores(folder: Path) -> dict[str, Any]:
-    """Scores that tools/test.py left in its work folder.
+    """Read the scores that tools/test.py wrote to its work folder.
 
     Args:
         folder (Path): Work folder of the test.
@@ -23,8 +23,8 @@ def read_scores(folder: Path) -> dict[str, Any]:
         dict: Scores of the latest test, by name.
 
     Raises:
-        ValueError: If there are none, or none of the deployed learner, or it
-            is no number.
+        ValueError: If there are none, or the score of the deployed learner
+            is missing or not finite.
     """
     latest = _latest(folder, '.json')
     if latest is None:
@@ -48,14 +48,14 @@ def read_scores(folder: Path) -> dict[str, Any]:
 
 
 def read_class_ious(folder: Path) -> dict[str, float]:
-    """IoU of each class, from the log that tools/test.py left.
+    """Read the IoU of each class from the log of tools/test.py.
 
     Args:
         folder (Path): Work folder of the test.
 
     Returns:
-        dict: IoU of the deployed learner in percent, by class; empty where
-        the metric printed no table.
+        dict: IoU of the deployed learner in percent, by class; empty if the
+        metric printed no table.
     """
     log = _latest(folder, '.log')
     text = log.read_text('utf-8', errors='replace') if log else ''
@@ -64,7 +64,7 @@ def read_class_ious(folder: Path) -> dict[str, float]:
 
 
 def _latest(folder: Path, suffix: str) -> Path | None:
-    """File of the latest test, which mmengine names as its folder."""
+    """File of the latest test, named like its folder by mmengine."""
     found = folder.glob(f'*/*{suffix}')
     files = [path for path in found if path.stem == path.parent.name]
     return max(files, key=lambda path: path.name, default=None)
@@ -77,7 +77,7 @@ def summarise(values: Sequence[float]) -> dict[str, Any]:
         values (Sequence[float]): At least one value.
 
     Returns:
-        dict: `mean`, `std` (None of a single value) and `count`.
+        dict: `mean`, `std` (None for a single value) and `count`.
     """
     std = statistics.stdev(values) if len(values) > 1 else None
     return dict(mean=statistics.fmean(values), std=std, count=len(values))
@@ -86,22 +86,21 @@ def summarise(values: Sequence[float]) -> dict[str, Any]:
 def collect_results(
     runs: Iterable[SuiteRun], baseline: str | None = None
 ) -> list[dict]:
-    """Rows of the table: the runs of each method and split together.
+    """Collect the rows of the table, one per method and split.
 
     Args:
-        runs (Iterable[SuiteRun]): Runs, finished or not. One that was made
-            with other settings counts as not finished.
+        runs (Iterable[SuiteRun]): Runs, finished or not. A run made with
+            other settings counts as not started.
         baseline (str, optional): Method that others are compared with.
 
     Returns:
         list[dict]: Rows in the order of the runs, with the record of each
-        run, whose status is 'failed' where it failed last, and, under
-        `summary`, :func:`summarise` of the mIoU of each learner, of the
-        iterations and of the training time in seconds;
-        under `best_summary` that of the mIoU of the best checkpoints, and
-        under `gain` that of :func:`gains`, None where there are none;
-        under `class_summary` and `class_gain` those of the IoU of each
-        class.
+        run (status 'failed' if its last attempt failed). They hold
+        :func:`summarise` of the mIoU of each learner, the iterations and
+        the training time in seconds under `summary`; of the mIoU of the
+        best checkpoints under `best_summary`; of :func:`gains` under
+        `gain`, None if there are none; and of the IoU of each class and its
+        gain under `class_summary` and `class_gain`.
     """
     rows: dict[tuple[str, str], dict] = {}
     for run in runs:
@@ -129,10 +128,10 @@ def collect_results(
 
 
 def sum_up(row: dict) -> None:
-    """Set `summary` and `best_summary` of a row from its runs.
+    """Set the summaries of a row from its runs.
 
     Args:
-        row (dict): Row of :func:`collect_results`.
+        row (dict): Row of :func:`collect_results`; changed in place.
     """
     done = [run for run in row['runs'] if run['status'] == 'finished']
     extent = {
@@ -149,16 +148,16 @@ def sum_up(row: dict) -> None:
 
 
 def gains(row: dict, baseline: dict, scores: str = 'scores') -> list[float]:
-    """What a method has more than another one, for every seed of both.
+    """Gain of a method over another one, for every seed that both have.
 
-    The labels follow the seed, so that differences of two runs with the same
+    The seed selects the labels, so differences between runs with the same
     seed vary less than the scores do.
 
     Args:
         row (dict): Row of :func:`collect_results`.
-        baseline (dict): That of the other method on the same split.
+        baseline (dict): Row of the other method on the same split.
         scores (str): 'scores', of the last checkpoints, or 'best_scores'.
-            Defaults to the last ones.
+            Defaults to 'scores'.
 
     Returns:
         list[float]: Differences in mIoU, in the order of the row's runs.
@@ -180,7 +179,7 @@ def _class_gains(row: dict, baseline: dict) -> dict[str, dict]:
 
 
 def _pairs(row: dict, baseline: dict, key: str) -> list[tuple[dict, dict]]:
-    """What both methods noted under a key, for each seed of both."""
+    """Both methods' records under a key, for each seed that both have."""
     own, other = (
         {
             record['seed']: record[key]
@@ -212,7 +211,7 @@ def _scores(records: Iterable[dict], checkpoint: str) -> dict[str, list]:
 
 
 def _record(run: SuiteRun) -> dict:
-    """Record of a run, of one that still has to begin where it is another."""
+    """Record of a run; as not started if the one on disk is another run."""
     record = run.record
     try:
         run.check_settings()
@@ -221,6 +220,6 @@ def _record(run: SuiteRun) -> dict:
     identity = dict(method=run.method, split=run.split, seed=run.seed)
     found = identity | run.settings | dict(status=None) | record
     if 'failure' in found and found['status'] != 'finished':
-        # What is left to do matters to the suite, and not to who reads.
+        # Readers need not know which steps remain; the suite does.
         found['status'] = 'failed'
     return found

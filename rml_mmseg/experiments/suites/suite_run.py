@@ -1,4 +1,4 @@
-"""A run of a suite, and what is known about it on disk."""
+"""A run of a suite and its record on disk."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .digests import CONFIG
 from .options import cfg_options, fill
 from .progress import Progress
 
-#: Score of the deployed learner; the others' is `LEARNER/mIoU`.
+#: Score of the deployed learner; that of others is `LEARNER/mIoU`.
 METRIC = 'mIoU'
-#: Names of what is tested: its work folder, and where its scores are noted.
+#: Work folder and score key of each checkpoint that can be tested.
 TESTS = dict(last=('test', 'scores'), best=('test_best', 'best_scores'))
-#: Where the IoU of each class is noted, of the last checkpoint.
+#: Key of the IoU of each class, of the last checkpoint.
 CLASS_IOUS = 'class_ious'
 
 
@@ -27,25 +27,25 @@ CLASS_IOUS = 'class_ious'
 class SuiteRun:
     """A method with a config and a seed, trained and tested once.
 
-    All that is known about it is in the file `run.json` of its folder; its
-    `status` is 'begun', 'trained' or 'finished', and `failure` says why its
-    latest training or test failed, where it did.
+    Its record is the file `run.json` in its folder. The `status` is 'begun',
+    'trained' or 'finished'; `failure` says why the latest training or test
+    failed, if it did.
 
     Args:
         method (str): Name of the method.
-        title (str): What the table calls the method.
-        split (str): Name of the split, empty where there is one only.
+        title (str): Name of the method in the table.
+        split (str): Name of the split, empty if the suite has no splits.
         seed (int): Seed of the run.
         config (str): Config file.
-        options (dict): Settings of the config to override, with dots in
-            the keys, the seed among them; `{cwd}` in a string stands for
-            the current folder.
+        options (dict): Settings of the config to override, including the
+            seed, with dots in the keys; `{cwd}` in a string stands for the
+            current folder.
         folder (Path): Work folder.
         target (int, optional): Iterations to train for, if known.
-        checkpoints (tuple[str, ...]): What is tested: 'last', 'best' or
-            both. Defaults to the last one.
-        processes (int): Processes that train it together, each with the
-            batch of the config. Defaults to 1.
+        checkpoints (tuple[str, ...]): Checkpoints to test: 'last', 'best'
+            or both. Defaults to 'last' alone.
+        processes (int): Number of ranks that train it, each with the batch
+            size of the config. Defaults to 1.
     """
 
     method: str
@@ -61,13 +61,13 @@ class SuiteRun:
 
     @property
     def name(self) -> str:
-        """str: Name that no other run of the suite has."""
+        """str: Unique name within the suite."""
         parts = (self.method, self.split, f'seed_{self.seed}')
         return '/'.join(part for part in parts if part)
 
     @property
     def settings(self) -> dict:
-        """dict: What the run is made of, as JSON gives it back."""
+        """dict: Config, options and processes, as read back from JSON."""
         made: dict[str, Any] = dict(config=self.config, options=self.options)
         if self.processes > 1:
             made['processes'] = self.processes
@@ -75,7 +75,7 @@ class SuiteRun:
 
     @property
     def record(self) -> dict:
-        """dict: Content of `run.json`, empty before the run has begun."""
+        """dict: Content of `run.json`, empty before the run starts."""
         path = self.folder / 'run.json'
         if not path.exists():
             return {}
@@ -88,9 +88,9 @@ class SuiteRun:
         return found
 
     def save(self, **changes: Any) -> None:
-        """Change entries of `run.json`; those that are None are removed.
+        """Update entries of `run.json`; entries set to None are removed.
 
-        The file is whole at any time, so a kill cannot lose it.
+        The file is replaced as a whole, so a kill cannot corrupt it.
         """
         identity = dict(method=self.method, split=self.split, seed=self.seed)
         record = identity | self.settings | self.record | changes
@@ -100,62 +100,62 @@ class SuiteRun:
 
     @property
     def status(self) -> str | None:
-        """str: How far the run is, None before it has begun."""
+        """str: How far the run is, None before it starts."""
         return self.record.get('status')
 
     @property
     def checkpoint(self) -> str | None:
-        """str: The last checkpoint, None where there is none yet."""
-        # Written by mmengine's CheckpointHook once a checkpoint is whole.
+        """str: Path of the last checkpoint, None if there is none yet."""
+        # Written by mmengine's CheckpointHook after each complete checkpoint.
         pointer = self.folder / 'last_checkpoint'
         if not pointer.exists():
             return None
         path = pointer.read_text('utf-8').strip()
-        # An absolute path, which is no longer true in a folder that was
-        # moved, and says nothing to those who read the commands elsewhere.
+        # The path is absolute: wrong after the folder was moved, and of no
+        # use to readers of the commands on another machine.
         here = self.folder / Path(path).name
         return str(here) if here.exists() else path
 
     @property
     def saved_iteration(self) -> int:
-        """int: Iteration of the last checkpoint, 0 where there is none."""
+        """int: Iteration of the last checkpoint, 0 if there is none."""
         return iteration_of(self.checkpoint)
 
     @property
     def best_checkpoint(self) -> str | None:
-        """str: What validation chose, None where there is none yet."""
-        # A kill can leave the one before, which was not as good, behind.
+        """str: Checkpoint with the best validation, None if none yet."""
+        # After a kill, an earlier and worse one may still exist.
         found = map(str, self.folder.glob(f'best_{METRIC}_iter_*.pth'))
         return max(found, key=iteration_of, default=None)
 
     @property
     def untested(self) -> list[str]:
-        """list[str]: Those of `checkpoints` that have no scores yet."""
+        """list[str]: Checkpoints to test that have no scores yet."""
         record = self.record
         return [n for n in self.checkpoints if TESTS[n][1] not in record]
 
     @property
     def progress(self) -> Progress:
-        """Progress: How far the run is, with no process at work on it."""
+        """Progress: How far the run is, without a running process."""
         record = self.record
         if 'iterations' not in record:
             return Progress(self.method, self.target, self.saved_iteration)
-        # Nothing is left to train, whatever the target was taken to be.
+        # Training is done, whatever the target is.
         done = record['iterations']
         seconds = record['seconds'] + record.get('test_seconds', 0.0)
         return Progress(self.method, done, done, done, seconds)
 
     def check_settings(self, digests: Mapping[str, str] | None = None) -> None:
-        """Make sure that what is on disk belongs to this run.
+        """Check that what is on disk belongs to this run.
 
         Args:
-            digests (dict[str, str], optional): Those of its files by now, of
-                :func:`take_digests`. By default only settings are compared,
-                as where none were noted when the run began.
+            digests (dict[str, str], optional): Current digests of its files,
+                from :func:`take_digests`. Without them, or if none were
+                saved when the run started, only settings are compared.
 
         Raises:
-            ValueError: If it was begun with another config or options, or
-                if the content of its config or lists was another one.
+            ValueError: If it was started with another config or options, or
+                if the content of its config or lists has changed.
         """
         record = self.record
         changes = _changes(record, self.settings) if record else []
@@ -166,7 +166,7 @@ class SuiteRun:
                 'delete the folder'
             )
         noted = record.get('digests', {})
-        # A list that is not there any more cannot have been changed.
+        # A list that no longer exists has no digest and is not compared.
         files = [
             f'config {self.config}, or a base of it,'
             if key == CONFIG
@@ -183,7 +183,7 @@ class SuiteRun:
             )
 
     def train_arguments(self) -> list[str]:
-        """Arguments for tools/train.py, to begin or to go on.
+        """Arguments for tools/train.py, to start or to resume.
 
         Raises:
             ValueError: If an option cannot be given on a command line.
@@ -197,7 +197,7 @@ class SuiteRun:
         """Arguments for tools/test.py.
 
         Args:
-            name (str): Which checkpoint, 'last' or 'best'. Defaults to
+            name (str): Checkpoint to test, 'last' or 'best'. Defaults to
                 'last'.
 
         Raises:
@@ -218,7 +218,7 @@ class SuiteRun:
 
 
 def _changes(record: dict, settings: dict) -> list[str]:
-    """What the settings of a record were, where they are others now."""
+    """Describe settings that differ between a record and now."""
     options = record.get('options', {})
     before, now = (
         dict(config=of.get('config'), processes=of.get('processes', 1))
@@ -237,10 +237,10 @@ def _changes(record: dict, settings: dict) -> list[str]:
 
 
 def iteration_of(checkpoint: str | None) -> int:
-    """Iteration in the name of a checkpoint, 0 where there is none.
+    """Iteration in the name of a checkpoint, 0 if there is none.
 
     Args:
-        checkpoint (str, optional): Its path.
+        checkpoint (str, optional): Path of the checkpoint.
     """
     found = re.search(r'iter_(\d+)\.pth$', checkpoint or '')
     return int(found.group(1)) if found else 0

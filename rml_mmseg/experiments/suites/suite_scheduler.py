@@ -1,4 +1,4 @@
-"""Runs a suite, some runs at a time."""
+"""Scheduler that runs a suite, several runs at a time."""
 
 from __future__ import annotations
 
@@ -27,36 +27,36 @@ from .progress import (
 from .results import read_class_ious, read_scores
 from .suite_run import CLASS_IOUS, METRIC, TESTS, SuiteRun, iteration_of
 
-# torchrun gives its processes 30 seconds.
+# Longer than the 30 seconds that torchrun gives its processes.
 TORCHRUN_GRACE = 35.0
 
 
 class SuiteScheduler:
-    """Trains and tests runs, one process a slot.
+    """Trains and tests runs, one at a time in each slot.
 
-    A finished run is skipped, one with a checkpoint goes on from there, and
-    one that fails does not stop the others. SIGINT, SIGTERM and SIGHUP end
+    A finished run is skipped, a run with a checkpoint resumes from it, and a
+    run that fails does not stop the others. SIGINT, SIGTERM and SIGHUP end
     the processes of all slots before :meth:`run` returns; a second signal
-    does not wait for them.
+    kills them at once.
 
     Args:
         runs (Sequence[SuiteRun]): The runs, in order.
         tools (Path): Folder of train.py and test.py.
         slots (Sequence[dict[str, str]]): Environment variables of each slot.
-        commit (str): Git commit to note with what it made.
+        commit (str): Git commit to record with the results.
         on_result (Callable): Called after each run that ends.
         keep_open (Sequence[int]): File descriptors that all processes
             inherit. Defaults to none.
         report_every (float): Seconds between two lines of progress.
             Defaults to 30.
-        poll (float): Seconds between two looks at the processes. Defaults
+        poll (float): Seconds between two checks of the processes. Defaults
             to 0.2.
         grace (float): Seconds that processes have to end after SIGTERM.
             Defaults to 10.
 
     Attributes:
-        failures (dict): Reason and, where there is one, log of each run that
-            failed, by its name.
+        failures (dict): Reason and log (or None) of each failed run, by its
+            name.
         signals (list[int]): Signals that were caught.
     """
 
@@ -87,7 +87,7 @@ class SuiteScheduler:
         self._active: dict[int, Job] = {}
 
     def run(self) -> None:
-        """Run all, until they have ended or a signal comes."""
+        """Run all until they have ended or a signal arrives."""
         reported = time.monotonic()
         with self._catch_signals():
             try:
@@ -105,7 +105,7 @@ class SuiteScheduler:
     @contextmanager
     def _catch_signals(self) -> Iterator[None]:
         numbers = [signal.SIGINT, signal.SIGTERM]
-        # Ignored under nohup, and to be ignored still.
+        # Under nohup it is ignored and must stay so.
         if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
             numbers.append(signal.SIGHUP)
         before = {
@@ -128,7 +128,7 @@ class SuiteScheduler:
             say(f'skip {run.name}: finished before')
             return
         try:
-            # What train.py reads, which can have changed while others ran.
+            # train.py reads these files, which may have changed meanwhile.
             digests = take_digests(
                 read_config(run.config, imports=False), run.options
             )
@@ -154,7 +154,7 @@ class SuiteScheduler:
             )
             return
         part, _ = TESTS[name]
-        # The folder shall hold the scores of one checkpoint only.
+        # The folder must hold the scores of one checkpoint only.
         shutil.rmtree(run.folder / part, ignore_errors=True)
         self._launch(slot, run, part, run.test_arguments(name))
 
@@ -185,7 +185,7 @@ class SuiteScheduler:
         )
 
     def _collect(self) -> None:
-        """Go on in the slots whose process has ended."""
+        """Continue in the slots whose process has ended."""
         for slot, job in list(self._active.items()):
             code = job.process.poll()
             if code is None:
@@ -210,7 +210,7 @@ class SuiteScheduler:
         train, val = read_curves(logs)
         run.save(
             status='trained',
-            # Epochs name other checkpoints; logs can leave the end out.
+            # Epoch checkpoints name no iteration; logs may miss the end.
             iterations=max(run.saved_iteration, last_iteration(logs)),
             checkpoint=run.checkpoint,
             validation=dict(val.get(METRIC, [])),
@@ -228,7 +228,7 @@ class SuiteScheduler:
         tested = {n for n, (part, _) in TESTS.items() if part == job.part}
         best = iteration_of(run.best_checkpoint)
         if best and best == run.saved_iteration and 'best' in run.untested:
-            # The weights that were tested just now, under another name.
+            # Both are the same weights, which have just been tested.
             tested.add('best')
         changes: dict[str, Any] = {TESTS[name][1]: scores for name in tested}
         if 'best' in tested:
@@ -242,7 +242,7 @@ class SuiteScheduler:
             return
         run.save(status='finished')
         trained = clock(run.record['seconds'])
-        # Of the last checkpoint, as in the table, unless it is not asked for.
+        # Of the last checkpoint, as in the table, if it was tested.
         scores = run.record.get(TESTS['last'][1], scores)
         say(
             f'finished {run.name}: {METRIC} {scores[METRIC]:.2f}, '
@@ -261,7 +261,7 @@ class SuiteScheduler:
         self.on_result()
 
     def _report(self) -> None:
-        """Say how far the suite is, and save the time it took."""
+        """Print how far the suite is, and save the time of its jobs."""
         states = {
             run.name: run.progress
             for run in self.runs
@@ -286,7 +286,7 @@ class SuiteScheduler:
         )
 
     def _end_processes(self) -> None:
-        """End what still runs, asking for it before forcing it."""
+        """End what still runs: SIGTERM first, SIGKILL after the grace time."""
         if not self._active:
             return
         jobs = list(self._active.values())
@@ -303,11 +303,11 @@ class SuiteScheduler:
                 break
             time.sleep(self.poll)
         for job in jobs:
-            # Also where the leader has ended: its workers may be left.
+            # Even if the leader has ended, as its workers may be left.
             job.send(signal.SIGKILL)
             job.process.wait()
         self._active.clear()
-        # On a full disk this fails, once nothing is left at work.
+        # Last, as this fails on a full disk.
         for job in jobs:
             job.save_time()
 

@@ -1,4 +1,4 @@
-"""The scores of a suite as tables."""
+"""The scores of a suite as Markdown tables."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ SPREAD = (
 def to_markdown(
     name: str, rows: Sequence[dict], baseline: str | None = None
 ) -> str:
-    """The tables of a suite, and below them what made it.
+    """Tables of a suite, followed by its runs, commits and commands.
 
     Args:
         name (str): Name of the suite.
         rows (Sequence[dict]): Rows of :func:`collect_results`.
-        baseline (str, optional): Title of the method that they were compared
+        baseline (str, optional): Title of the method that they are compared
             with.
     """
     best = any(row['best_summary'] for row in rows)
@@ -64,7 +64,7 @@ Columns = dict[str, Callable[[Any], str]]
 
 
 def _table(rows: Iterable[Any], columns: Columns) -> list[str]:
-    """Lines of a table, of columns that say what a row has in them."""
+    """Lines of a table; each column maps a row to its cell."""
     lines = [_line(columns), _line('---' for _ in columns)]
     return lines + [
         _line(column(row) for column in columns.values()) for row in rows
@@ -72,7 +72,7 @@ def _table(rows: Iterable[Any], columns: Columns) -> list[str]:
 
 
 def _class_lines(rows: Sequence[dict], baseline: str | None) -> list[str]:
-    """The IoU of each class, a table a split, where tests noted it."""
+    """Tables of the IoU of each class, one per split, where known."""
     lines = []
     for split in dict.fromkeys(row['split'] for row in rows):
         shown = [
@@ -93,7 +93,7 @@ def _class_lines(rows: Sequence[dict], baseline: str | None) -> list[str]:
 
 
 def _class_column(row: dict) -> Callable[[str], str]:
-    """Gains of a method, or its scores where it is compared with none."""
+    """Class gains of a method, or its IoUs if it has no gains."""
     gain = row['class_gain']
     values, sign = (gain, '+') if gain else (row['class_summary'], '')
     return lambda name: _mean(values.get(name), sign=sign, digits=1)
@@ -149,7 +149,7 @@ def _learner_column(key: str) -> Callable[[dict], str]:
 
 
 def _seeds(row: dict) -> str:
-    """Number of finished runs, and of all where they are more."""
+    """Number of finished runs, of all runs if more, and of failed ones."""
     states = [record['status'] for record in row['runs']]
     done, failed = states.count('finished'), states.count('failed')
     text = str(done) if done == len(states) else f'{done} of {len(states)}'
@@ -175,7 +175,7 @@ def _mean(
 ) -> str:
     if summary is None:
         return '–'
-    # Plus nothing, since -0.0 has a sign.
+    # Adding 0.0 turns -0.0 into 0.0.
     mean = round(summary['mean'] * scale, digits) + 0.0
     text = f'{mean:{sign}.{digits}f}'
     if summary['std'] is not None and not (digits == 0 and not summary['std']):
@@ -188,7 +188,7 @@ def _score(value: float | None, digits: int = 2) -> str:
 
 
 def _cell(text: str) -> str:
-    """Text of which nothing ends a cell or a line."""
+    """Escape text so that nothing in it ends a cell or a line."""
     return ' '.join(text.split()).replace('|', '\\|')
 
 
