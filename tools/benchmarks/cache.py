@@ -47,9 +47,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def scene_logits(
     classes: int, size: tuple[int, int], draw: torch.Generator
 ) -> Tensor:
-    """Logits (K, h, w) of patches of few classes, with noise.
+    """Draw logits (K, h, w) of patches of a few classes, with noise.
 
-    Like a trained network's: sure within a patch, in doubt at its edge.
+    Like a trained network's, they are confident within a patch and uncertain
+    at its edge.
     """
     chosen = torch.randperm(classes, generator=draw)[: min(classes, 12)]
     patches = torch.randint(len(chosen), (1, 1, 5, 9), generator=draw)
@@ -65,7 +66,7 @@ def scene_logits(
 def agreements(
     exact: Tensor, stored: Tensor, size: tuple[int, int], draw: torch.Generator
 ) -> dict[str, float]:
-    """How well stored labels do for the exact ones, at the image's size."""
+    """Agreement of stored with exact labels, at the image's size."""
     before, after = (
         F.interpolate(
             logits[None].float(),
@@ -75,7 +76,7 @@ def agreements(
         )[0].softmax(0)
         for logits in (exact, stored)
     )
-    # Weights such as the rectifier's, of another opinion here and there.
+    # Weights such as the rectifier's, which change some of the labels.
     weights = scene_logits(len(exact), size, draw).mul_(0.2).softmax(0)
     rectified = [(weights * probs).argmax(0) for probs in (before, after)]
     return dict(
@@ -91,7 +92,7 @@ def agreements(
 def measure(
     args: argparse.Namespace, classes: int, folder: str
 ) -> dict[str, Any]:
-    """One row: size, speeds and agreement at a number of classes."""
+    """Measure one row: size, speeds and agreement for some classes."""
     draw = torch.Generator().manual_seed(0)
     store = SoftLabelStore(folder)
     items = {
@@ -132,8 +133,8 @@ def measure(
 
 @torch.no_grad()
 def accuracies(config: str, checkpoint: str, folder: str) -> dict[str, Any]:
-    """What storing costs a trained network's labels of validation images."""
-    # Only now: the package mends what mmseg needs to be imported.
+    """Validation accuracy of a trained network's exact and stored labels."""
+    # Imported only now, after the package has patched what mmseg needs.
     from mmseg.apis import init_model
 
     model = init_model(config, checkpoint, device='cpu')

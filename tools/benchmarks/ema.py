@@ -34,7 +34,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def build(depth: int, device: torch.device) -> nn.Module:
-    """A stock ResNet with random weights."""
+    """Build a stock ResNet with random weights."""
     network: nn.Module = MODELS.build(
         dict(type='ResNet', depth=depth, norm_cfg=dict(type='BN'))
     )
@@ -43,7 +43,7 @@ def build(depth: int, device: torch.device) -> nn.Module:
 
 @torch.no_grad()
 def by_loop(teacher: nn.Module, student: nn.Module) -> None:
-    """The rule written out, a parameter at a time."""
+    """Apply the EMA rule literally, one tensor at a time."""
     for t, s in zip(teacher.parameters(), student.parameters()):
         t.mul_(MOMENTUM).add_(s, alpha=1 - MOMENTUM)
     for t, s in zip(teacher.buffers(), student.buffers()):
@@ -53,14 +53,14 @@ def by_loop(teacher: nn.Module, student: nn.Module) -> None:
 def sides_of(
     students: list[nn.Module], depth: int, device: torch.device
 ) -> dict[str, Callable[[], Any]]:
-    """What moves the teachers, by name; each side has its own."""
+    """Teacher updates to time, by name; each has its own teachers."""
     ours, plain = ([build(depth, device) for _ in students] for _ in range(2))
     averaged = [
         ExponentialMovingAverage(student, momentum=1 - MOMENTUM)
         for student in students
     ]
 
-    # As MutualEMAHook does in a training, where modules stay.
+    # As in MutualEMAHook, because modules stay the same in a training.
     readers = [
         (StateReader(teacher), StateReader(student))
         for teacher, student in zip(ours, students)

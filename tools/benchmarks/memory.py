@@ -21,7 +21,7 @@ from rml_mmseg.experiments.benchmarks import (
 )
 
 DEFAULT = 'configs/rml/resnet_vit_scenes-12.py'
-# Share that memory may grow by between the first and the last iteration.
+# Allowed relative growth of memory from the first to the last iteration.
 GROWTH = 0.01
 
 
@@ -43,7 +43,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def make_small(cfg: Any, crop: tuple[int, int]) -> None:
-    """Cut all crops of a config to a size, in place."""
+    """Set every ``crop_size`` of a config, in place."""
     if isinstance(cfg, dict):
         if 'crop_size' in cfg:
             cfg['crop_size'] = tuple(crop)
@@ -64,10 +64,10 @@ def snapshot(device: torch.device) -> dict[str, float]:
 
 
 def traced_growth(loop: MeasuredLoop, iterations: int) -> tuple[float, float]:
-    """Python's own memory after a half of the iterations and after all.
+    """Python's own memory after half of the iterations and after all.
 
     Returns:
-        tuple[float, float]: kB that were allocated since the begin.
+        tuple[float, float]: kB allocated since the start of the trace.
     """
     tracemalloc.start()
     found = []
@@ -83,7 +83,7 @@ def traced_growth(loop: MeasuredLoop, iterations: int) -> tuple[float, float]:
 def measure(
     loop: MeasuredLoop, args: argparse.Namespace, report: Report
 ) -> None:
-    """Train, look at the memory, print and judge."""
+    """Train, measure memory, print it and compare it with the targets."""
     rows = []
     marks = [args.first, (args.first + args.last) // 2, args.last]
     for i in range(1, args.last + 1):

@@ -1,4 +1,4 @@
-"""Time what settings gain or lose in a training iteration."""
+"""Time and memory of a training iteration with and without settings."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from rml_mmseg.models.utils.cuda_graphs import WARM_UP
 
 DEFAULT = 'configs/ablations/_base_/camvid_1-8.py'
 JOINT = 'model.semi_train_cfg.joint_forward'
-# One forward pass is for students whose strong views move their statistics.
+# A joint forward pass requires that strong views update the statistics.
 MOVE = {'model.semi_train_cfg.unlabelled_statistics': True}
 LAST = 'model.semi_train_cfg.channels_last'
 GRAPHS = 'model.semi_train_cfg.cuda_graphs'
 KIND = 'optim_wrapper.type'
-# Of each option, what is set without it and with it.
+# For each option, the settings without it and with it.
 OPTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     'bfloat16': ({}, {KIND: 'BFloat16OptimWrapper'}),
     'float16': ({}, {KIND: 'AmpOptimWrapper'}),
@@ -55,7 +55,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def with_option(cfg: Config, option: str, used: bool) -> Config:
-    """A copy of a config with or without an option."""
+    """Copy a config, with or without an option."""
     cfg = cfg.copy()
     cfg.merge_from_dict(OPTIONS[option][used])
     if option == 'with_cp' and used:
@@ -72,13 +72,13 @@ def with_option(cfg: Config, option: str, used: bool) -> Config:
 def measure(
     cfg: Config, option: str, args: argparse.Namespace
 ) -> dict[str, Any]:
-    """One row: iterations with and without an option, by turns."""
+    """Measure one row: alternate iterations with and without an option."""
     row: dict[str, Any] = {}
 
     def both(without: MeasuredLoop, used: MeasuredLoop) -> None:
         sides = dict(without=without.iteration, used=used.iteration)
         for _ in range(WARM_UP if option == 'cuda_graphs' else 0):
-            # Before it is recorded.
+            # These calls come before the graph is recorded.
             used.iteration()
         times = alternate(sides, args.rounds, args.warm_up, device=args.device)
         memory = {
@@ -116,7 +116,7 @@ def main() -> None:
         )
     report = Report('Settings that trade time and memory', args.device)
     with tempfile.TemporaryDirectory() as folder:
-        # Waiting for data would hide what is compared.
+        # No workers: waiting for data would hide the differences.
         cfg, source = load_asked(args, folder, workers=False)
         report.note(f'{args.config}, reading {source}.')
         rows = [measure(cfg, option, args) for option in args.options]

@@ -1,4 +1,4 @@
-"""Compute the memory of configs on one GPU, and measure it where one is."""
+"""Compute the memory of configs on one GPU, and measure it if there is one."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ CONFIGS = [
     'configs/rml/segformer_dinov2-dpt_city_1-8.py',
     'configs/rivals/unimatch_v2_dinov2-dpt_voc_1-8.py',
 ]
-# Float32 numbers that an optimiser keeps for each weight.
+# Float32 numbers that an optimiser stores for each weight.
 STATES = {'SGD': 1, 'Adam': 2, 'AdamW': 2}
 FLOAT, GB = 4, 1e9
-# Iterations after which the allocator has seen all that a step needs.
+# Enough iterations for the allocator to reach the peak of a step.
 ITERATIONS = 4
-# Scenes that no crop of a config is larger than.
+# Size of scenes, at least as large as any crop of the configs.
 SCENE_SIZE = 512, 1024
 PRECISIONS: dict[str, dict[str, Any]] = {
     'float32': {},
@@ -56,7 +56,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def build(cfg: dict, checkpointing: bool, dtype: torch.dtype) -> nn.Module:
-    """A segmentor without numbers, for shapes alone."""
+    """Build a segmentor on the meta device, with shapes only."""
     cfg = without_weights(learner_cfg(cfg, {}))
     if checkpointing:
         cfg['backbone']['with_cp'] = True
@@ -71,11 +71,11 @@ def activation_bytes(
     checkpointing: bool = False,
     dtype: torch.dtype = torch.float32,
 ) -> int:
-    """What a student keeps for its backward pass.
+    """Bytes that a student saves for its backward pass.
 
-    A backbone without checkpointing keeps all. Logits are counted at the
-    size of the image too, in float32, with their log-softmax: once for the
-    loss on labels, once for that on pseudo labels.
+    A backbone without support for checkpointing saves everything. Added are
+    two float32 tensors (N, K, H, W) at the size of the image, for the logits
+    of the losses on labels and on pseudo labels and their log-softmax.
     """
     try:
         network: Any = build(cfg, checkpointing, dtype)
@@ -97,7 +97,7 @@ def activation_bytes(
 
 
 def row_of(path: str) -> dict[str, Any]:
-    """Memory of one config."""
+    """Compute the memory of one config, as a row."""
     cfg = Config.fromfile(path)
     segmentors, wrapper = cfg.model.segmentors, cfg.optim_wrapper
     pairs = cfg.train_dataloader.batch_size
@@ -109,7 +109,7 @@ def row_of(path: str) -> dict[str, Any]:
         network = build(segmentor, False, torch.float32)
         count = sum(p.numel() for p in network.parameters())
         states = STATES.get(rule['optimizer']['type'], 2)
-        # The weights, their gradients, the optimiser's and the teacher's.
+        # Weights, gradients, optimiser states and the teacher's weights.
         fixed += count * FLOAT * (3 + states)
         weights += count
     learning = SemiTrainCfg(**cfg.model.semi_train_cfg)
@@ -141,16 +141,16 @@ def row_of(path: str) -> dict[str, Any]:
 def peak_of(
     path: str, options: dict[str, Any], folder: Path
 ) -> tuple[float, float]:
-    """Train on a GPU for some iterations.
+    """Peak memory of some training iterations on a GPU.
 
     Args:
         path (str): Config.
-        options (dict): Settings to change.
-        folder (Path): For logs and scenes.
+        options (dict): Settings to override.
+        folder (Path): Folder for logs and scenes.
 
     Returns:
-        tuple[float, float]: GB of tensors at the worst moment, and GB that
-        the allocator took for them.
+        tuple[float, float]: Peak of allocated tensors and peak of memory
+        that the allocator reserved for them, GB.
     """
     gc.collect()
     torch.cuda.empty_cache()
@@ -171,7 +171,7 @@ def peak_of(
 
 
 def measured_row(path: str, folder: Path) -> dict[str, Any]:
-    """Memory that a config was seen to need on this GPU."""
+    """Measure the memory of a config on this GPU, as a row."""
     row: dict[str, Any] = {'config': path.split('/')[-1]}
     for name, options in PRECISIONS.items():
         used, taken = peak_of(path, options, folder)

@@ -50,7 +50,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def scenes(
     folder: Path, count: int, size: tuple[int, int]
 ) -> tuple[list[tuple[np.ndarray, np.ndarray]], str]:
-    """Images and masks of a size, and where they are from."""
+    """Images and masks of a size, and a description of their source."""
     height, width = size
     images = sorted(folder.glob('img_dir/train/*'))[:count]
     if len(images) == count:
@@ -76,7 +76,7 @@ def scenes(
 def write_files(
     folder: Path, pairs: list[tuple[np.ndarray, np.ndarray]]
 ) -> list[dict[str, Any]]:
-    """PNG files such as Cityscapes has; what a dataset says of each."""
+    """Write PNG files as in Cityscapes; return a dataset's info of each."""
     infos = []
     for i, (image, mask) in enumerate(pairs):
         paths = folder / f'{i}.png', folder / f'{i}_mask.png'
@@ -94,7 +94,7 @@ def write_files(
 
 
 def build(*steps: Any) -> Compose:
-    """A pipeline from configs and transforms."""
+    """Build a pipeline from configs and transforms."""
     return Compose(
         [TRANSFORMS.build(s) if isinstance(s, dict) else s for s in steps]
     )
@@ -103,7 +103,7 @@ def build(*steps: Any) -> Compose:
 def make_sides(
     infos: list[dict[str, Any]], crop: tuple[int, int]
 ) -> dict[str, Callable[[], Any]]:
-    """What is timed; all draw the same crops from the same seeds."""
+    """Functions to time, by name; equal seeds give them equal crops."""
     load = dict(type='LoadImageFromFile')
     annotations = dict(type='LoadAnnotations')
     crop_step = dict(type='RandomCrop', crop_size=tuple(crop))
@@ -162,7 +162,7 @@ def make_sides(
 def main() -> None:
     """Run the benchmark."""
     args = parse_args()
-    # As in a worker that loads.
+    # As in a worker of a data loader.
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
     init_default_scope('mmseg')

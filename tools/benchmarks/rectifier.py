@@ -25,7 +25,7 @@ from rml_mmseg.models.utils import (
 from rml_mmseg.models.utils.cuda_graphs import capture
 
 MOMENTUM = 0.9999
-# Speed-up over the loop that is asked for, by the number of classes.
+# Required speed-up over the loop, by the number of classes.
 SPEED_UP = {19: 10, 150: 50}
 
 
@@ -56,11 +56,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def make_case(
     args: argparse.Namespace, channels: int, classes: int
 ) -> dict[str, Tensor]:
-    """Features, their labels, prototypes and soft pseudo labels."""
+    """Draw features, their labels, prototypes and soft pseudo labels."""
     draw = torch.Generator().manual_seed(0)
     n, small, full = args.images, args.features, args.labels
     prototypes = torch.randn(classes, channels, generator=draw)
-    # Classes in patches, so that the loop can skip those an image lacks.
+    # Classes in patches, so that the loop can skip those not in an image.
     coarse = torch.randint(classes, (n, 1, 8, 8), generator=draw).float()
     labels = F.interpolate(coarse, size=small, mode='nearest').long()[:, 0]
     features = prototypes[labels].movedim(3, 1)
@@ -78,7 +78,7 @@ def make_case(
 def by_loop(
     features: Tensor, labels: Tensor, prototypes: Tensor, probs: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Eq. 6, 9 and 11, an image and a class at a time.
+    """Compute Eq. 6, 9 and 11, one image and one class at a time.
 
     Returns:
         tuple[Tensor, Tensor]: Rectified labels (N, H, W) and the new
@@ -113,14 +113,14 @@ def by_loop(
 def by_package(
     features: Tensor, labels: Tensor, prototypes: Tensor, probs: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """The same by this package's functions."""
+    """Compute the same as :func:`by_loop` with this package."""
     sums, counts = class_sums(features, labels, len(prototypes))
     new = update_prototypes(prototypes, sums, counts, MOMENTUM)
     return rectify(probs, prototype_weights(features, prototypes)), new
 
 
 def parts_of(case: dict[str, Tensor]) -> dict[str, Callable[[], Any]]:
-    """The package's functions, and the least that any way has to do."""
+    """The package's functions, and operations that no method can avoid."""
     features, labels = case['features'], case['labels']
     prototypes, probs = case['prototypes'], case['probs']
     sums, counts = class_sums(features, labels, len(prototypes))
@@ -141,7 +141,7 @@ def parts_of(case: dict[str, Tensor]) -> dict[str, Callable[[], Any]]:
 def same_share(
     ours: tuple[Tensor, Tensor], theirs: tuple[Tensor, Tensor]
 ) -> float:
-    """Share of pixels that two sides label alike; checks the prototypes."""
+    """Share of equally labelled pixels; asserts that prototypes agree."""
     torch.testing.assert_close(ours[1], theirs[1], rtol=1e-4, atol=1e-4)
     return (ours[0] == theirs[0]).float().mean().item()
 
@@ -150,9 +150,9 @@ def same_share(
 def measure(
     args: argparse.Namespace, report: Report, channels: int, classes: int
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Rows of one case: loop against package, and the package's parts."""
+    """Measure one case: loop against package, and the package's parts."""
     case = make_case(args, channels, classes)
-    # A loop takes up to a minute: what was timed is compared.
+    # The loop takes up to a minute, so the timed results are compared.
     results = {'package': by_package(**case)}
     sides: dict[str, Callable[[], Any]] = {
         'loop': lambda: results.update(loop=by_loop(**case)),
@@ -171,7 +171,7 @@ def measure(
     share = same_share(results['package'], results['loop'])
     tensor = case['probs'].numel() * case['probs'].element_size()
     extra = peak_extra_bytes(lambda: by_package(**case), args.device)
-    # What else a processor does would count as the slower side's own time.
+    # CPU time on a CPU, as other work would add to the wall-clock time.
     clock = 'cpu' if args.device.type == 'cpu' else 'wall'
     speed_ups = {
         side: times['loop'].over(timing, clock)

@@ -23,10 +23,10 @@ LIMIT = 1.1
 
 
 class ForkedLoop(MeasuredLoop):
-    """Goes to a resumed run's data as the onedl fork of mmengine does.
+    """Resumes the data of a run as the onedl fork of mmengine does.
 
-    It tells the sampler how many draws were used, and the loader's
-    iterator is built after that.
+    It tells the sampler how many draws were used and then rebuilds the
+    loader's iterator.
     """
 
     def _resume_within_stage(self) -> None:
@@ -47,7 +47,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def save_as_later(cfg: Config, path: Path, iteration: int) -> None:
-    """Train one iteration and save it as if it were a later one."""
+    """Train one iteration and save a checkpoint of a later one."""
 
     def measure(loop: MeasuredLoop) -> None:
         loop.iteration()
@@ -83,7 +83,7 @@ def first_iteration(
 
 
 def seconds_of_a_batch(cfg: Config, report: Report) -> float:
-    """Time of loading a batch, which stock mmengine does for each used."""
+    """Time to load a batch; stock mmengine reloads every batch on resume."""
     found: list[float] = []
 
     def measure(loop: MeasuredLoop) -> None:

@@ -1,6 +1,6 @@
 """Run all benchmarks one after the other, within ten minutes on a CPU.
 
-On a GPU, those whose subject is the GPU, with the paper's pair of networks.
+With a GPU, run those that concern the GPU, with the paper's pair of networks.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 TOOLS = Path(__file__).resolve().parent
-# Each tool with the arguments that keep it short.
+# Each tool with arguments that keep it short.
 COMMANDS: dict[str, list[str]] = {
     'rectifier': ['rectifier', '--rounds', '3', '--budget', '8'],
     'ema': ['ema'],
@@ -33,7 +33,7 @@ BFLOAT16 = 'optim_wrapper.type=BFloat16OptimWrapper'
 
 
 def of_pair(tool: str, *arguments: str, batch: int = 4) -> list[str]:
-    """Arguments that train the paper's pair, its whole batch on one GPU."""
+    """Arguments to train the paper's pair, with its batch on one GPU."""
     return [
         *(tool, PAIR, *SCENES, *arguments, '--cfg-options'),
         f'train_dataloader.batch_size={batch}',

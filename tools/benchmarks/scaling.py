@@ -1,4 +1,4 @@
-"""Time more processes, more classes and more pixels."""
+"""Time how training scales with processes, classes and pixels."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from rml_mmseg.models.utils.segmentor_forward import feature_labels
 
 DEFAULT = 'configs/ablations/_base_/camvid_1-8.py'
 IMAGES, CHANNELS, STRIDE = 2, 64, 8
-# How far a point may lie from the straight line through all, of its value.
+# Allowed relative distance of a point from the line fitted to all.
 STRAIGHT = 0.25
 
 
@@ -58,10 +58,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def extra_work(
     classes: int, side: int, device: torch.device
 ) -> Callable[[], Any]:
-    """What an iteration adds to its networks, for one learner.
+    """Make the work of an iteration beside its networks, for one learner.
 
-    Soft labels from a teacher's logits, their rectification, the sums of
-    Eq. 10 and CutMix.
+    It consists of soft labels from a teacher's logits, their rectification,
+    the sums of Eq. 10 and CutMix.
     """
     draw = torch.Generator().manual_seed(0)
     small = side // STRIDE
@@ -98,11 +98,11 @@ def extra_work(
 def growth(
     cases: list[tuple[int, int]], args: argparse.Namespace
 ) -> tuple[list[dict[str, Any]], float]:
-    """Rows for some numbers of classes and sizes.
+    """Time some numbers of classes and image sizes.
 
     Returns:
-        tuple: Rows, and how far the times lie from a straight line in the
-        number of pixels times classes, at most, as a share of them.
+        tuple: Rows, and the largest relative distance of a time from a
+        straight line in the number of pixels times classes.
     """
     sides = {
         f'{k}, {side}': extra_work(k, side, args.device) for k, side in cases
@@ -112,7 +112,7 @@ def growth(
     cpu = args.device.type == 'cpu'
     clock = 'cpu' if cpu else 'wall'
     found = np.array([t.median(clock) for t in times.values()])
-    # Relative errors, so that the smallest case counts as the largest.
+    # Relative errors, so that small cases count as much as large ones.
     design = np.stack([units, np.ones_like(units)], 1) / found[:, None]
     line = np.linalg.lstsq(design, np.ones_like(found), rcond=None)[0]
     gaps = np.abs(design @ line - 1)
@@ -130,7 +130,7 @@ def growth(
 
 
 def work(args: argparse.Namespace) -> None:
-    """Train as one of several processes; the first writes its times."""
+    """Train as one of several processes; rank 0 writes its times."""
     seconds: list[float] = []
 
     def measure(loop: MeasuredLoop) -> None:
@@ -151,7 +151,7 @@ def work(args: argparse.Namespace) -> None:
 
 
 def train(processes: int, args: argparse.Namespace) -> dict[str, Any]:
-    """Times of iterations on a number of processes."""
+    """Time training iterations with a number of processes."""
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         port = probe.getsockname()[1]

@@ -1,4 +1,4 @@
-"""Time a training iteration against what its networks alone cost."""
+"""Time a training iteration against the cost of its networks alone."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from rml_mmseg.models.utils.cuda_graphs import WARM_UP
 from rml_mmseg.models.utils.learner_cfg import learner_cfg
 
 DEFAULT = 'configs/ablations/_base_/camvid_1-8.py'
-# Iterations from look to look of the monitor, as in its hook.
+# Interval of the monitor in iterations, the default of its hook.
 LOOK_EVERY = 50
 LIMITS = dict(off=1.05, on=1.07)
 
@@ -53,10 +53,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def make_supervised(
     loop: MeasuredLoop, cfg: Config, batch: dict
 ) -> Callable[[], None]:
-    """Stock supervised training of each network on as many images.
+    """Make a stock supervised step of each network on as many images.
 
     Each student reads labelled and unlabelled images; here each network
-    reads that number of labelled ones, through mmseg's own classes.
+    reads the same number of labelled images, through mmseg's own classes.
     """
     model: Any = unwrap(loop.runner.model)
     images = list(batch['labelled']['inputs'])
@@ -100,7 +100,7 @@ def make_supervised(
 
 
 def by_graphs(loop: MeasuredLoop) -> Callable[[], None]:
-    """An iteration with ``semi_train_cfg.cuda_graphs``."""
+    """Make an iteration with ``semi_train_cfg.cuda_graphs``."""
     labeller: Any = unwrap(loop.runner.model).pseudo_labeller
     plain = labeller.cfg
     graphs = dataclasses.replace(plain, cuda_graphs=True)
@@ -110,14 +110,14 @@ def by_graphs(loop: MeasuredLoop) -> Callable[[], None]:
         loop.iteration()
         labeller.cfg = plain
 
-    # Before it is recorded.
+    # These calls come before the graph is recorded.
     for _ in range(WARM_UP):
         step()
     return step
 
 
 def watch(watches: Stopwatches, loop: MeasuredLoop) -> None:
-    """Book the parts of an iteration."""
+    """Attach stopwatches to the parts of an iteration."""
     runner = loop.runner
     model: Any = unwrap(runner.model)
     watches.watch(model.data_preprocessor, 'forward', 'preprocessing')
@@ -152,7 +152,7 @@ def watch(watches: Stopwatches, loop: MeasuredLoop) -> None:
 def break_down(
     loop: MeasuredLoop, iterations: int, device: torch.device
 ) -> list[dict[str, Any]]:
-    """Rows of where the time of iterations goes."""
+    """Measure the time of each part of an iteration, as rows."""
     watches = Stopwatches(device)
     watch(watches, loop)
     for _ in range(iterations):
@@ -179,7 +179,7 @@ def break_down(
 def measure(
     loop: MeasuredLoop, cfg: Config, args: argparse.Namespace, report: Report
 ) -> None:
-    """Time, print and judge."""
+    """Time an iteration, print it and compare it with the targets."""
     monitors = [
         hook
         for hook in loop.runner.hooks

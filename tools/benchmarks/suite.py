@@ -1,7 +1,7 @@
-r"""Train and test a grid of methods and seeds, and put it in a table.
+r"""Train and test a grid of methods and seeds, and tabulate the results.
 
-Run again with the same arguments, it goes on where it was stopped. The
-results are in OUT/results.md and OUT/results.json::
+When run again with the same arguments, it continues where it was stopped.
+The results are in OUT/results.md and OUT/results.json::
 
     python tools/benchmarks/suite.py tools/benchmarks/suites/camvid_cpu.py \
         --seeds 0 1 2 --jobs 2
@@ -114,10 +114,10 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def choose_runs(
     runs: Sequence[SuiteRun], patterns: Sequence[str] | None
 ) -> list[SuiteRun]:
-    """Runs whose name or method matches one of some patterns.
+    """Runs whose name or method matches at least one pattern.
 
     Raises:
-        ValueError: If a pattern matches none.
+        ValueError: If a pattern matches no run.
     """
     if patterns is None:
         return list(runs)
@@ -131,24 +131,24 @@ def choose_runs(
 
 
 def matches(run: SuiteRun, pattern: str) -> bool:
-    """Whether a pattern means a run."""
+    """Whether a pattern matches a run's name or method."""
     return any(fnmatchcase(name, pattern) for name in (run.name, run.method))
 
 
 def make_slots(jobs: int | None, processes: int = 1) -> list[dict[str, str]]:
-    """Environment variables of each run at a time.
+    """Environment variables of each slot for a run.
 
     Args:
         jobs (int, optional): Number of runs at a time; by default as many
             as there are GPUs for, or one without GPUs.
-        processes (int): Processes of a run, one a GPU. Defaults to 1.
+        processes (int): Processes per run, one per GPU. Defaults to 1.
 
     Raises:
         ValueError: If a run has more processes than there are GPUs.
     """
     count = torch.cuda.device_count()
     if count == 0:
-        # Several runs on a CPU must not share all of its cores each.
+        # Several runs on a CPU must not each use all of its cores.
         return [{'OMP_NUM_THREADS': '1'} for _ in range(jobs or 1)]
     visible = os.environ.get('CUDA_VISIBLE_DEVICES')
     gpus = visible.split(',') if visible else [str(i) for i in range(count)]
@@ -168,7 +168,7 @@ def make_slots(jobs: int | None, processes: int = 1) -> list[dict[str, str]]:
 
 
 def git_commit() -> str:
-    """Commit of the checkout, ending in -dirty if it was changed."""
+    """Commit of the checkout, with -dirty appended if it was changed."""
     command = ['git', 'describe', '--always', '--dirty', '--abbrev=40']
     try:
         done = subprocess.run(
@@ -183,13 +183,13 @@ def git_commit() -> str:
 
 
 def lock(folder: Path) -> IO[str]:
-    """Make sure that one suite at a time works in a folder.
+    """Lock a folder, so that only one suite at a time works in it.
 
-    The processes of the runs inherit the lock, so that runs whose suite was
-    killed are not started a second time beside them.
+    The processes of the runs inherit the lock, so runs that outlive a killed
+    suite are not started a second time.
 
     Raises:
-        RuntimeError: If another one does.
+        RuntimeError: If another suite, or such a run, holds the lock.
     """
     folder.mkdir(parents=True, exist_ok=True)
     file = (folder / '.lock').open('w')
@@ -233,7 +233,7 @@ def write_results(args: argparse.Namespace, suite: dict) -> str:
 def print_plan(
     runs: Sequence[SuiteRun], slots: Sequence[dict[str, str]]
 ) -> None:
-    """Print the state and the commands of runs."""
+    """Print the state and commands of runs."""
     for run in runs:
         trained = run.status in ('trained', 'finished')
         state = 'resume' if run.checkpoint else 'train'
@@ -259,7 +259,7 @@ def print_failures(scheduler: SuiteScheduler) -> None:
 
 
 def print_disk_use(out: Path) -> None:
-    """Print what the checkpoints take, where it is much, and how to drop them.
+    """Print the size of large checkpoints, and how to delete them.
 
     Args:
         out (Path): Folder of the suite's results.
@@ -276,7 +276,7 @@ def print_disk_use(out: Path) -> None:
 
 
 def run_suite(args: argparse.Namespace) -> int:
-    """Run a suite as the arguments say.
+    """Run a suite with command-line arguments.
 
     Returns:
         int: Exit code: 0, 1 if a run failed, 2 if nothing could be run, 128
