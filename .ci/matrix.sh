@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Run the tests with several sets of packages, each in an environment of its
-# own, and print a table. Takes hours; not for every change.
+# own, and print a table. Takes an hour or more; not for every change.
 #
 #   .ci/matrix.sh [LANE]...        lite full onedl oldest; by default all
 #

@@ -207,7 +207,7 @@ def test_the_loop_of_stages_validates_again():
 
 
 def test_own_code_and_signals(tmp_path):
-    hook = dict(signals=['SIGUSR2', 'SIGNONE'], exit_code=99)
+    hook = dict(signals=['SIGUSR2', 'SIGTERM'], exit_code=99)
     send = (signal.SIGUSR2, 0, 'before_train_iter')
     with pytest.raises(SystemExit) as caught:
         runner_with(tmp_path, send=send, hook=hook).train()
@@ -218,6 +218,7 @@ def test_own_code_and_signals(tmp_path):
     ('settings', 'message'),
     [
         (dict(signals=['TERM']), r"signals.*\['TERM'\]"),
+        (dict(signals=['SIGTREM']), "'SIGTREM'.*did you mean 'SIGTERM'"),
         (dict(exit_code=0), r'exit_code must be in \[1, 125\], got 0'),
     ],
 )

@@ -24,6 +24,7 @@ from mmengine.runner import CheckpointLoader
 from mmseg.registry import MODELS
 
 from rml_mmseg.engine.checks.explained_errors import explained_errors
+from rml_mmseg.engine.checks.plain_errors import plain_errors
 from rml_mmseg.engine.command_line import overridden_config
 from rml_mmseg.models.deployment import DeployedSegmentor
 from rml_mmseg.models.export import (
@@ -236,7 +237,8 @@ def main() -> None:
     """Run the tool."""
     args = parse_args()
     try:
-        lines = export(args)
+        with plain_errors():
+            lines = export(args)
     except (ExportError, ValueError, OSError) as error:
         raise SystemExit(f'error: {error}') from error
     print('\n'.join(lines))

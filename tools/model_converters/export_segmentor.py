@@ -29,6 +29,7 @@ from mmseg.structures import SegDataSample
 from rml_mmseg import compat
 from rml_mmseg.datasets.data_root import check_data_roots
 from rml_mmseg.engine.checks.explained_errors import explained_errors
+from rml_mmseg.engine.checks.plain_errors import plain_errors
 from rml_mmseg.engine.command_line import overridden_config
 from rml_mmseg.models.export import (
     check_learner,
@@ -310,7 +311,8 @@ def main() -> None:
     """Run the tool."""
     args = parse_args()
     try:
-        lines = export(args)
+        with plain_errors():
+            lines = export(args)
     except (ExportError, ValueError, OSError) as error:
         raise SystemExit(f'error: {error}') from error
     print('\n'.join(lines))

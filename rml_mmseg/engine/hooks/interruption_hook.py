@@ -13,11 +13,17 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch.utils.data import DataLoader
 
+from rml_mmseg.setting_checks import did_you_mean
+
 from ..shielded_worker import ShieldedWorker, shielded_forks
 from .atomic_checkpoint_hook import AtomicCheckpointHook
 
 # EX_TEMPFAIL of sysexits.h: not finished, to be tried again.
 EXIT_CODE = 75
+# Not every system has those of POSIX: names that are missing are left out.
+SIGNALS = sorted(
+    {*signal.Signals.__members__, 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGXCPU'}
+)
 
 
 @HOOKS.register_module()
@@ -42,8 +48,7 @@ class InterruptionHook(Hook):
             run was interrupted. Defaults to 75.
 
     Raises:
-        ValueError: If a name does not begin with SIG, or the code is out of
-            its range.
+        ValueError: If a name is no signal, or the code is out of its range.
     """
 
     # After the hook that saves the checkpoint of the iteration.
@@ -54,11 +59,11 @@ class InterruptionHook(Hook):
         signals: Sequence[str] = ('SIGTERM', 'SIGINT', 'SIGUSR1'),
         exit_code: int = EXIT_CODE,
     ) -> None:
-        unknown = [name for name in signals if not name.startswith('SIG')]
+        unknown = [name for name in signals if name not in SIGNALS]
         if unknown:
             raise ValueError(
-                f'InterruptionHook.signals must be names such as "SIGTERM", '
-                f'got {unknown}'
+                'InterruptionHook.signals must be names such as "SIGTERM", '
+                f'got {unknown}{did_you_mean(unknown[0], SIGNALS)}'
             )
         if type(exit_code) is not int or not 1 <= exit_code <= 125:
             raise ValueError(

@@ -20,7 +20,8 @@ def make_floor(loop: MeasuredLoop) -> tuple[Callable[[], None], Any]:
 
     It runs the students' forward passes, losses and one backward pass, the
     teachers' forward passes and the optimiser steps on fixed tensors,
-    without loading data, making or mixing labels, EMA or hooks.
+    without loading data, making or mixing labels, EMA or hooks. The pass of
+    ``feature_dropout`` is not part of it and counts as extra cost.
 
     Returns:
         tuple: The function, and the batch it reads.

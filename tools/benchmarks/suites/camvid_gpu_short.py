@@ -10,7 +10,7 @@ options = {
     'default_hooks.checkpoint.interval': burn_in,
     'train_dataloader.num_workers': 2,
 }
-as_long = 3 * iterations
+as_long = _base_.as_long // _base_.iterations * iterations
 methods = {
     name: dict(options={'train_cfg.burn_in_iters': burn_in})
     for name in _base_.methods
@@ -20,6 +20,6 @@ methods['supervised_as_long'] = dict(
     options={
         'train_cfg.iters_per_stage': as_long,
         'param_scheduler.0.periods': [as_long],
-        'train_cfg.val_interval': as_long // 3,
+        'train_cfg.val_interval': iterations,
     }
 )
