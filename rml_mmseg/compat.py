@@ -35,13 +35,13 @@ SUPPORTED_VERSIONS = {
 """Supported range of each package, by import name."""
 
 DISTRIBUTIONS = {'mmseg': 'mmsegmentation'}
-"""Names to install by, where they differ from the import names."""
+"""Distribution names, where they differ from the import names."""
 
 SAFE_LOADING = Version(torch.__version__).release >= (2, 6)
-"""Whether `torch.load` can be told all that a checkpoint may hold."""
+"""Whether `torch.load` can allow every type that a checkpoint may hold."""
 
 STATISTICS = ('min', 'max', 'current', 'mean')
-"""Methods of a HistoryBuffer that its pickle asks for."""
+"""Methods that the pickle of a HistoryBuffer looks up."""
 
 
 def check_versions(supported: dict[str, str] = SUPPORTED_VERSIONS) -> None:

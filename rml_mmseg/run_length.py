@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 LONG_RUN = 20000
-"""Iterations from which a stage is one of the paper's length."""
+"""Iterations from which a stage counts as long as one of the paper."""
 
 
 class LengthSettings(NamedTuple):

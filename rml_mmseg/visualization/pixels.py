@@ -11,7 +11,7 @@ from ..models.utils.preprocessing import swaps_channels
 IGNORED = (255, 255, 255)
 """Colour of pixels without a label."""
 PADDED = (210, 210, 210)
-"""Colour of pixels that are not of the image; no known palette has it."""
+"""Colour of padding; no known palette contains it."""
 
 
 def class_colours(

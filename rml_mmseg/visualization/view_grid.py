@@ -15,9 +15,9 @@ from .panel_grid import Panel, Row
 from .pixels import paint_labels, to_rgb
 
 OUTLINE = (255, 255, 0)
-"""Colour of the border of what was pasted."""
+"""Colour of the border around pasted regions."""
 INVALID = (213, 94, 0)
-"""Colour of pixels that cost nothing, as they are padding."""
+"""Colour of padding, which the loss leaves out."""
 
 
 def labelled_rows(
