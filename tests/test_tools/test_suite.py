@@ -23,7 +23,7 @@ from rml_mmseg.experiments.suites import (
     suite_scheduler,
 )
 from rml_mmseg.experiments.suites import job as job_module
-from rml_mmseg.experiments.suites.plan import METHOD_KEYS
+from rml_mmseg.experiments.suites.suite_file import METHOD_KEYS
 
 ROOT = Path(__file__).resolve().parents[2]
 OUT = Path('work_dirs/suites/grid')

@@ -11,19 +11,14 @@ from .files import check_files, check_runs
 from .job import Job, shown_command
 from .log_end import log_end
 from .options import cfg_options
-from .plan import (
-    check_seeds,
-    find_targets,
-    load_suite,
-    plan_runs,
-    recorded_seeds,
-)
+from .plan import find_targets, plan_runs, recorded_seeds
 from .progress import (
     Progress,
     last_iteration,
     remaining_seconds,
 )
 from .results import collect_results, read_scores, sum_up
+from .suite_file import check_seeds, load_suite
 from .suite_run import SuiteRun
 from .suite_scheduler import SuiteScheduler
 from .table import to_markdown
