@@ -79,10 +79,10 @@ class CamVidDataset(BaseSegDataset):
         )
 
     def load_data_list(self) -> list[dict]:
-        """Items of the data set, each with its paths.
+        """Find the images and masks of the data set.
 
         Returns:
-            list[dict]: One dict per image.
+            list[dict]: One dict of paths per image.
 
         Raises:
             FileNotFoundError: If the folder of images does not exist or

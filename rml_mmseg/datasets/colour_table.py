@@ -1,4 +1,4 @@
-"""Tables of which colour stands for which class."""
+"""Tables that map colours to classes."""
 
 import csv
 import json
@@ -24,7 +24,7 @@ def _first_id(ignore_index: int) -> int:
 
 
 class ColourTable(NamedTuple):
-    """Which colour stands for which class.
+    """Mapping from colours to classes.
 
     Attributes:
         colours (np.ndarray): RGB colours, uint8 (R, 3), no two equal.
@@ -40,8 +40,8 @@ class ColourTable(NamedTuple):
         """Names of the classes in the order of their ids.
 
         Args:
-            ignore_index (int): Id of ignored pixels, of which 255 are, too.
-                With 0 the classes count from 1. Defaults to 255.
+            ignore_index (int): Id of ignored pixels; 255 is always ignored,
+                too. With 0, class ids start at 1. Defaults to 255.
 
         Raises:
             ValueError: If the ids leave a gap.
@@ -97,10 +97,10 @@ def read_colour_table(path: Path, ignore_index: int = 255) -> ColourTable:
 
     A CSV file has a header with the columns name, r, g, b and optionally id.
     A JSON file is either ``{"road": [128, 64, 128], ...}`` or a list of
-    ``{"name": "road", "color": [128, 64, 128], "id": 0}``. Without ids the
-    rows count up from 0, or from 1 where 0 is ignored; rows with one of the
-    ``IGNORED_NAMES`` are ignored and not counted, and rows of one name are
-    colours of one class.
+    ``{"name": "road", "color": [128, 64, 128], "id": 0}``. Without ids,
+    classes are numbered from 0, or from 1 where 0 is ignored. Rows named by
+    one of the ``IGNORED_NAMES`` are ignored and not numbered; rows of the
+    same name are colours of the same class.
 
     Args:
         path (Path): File ending in .csv or .json.
@@ -110,9 +110,9 @@ def read_colour_table(path: Path, ignore_index: int = 255) -> ColourTable:
         ColourTable: Rows in the file's order.
 
     Raises:
-        ValueError: If the file is no such table, a colour is not three
-            values from 0 to 255, an id is no integer from 0 to 255, a
-            colour stands twice or a name has two ids.
+        ValueError: If the file is not such a table, a colour is not three
+            values from 0 to 255, an id is not an integer from 0 to 255, a
+            colour occurs twice or a name has two ids.
     """
     text = path.read_text('utf-8-sig')
     try:

@@ -1,15 +1,15 @@
-"""Numbers of things in words."""
+"""Numbers with their nouns, for messages."""
 
 from typing import Optional
 
 
 def counted(number: int, one: str, several: Optional[str] = None) -> str:
-    """A number and the noun that goes with it.
+    """A number and its noun, in the singular or plural.
 
     Args:
-        number (int): How many.
-        one (str): The noun for one, such as ``'image'``.
-        several (str, optional): The noun for any other number. Defaults to
-            ``one`` with an s.
+        number (int): The number.
+        one (str): The noun in the singular, such as ``'image'``.
+        several (str, optional): The noun in the plural. Defaults to ``one``
+            with an s.
     """
     return f'{number} {one if number == 1 else several or f"{one}s"}'

@@ -1,4 +1,4 @@
-"""What is in the files of a data set, and what is wrong with them."""
+"""Reports on the files of a data set and what is wrong with them."""
 
 from __future__ import annotations
 
@@ -31,18 +31,19 @@ ORIENTATION = 0x0112
 
 @dataclass
 class SetReport:
-    """What was found in one set of images.
+    """Findings about one set of images.
 
     Attributes:
-        name (str): Such as ``labelled`` or ``val``.
+        name (str): Name of the set, such as ``labelled`` or ``val``.
         classes (tuple[str, ...]): Names of the classes; empty without masks.
-        problems (list[str]): What training or scoring would fail at.
-        warnings (list[str]): What should be looked at.
+        problems (list[str]): Faults at which training or scoring would fail.
+        warnings (list[str]): Oddities that the user should look at.
         sizes (list[tuple[int, int]]): Height and width of each image.
-        low, high (int): Smallest and largest value of a pixel.
-        pixels, images (np.ndarray): Of each class, (K,) int64.
-        ignored (int): Pixels of no class.
-        digests (dict): Paths by content.
+        low, high (int): Smallest and largest pixel value.
+        pixels, images (np.ndarray): Number of pixels of each class, and of
+            images that show it, (K,) int64.
+        ignored (int): Number of pixels of no class.
+        digests (dict): Paths of the images by the hash of their pixels.
     """
 
     name: str
@@ -60,7 +61,7 @@ class SetReport:
     )
 
     def lines(self) -> list[str]:
-        """The report, a line each."""
+        """The report as lines of text."""
         lines = [f'{self.name}: {counted(len(self.sizes), "image")}']
         if self.sizes:
             for i, side in enumerate(('height', 'width')):
@@ -84,11 +85,11 @@ class SetReport:
 
 
 class SetChecker:
-    """Opens images and masks of a set, one after the other.
+    """Check the images and masks of a set, one after the other.
 
     Args:
         name (str): Name of the set.
-        dataset (BaseDataset): A stock data set whose files are known.
+        dataset (BaseDataset): A fully initialised stock data set.
         masks (bool): Whether its masks are checked, too.
     """
 
@@ -103,12 +104,12 @@ class SetChecker:
         self._check = CheckLabels(len(classes))
 
     def look(self, index: int) -> None:
-        """Open one image, and its mask where there is one."""
+        """Check one image, and its mask if masks are checked."""
         info = self.dataset.get_data_info(index)
         report = self.report
         try:
             loader = image_loader(member_at(self.dataset, index)[0])
-            # What else reads files may read some that are no images.
+            # Other loaders may read files that are not images.
             if type(loader) is LoadImageFromFile:
                 check_image_file(info['img_path'])
             if is_stock_loader(loader):
@@ -119,14 +120,14 @@ class SetChecker:
             if self.masks:
                 self._count(info, image)
         except Exception as error:
-            # A broken file may fail in any way.
+            # A broken file may raise any exception.
             text = str(error)
             if info['img_path'] not in text:
                 text = f'{info["img_path"]!r}: {text}'
             report.problems.append(text)
 
     def _open(self, path: str) -> np.ndarray:
-        """The image as ``LoadImageFromFile`` reads it (H, W, 3)."""
+        """Read an image as ``LoadImageFromFile`` does, (H, W, 3)."""
         report = self.report
         image = cv2.imread(path, cv2.IMREAD_COLOR)
         if image is None:
@@ -178,7 +179,7 @@ class SetChecker:
             self.report.warnings.append(f'{path!r} shows no class at all')
 
     def finish(self) -> SetReport:
-        """The report, with what only the whole set tells."""
+        """Complete the report with findings about the whole set."""
         report = self.report
         # Masks that were refused were not counted.
         absent = () if report.problems else np.flatnonzero(report.images == 0)
@@ -204,13 +205,13 @@ class SetChecker:
 
 
 def shared_images(reports: Iterable[SetReport]) -> list[str]:
-    """Images that are in several sets, by the content of their pixels.
+    """Find images with the same pixels in several sets.
 
     Args:
         reports (Iterable[SetReport]): Finished reports.
 
     Returns:
-        list[str]: A line for each pair of sets that share some.
+        list[str]: A line for each pair of sets that share images.
     """
     lines = []
     for first, second in combinations(reports, 2):
@@ -230,7 +231,7 @@ def shared_images(reports: Iterable[SetReport]) -> list[str]:
 
 
 def as_json(reports: Iterable[SetReport], shared: list[str]) -> Mapping:
-    """The reports as plain lists and numbers."""
+    """The reports as dicts, lists and numbers that JSON can hold."""
     return dict(
         sets=[
             dict(

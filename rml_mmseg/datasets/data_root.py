@@ -20,11 +20,11 @@ def check_data_roots(
     looked up.
 
     Args:
-        cfg (Mapping): Whole config. The text of its optional top-level key
-            `data_preparation` says how to get the data and ends the error,
-            where what is missing lies below the top-level `data_root`.
+        cfg (Mapping): Whole config. Its optional top-level key
+            `data_preparation` says how to get the data; the error ends with
+            it if something is missing below the top-level `data_root`.
         loaders (Sequence[str]): Names of the data loaders to look into; those
-            that are not set are passed over. Defaults to all three.
+            that are not set are skipped. Defaults to all three.
 
     Raises:
         FileNotFoundError: If something is missing; names every missing path
@@ -43,7 +43,7 @@ def check_data_roots(
         for path, settings in missing.items()
     ]
     lines.insert(0, 'the data of this config is not there:')
-    # A config may have it from its base, and data of its own.
+    # The key may be inherited from a base whose data the config replaces.
     root = os.path.join(cfg.get('data_root') or '', '')
     if cfg.get('data_preparation') and any(
         os.path.join(path, '').startswith(root) for path in missing
@@ -53,14 +53,14 @@ def check_data_roots(
 
 
 def dataset_nodes(node: Any, place: str) -> Iterator[tuple[str, Any]]:
-    """Yield the data sets of a piece of config, at any depth.
+    """Yield the data sets of a part of a config, at any depth.
 
     Args:
-        node (Any): Such as a data loader's config.
-        place (str): Its name, with dots.
+        node (Any): Part of a config, such as a data loader's.
+        place (str): Its dotted name.
 
     Yields:
-        tuple: The name of a dict that names data, and the dict.
+        tuple: Dotted name and config of each data set.
     """
     if isinstance(node, Mapping):
         if any(node.get(name) for name in _SETTINGS):

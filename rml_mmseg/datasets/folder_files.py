@@ -11,20 +11,21 @@ IMAGE_SUFFIXES = (
 
 
 def folder_files(folder: Union[Path, str]) -> list[str]:
-    """Files of a folder and its sub-folders.
+    """List the files of a folder and its sub-folders.
 
-    Links to folders are followed, as mmseg does, unless they lead back.
-    Hidden files and folders, whose names begin with a dot, do not count.
+    Links to folders are followed, as mmseg does, unless they lead back to a
+    folder above. Hidden files and folders, whose names begin with a dot, are
+    left out.
 
     Args:
-        folder (Path | str): Where to look.
+        folder (Path | str): Folder to search.
 
     Returns:
-        list[str]: Paths relative to it, with forward slashes, in the order
-        of paths, so that ``a/b`` comes before ``a-b``.
+        list[str]: Paths relative to the folder, with forward slashes, sorted
+        as paths, so that ``a/b`` comes before ``a-b``.
     """
     root = os.fspath(folder)
-    # Folders on the way to each one, and itself, without links.
+    # Real paths of each folder and of those on the way to it.
     way = {root: {os.path.realpath(root)}}
     found = []
     for base, folders, files in os.walk(root, followlinks=True):

@@ -8,11 +8,11 @@ def majority_downsample(
 ) -> np.ndarray:
     """Down-sample class ids by majority vote.
 
-    Each block of ``factor`` x ``factor`` pixels becomes the id that most of
-    its labelled pixels have. Ignored pixels have no vote, so a block is
-    ignored only if all its pixels are. Of ids with equally many votes the
-    one wins that comes first in the block's reading order, row by row, which
-    favours no class over another.
+    Each block of ``factor`` x ``factor`` pixels becomes one pixel with the
+    id that most of its labelled pixels have. Ignored pixels do not vote, so
+    a block is ignored only if all its pixels are. In a tie the id that comes
+    first in the block's reading order, row by row, wins, which favours no
+    class over another.
 
     Args:
         label (np.ndarray): Class ids of an integer type, (H, W). Both sides
@@ -25,7 +25,7 @@ def majority_downsample(
 
     Raises:
         ValueError: If ``label`` is not a two-dimensional array of integers,
-            ``factor`` is below 1 or a side is no multiple of it.
+            ``factor`` is below 1 or a side is not a multiple of it.
     """
     if label.ndim != 2 or not np.issubdtype(label.dtype, np.integer):
         raise ValueError(
@@ -45,8 +45,8 @@ def majority_downsample(
         .transpose(0, 2, 1, 3)
         .reshape(height // factor, width // factor, factor * factor)
     )
-    # Pixel by pixel of the block: how many pixels share this pixel's id?
-    # One pass per pixel needs far less memory than one plane per class.
+    # For each pixel of a block, count the pixels that share its id: one pass
+    # per pixel needs far less memory than one plane per class.
     winner = np.full(blocks.shape[:2], ignore_index, dtype=label.dtype)
     most = np.zeros(blocks.shape[:2], dtype=np.int64)
     for index in range(factor * factor):

@@ -1,4 +1,4 @@
-"""Loading an item of a stock data set, and where its files are."""
+"""Loading items of a stock data set, and checking that their files exist."""
 
 import os.path as osp
 from typing import Optional
@@ -10,12 +10,12 @@ from .soft_labels import SoftLabelStore
 
 
 def is_file(path: str) -> bool:
-    """Whether a file is there; a remote store is asked only on reading."""
+    """Whether a local file exists; True for remote ones, not looked up."""
     return '://' in path or osp.isfile(path)
 
 
 def is_inside(path: str, folder: str) -> bool:
-    """Whether a path, as it is written, stays in a folder."""
+    """Whether a path stays inside a folder, without resolving links."""
     if '://' in path:
         return '/../' not in path
     base, path = osp.abspath(folder), osp.abspath(path)
@@ -29,18 +29,21 @@ def check_files(
     masks: bool = True,
     hint: str = '',
 ) -> None:
-    """Make sure that an image and its mask are there.
+    """Check that an image and its mask exist.
 
     Args:
         dataset (BaseDataset): A stock data set.
         info (dict): One of its entries.
-        setting (str): Its name in a config. Defaults to ``'labelled'``.
-        masks (bool): Whether it must have a mask. Defaults to True.
-        hint (str): What else to say of a missing mask. Defaults to ''.
+        setting (str): The data set's name in a config. Defaults to
+            ``'labelled'``.
+        masks (bool): Whether a mask is required. Defaults to True.
+        hint (str): Text added to the error if a mask is missing. Defaults
+            to ''.
 
     Raises:
-        FileNotFoundError: If one is missing.
-        ValueError: If a list file leads out of the data set's folder.
+        FileNotFoundError: If the image or the mask is missing.
+        ValueError: If a list file names a file outside the data set's
+            folder.
     """
     kinds = dict(image='img_path', mask='seg_map_path')
     for kind, key in kinds.items():
@@ -64,15 +67,17 @@ def check_files(
 def load_item(
     dataset: BaseDataset, index: int, soft_labels: Optional[str] = None
 ) -> dict:
-    """One item of a stock dataset, or an error that names its file.
+    """Load one item of a stock data set; errors name its file.
 
     Args:
-        dataset (BaseDataset | ConcatDataset): The dataset.
-        index (int): Which item.
-        soft_labels (str, optional): Folder of soft pseudo labels to add.
+        dataset (BaseDataset | ConcatDataset): The data set.
+        index (int): Index of the item.
+        soft_labels (str, optional): Folder of the soft pseudo labels to add
+            to the item. Defaults to None.
 
     Raises:
-        RuntimeError: If the pipeline fails or gives nothing.
+        RuntimeError: If the pipeline fails or returns None, or the soft
+            pseudo labels cannot be read.
     """
     member, number = member_at(dataset, index)
     info = member.get_data_info(number)

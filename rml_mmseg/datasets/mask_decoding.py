@@ -1,4 +1,4 @@
-"""Class ids out of mask images of any usual coding."""
+"""Class ids from mask images in any usual encoding."""
 
 from pathlib import Path
 from typing import Optional
@@ -9,8 +9,8 @@ from PIL import Image
 from .colour_table import ColourTable
 from .counted import counted
 
-# So many unknown colours that differ by so little in each channel are a sign
-# of compression or smoothing, which leave dozens at the edges.
+# MANY unknown colours that differ from known ones by at most NEAR in each
+# channel are a sign of compression or smoothing, which leave dozens at edges.
 NEAR = 24
 MANY = 8
 
@@ -22,13 +22,13 @@ def _codes(colours: np.ndarray) -> np.ndarray:
 
 
 def _about_unknown(codes: np.ndarray, table: ColourTable) -> str:
-    """What to do about colours that are not in the table.
+    """Advice on colours that are not in the table.
 
     Args:
         codes (np.ndarray): The colours, the most frequent first, (R,).
         table (ColourTable): The table.
     """
-    # The most frequent ones tell, and of noise there may be thousands.
+    # The most frequent ones suffice; noise may have thousands of colours.
     codes = codes[:1000]
     colours = np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=1)
     distance = np.abs(colours[:, None] - table.colours.astype(np.int64))
@@ -88,9 +88,9 @@ _COLOUR = ('RGB', 'RGBA')
 def read_mask(path: Path, table: Optional[ColourTable] = None) -> np.ndarray:
     """Class ids of a mask file.
 
-    Grey masks hold the ids themselves and palette masks the indices of
-    their palette. With a colour table every mask counts as RGB, a grey value
-    g as (g, g, g), which also serves black-and-white masks.
+    The ids are the values of grey masks and the palette indices of palette
+    masks. With a colour table every mask is read as RGB, a grey value g as
+    (g, g, g), which also serves black-and-white masks.
 
     Args:
         path (Path): Image file.

@@ -1,4 +1,4 @@
-"""The plain data sets that a joined one is made of."""
+"""The plain data sets of a concatenated one."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from mmseg.registry import DATASETS
 
 
 def build_lazily(cfg: dict[str, Any]) -> Any:
-    """Build a data set, or a joined one, that has not looked for its files.
+    """Build a plain or concatenated data set without looking for its files.
 
     Args:
         cfg (dict): Config of a data set or of a ``ConcatDataset``.
@@ -18,10 +18,10 @@ def build_lazily(cfg: dict[str, Any]) -> Any:
 
 
 def members(dataset: Any) -> list[BaseDataset]:
-    """Plain data sets in order, of a plain one itself.
+    """Plain data sets of a concatenated one, in order; of a plain one itself.
 
     Raises:
-        TypeError: If it is neither plain nor joined.
+        TypeError: If it is neither a plain nor a concatenated data set.
     """
     if isinstance(dataset, ConcatDataset):
         return list(dataset.datasets)
@@ -34,19 +34,19 @@ def members(dataset: Any) -> list[BaseDataset]:
 
 
 def class_names(dataset: Any) -> list[str]:
-    """Names of a data set's classes, none where it tells none."""
+    """Class names of a data set; empty if its metainfo has none."""
     meta = getattr(dataset, 'metainfo', None) or {}
     return list(meta.get('classes') or ())
 
 
 def image_files(dataset: Any) -> list[str]:
-    """Paths of the images of a data set or a joined one, in order."""
+    """Image paths of a plain or concatenated data set, in order."""
     infos = map(dataset.get_data_info, range(len(dataset)))
     return [info['img_path'] for info in infos if 'img_path' in info]
 
 
 def member_at(dataset: Any, index: int) -> tuple[BaseDataset, int]:
-    """The plain data set that has an item, and the item's number there."""
+    """Plain data set that holds an item, and the item's index in it."""
     for member in members(dataset):
         if index < len(member):
             return member, index

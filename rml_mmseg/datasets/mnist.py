@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 class Mnist(NamedTuple):
-    """Images (N, D) as bytes and labels (N,), int64, of the two parts."""
+    """Images (N, D), uint8, and labels (N,), int64, of the two parts."""
 
     train_images: Tensor
     train_labels: Tensor
@@ -19,15 +19,15 @@ class Mnist(NamedTuple):
 
 
 def read_idx(path: Union[Path, str]) -> Tensor:
-    """Tensor of unsigned bytes from an idx file, gzipped or not.
+    """Read a tensor of unsigned bytes from an idx file, gzipped or not.
 
     Args:
         path (Path | str): The file; gzipped where it ends with ``.gz``.
 
     Raises:
         FileNotFoundError: If the file is missing.
-        ValueError: If it is no gzip or idx file of unsigned bytes, or its
-            length is not that of its shape.
+        ValueError: If it is not a gzip or idx file of unsigned bytes, or its
+            length does not match its shape.
     """
     path = Path(path)
     if not path.is_file():
@@ -61,11 +61,11 @@ def read_idx(path: Union[Path, str]) -> Tensor:
 
 
 def read_mnist(folder: Union[Path, str]) -> Mnist:
-    """All of MNIST from a folder of the four files, images flattened.
+    """Read all of MNIST from a folder of its four files, images flattened.
 
     Raises:
-        FileNotFoundError, ValueError: As of :func:`read_idx`, or if images
-            and labels differ in number.
+        FileNotFoundError, ValueError: As :func:`read_idx` raises them, or if
+            images and labels differ in number.
     """
     parts = []
     for part in ('train', 't10k'):

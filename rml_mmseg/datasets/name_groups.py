@@ -7,18 +7,19 @@ from .counted import counted
 
 
 def group_names(names: Iterable[str], pattern: str) -> dict[str, str]:
-    """The group that each image belongs to, such as its patient.
+    """Find the group that each image belongs to, such as its patient.
 
     Args:
         names (Iterable[str]): Names of images, without suffix.
-        pattern (str): Regular expression for the part of a name that a
-            group shares; only its first group of brackets, if it has one.
+        pattern (str): Regular expression for the part of a name that the
+            images of a group share; only its first capturing group, if any.
 
     Returns:
-        dict[str, str]: That part by name.
+        dict[str, str]: Group, which is that part, by name.
 
     Raises:
-        ValueError: If the pattern is none, or is not found in a name.
+        ValueError: If the pattern is not a regular expression, or is not
+            found in a name.
     """
     try:
         search = re.compile(pattern).search
@@ -44,7 +45,7 @@ def group_names(names: Iterable[str], pattern: str) -> dict[str, str]:
 def group_members(
     names: Iterable[str], groups: Mapping[str, str]
 ) -> dict[str, list[str]]:
-    """The images of each group, in the order in which they come.
+    """The images of each group, in their given order.
 
     Args:
         names (Iterable[str]): Names of images.
@@ -58,11 +59,11 @@ def group_members(
 
 
 def group_lines(members: Mapping[str, Sequence[str]], most: int = 8) -> str:
-    """The groups to read, so that a pattern of something else shows.
+    """Describe the groups, so that the user notices a wrong pattern.
 
     Args:
         members (Mapping): Names of images by group.
-        most (int): Number of groups that are named. Defaults to 8.
+        most (int): Largest number of groups to name. Defaults to 8.
     """
     sizes = [len(own) for own in members.values()]
     shown = [f'{key} ({len(own)})' for key, own in members.items()][:most]

@@ -1,4 +1,4 @@
-"""Batches that travel from a worker in one piece."""
+"""Batches that a worker sends in one piece."""
 
 import io
 import pickle
@@ -7,15 +7,15 @@ from typing import Any, Optional
 import torch
 from torch import Tensor
 
-# Tensors begin at multiples of it, so that any type can be read there.
+# Tensors begin at multiples of this, in bytes: views of any dtype need it.
 ALIGNMENT = 64
 
-# Begin and end in the buffer, bytes; type; shape.
+# Begin and end in the buffer in bytes, dtype and shape of a tensor.
 Place = tuple[int, int, torch.dtype, torch.Size]
 
 
 class _Pickler(pickle.Pickler):
-    """Leaves plain tensors out, and numbers them."""
+    """Pickler that leaves plain tensors out and numbers them."""
 
     def __init__(self, file: io.BytesIO) -> None:
         super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
@@ -31,7 +31,7 @@ class _Pickler(pickle.Pickler):
 
 
 class _Unpickler(pickle.Unpickler):
-    """Puts the tensors back."""
+    """Unpickler that puts the tensors back."""
 
     def __init__(self, file: io.BytesIO, tensors: list[Tensor]) -> None:
         super().__init__(file)
@@ -42,32 +42,32 @@ class _Unpickler(pickle.Unpickler):
 
 
 def _read(buffer: Tensor, place: Place) -> Tensor:
-    """A tensor that lies in the buffer, sharing its memory."""
+    """View of one tensor in the buffer, sharing its memory."""
     start, end, dtype, shape = place
     return buffer[start:end].view(dtype).view(shape)
 
 
 def rebuild(content: bytes, buffer: Tensor, places: list[Place]) -> dict:
-    """The dict that ``OneBufferDict.packed`` took apart.
+    """Rebuild the dict that ``OneBufferDict.packed`` took apart.
 
     Args:
-        content (bytes): All but the tensors, pickled.
-        buffer (Tensor): Memory that they share from now on, of bytes.
-        places (list[tuple]): Where in it they lie.
+        content (bytes): Pickle of everything but the tensors.
+        buffer (Tensor): Memory that the tensors will share, uint8.
+        places (list[tuple]): Where each tensor lies in the buffer.
     """
     tensors = [_read(buffer, place) for place in places]
     return _Unpickler(io.BytesIO(content), tensors).load()
 
 
 class OneBufferDict(dict):
-    """A dict whose tensors, at any depth, are pickled as one.
+    """Dict whose tensors, at any depth, are pickled as one buffer.
 
-    PyTorch sends each tensor of a batch from a worker with a file
-    descriptor and a connection of its own, about half a millisecond in the
-    main process: with several views of several images more than all that
-    mutual learning adds to an iteration. Collated by type, as mmengine
-    does, a batch of such items is one as well, and arrives as a plain dict
-    of tensors that share a memory.
+    PyTorch sends each tensor of a worker's batch with a file descriptor and
+    a connection of its own, which takes the main process about half a
+    millisecond: with several views of several images, more than everything
+    that mutual learning adds to an iteration. mmengine collates a batch into
+    the type of its items, so a batch of such dicts is one as well. It
+    arrives as a plain dict of tensors that share one memory.
     """
 
     def __reduce__(self) -> tuple:

@@ -1,4 +1,4 @@
-"""Batches that are pinned in one piece."""
+"""Collating batches that are pinned in one piece."""
 
 from typing import Any, Callable
 
@@ -9,14 +9,15 @@ from .one_buffer_dict import OneBufferDict, Place, rebuild
 
 
 class BatchInTransit:
-    """A batch of ``OneBufferDict`` on its way from a worker.
+    """A ``OneBufferDict`` batch on its way from a worker.
 
-    PyTorch pins the tensors of a dict one by one; this asks for it itself.
+    PyTorch would pin the tensors of a dict one by one. It calls the
+    ``pin_memory`` of this class instead, which pins the whole buffer.
 
     Args:
-        content (bytes): The batch without its tensors, pickled.
-        buffer (Tensor): Their memory, of bytes.
-        places (list[tuple]): Where in it they lie.
+        content (bytes): Pickle of the batch without its tensors.
+        buffer (Tensor): Memory of the tensors, uint8.
+        places (list[tuple]): Where each tensor lies in the buffer.
     """
 
     def __init__(
@@ -27,27 +28,27 @@ class BatchInTransit:
         self.places = places
 
     def pin_memory(self) -> dict:
-        """The batch, its tensors in one pinned memory."""
+        """Rebuild the batch with its tensors in one pinned buffer."""
         return rebuild(self.content, self.buffer.pin_memory(), self.places)
 
 
 class PinnedCollate:
-    """Collates for a loader whose ``pin_memory`` is on.
+    """Collate function for a data loader with ``pin_memory=True``.
 
-    What is left of a batch's way to a GPU is then done by the loader's
-    thread: receiving it, unpickling it and copying it to memory that the GPU
-    reads without being waited for. What is no batch of ``OneBufferDict``, or
-    is collated by no worker, and so reaches no such thread, stays as it is.
+    The loader's pinning thread then receives the batch, unpickles it and
+    copies it to pinned memory, from which it moves to the GPU without a
+    wait. A batch that is not a ``OneBufferDict``, or that is collated in the
+    main process, where there is no such thread, stays as it is.
 
     Args:
-        collate (Callable): What collates a list of items.
+        collate (Callable): Collates a list of items.
     """
 
     def __init__(self, collate: Callable[[list], Any]) -> None:
         self.collate = collate
 
     def __call__(self, items: list) -> Any:
-        """Collate some items."""
+        """Collate a list of items."""
         batch = self.collate(items)
         if type(batch) is OneBufferDict and get_worker_info() is not None:
             return BatchInTransit(*batch.packed())

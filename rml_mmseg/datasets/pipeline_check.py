@@ -1,4 +1,4 @@
-"""What pipelines of images without masks must not do."""
+"""Checks of pipelines for images without masks."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,17 +7,17 @@ from mmseg.datasets.transforms import LoadAnnotations, RandomCrop
 
 
 def check_maskless(setting: str, steps: Sequence[Any]) -> None:
-    """Refuse transforms that look at masks, for images without any.
+    """Refuse transforms that need masks, for images that have none.
 
     Args:
         setting (str): The pipeline's name in a config.
         steps (Sequence[BaseTransform]): Its transforms.
 
     Raises:
-        ValueError: If one does.
+        ValueError: If a transform needs masks.
     """
     for step in steps:
-        # MarkValid, which is a child of it, can do without.
+        # Its subclass MarkValid works without masks.
         if type(step) is LoadAnnotations:
             raise ValueError(
                 f'{setting}: LoadAnnotations reads masks, which these images '

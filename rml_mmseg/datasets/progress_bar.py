@@ -1,4 +1,4 @@
-"""A progress bar for those who look on."""
+"""Progress bar for terminals."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -10,13 +10,13 @@ T = TypeVar('T')
 
 
 def with_bar(items: Sequence[T]) -> Iterable[T]:
-    """Items, with a progress bar on the error output.
+    """Iterate over items with a progress bar on standard error.
 
-    There is none where the error output is no terminal: in a file every
-    step of the bar would stay.
+    There is no bar if standard error is not a terminal: a file would keep
+    every step of it.
 
     Args:
-        items (Sequence): What to go through.
+        items (Sequence): Items to iterate over.
     """
     if not sys.stderr.isatty():
         return items

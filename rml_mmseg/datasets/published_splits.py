@@ -20,11 +20,11 @@ CITYSCAPES_MD5: dict[int, tuple[str, str, str]] = {
     45678: ('72285718b57b', '18dad5ef11e9', '70cfc299d441'),
     56789: ('8698c8512617', '751386fcbb9c', 'd6f22542aebf'),
 }
-#: The same of VOC's augmented training list, sorted, in the order of
+#: The same for VOC's augmented training list, sorted and permuted by
 #: CutMix-Seg's ``split_0.pkl``, by the number of labelled images: 1/100,
 #: 1/50, 1/20 and 1/8 of 10,582. Only 13, 28, 86 and 207 of these are among
-#: the 1464 images of VOC's own training set, from which the paper says that
-#: the labels come.
+#: the 1464 images of VOC's own training set, where the labels come from
+#: according to the paper.
 VOC_MD5 = {
     106: '3d0443872bbc',
     212: '20fd879d0075',
@@ -34,10 +34,10 @@ VOC_MD5 = {
 
 
 def city_folder(name: str) -> str:
-    """Cityscapes name below its city's folder, as mmseg's lists have it.
+    """Put a Cityscapes name below its city's folder, as in mmseg's lists.
 
     ``aachen_000000_000019`` becomes ``aachen/aachen_000000_000019``; a name
-    that has a folder already is returned as it is.
+    that already has a folder is returned unchanged.
     """
     return name if '/' in name else f'{name.split("_")[0]}/{name}'
 
@@ -60,7 +60,7 @@ def published_split(labelled: Sequence[str]) -> Optional[str]:
 
     Returns:
         str | None: Such as ``"CutMix-Seg's Cityscapes, seed 12345, 372
-        images"``, or None for a list that is none of them.
+        images"``, or None if the list is not a published one.
     """
     count = len(labelled)
     md5 = labelled_md5(labelled, count)

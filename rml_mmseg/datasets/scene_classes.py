@@ -1,23 +1,23 @@
-"""The classes of the textured scenes and what sets them apart."""
+"""The classes of the textured scenes and their properties."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class SceneClass:
-    """What the objects of one class have in common.
+    """Common properties of the objects of one class.
 
     Args:
         name (str): Class name.
         colour (tuple[int]): RGB colour in the palette of the masks.
         textures (tuple[str]): Names in ``TEXTURES``.
-        hue (tuple[float]): Arc of the hue circle, 1 being a full turn.
-        saturation (tuple[float]): Least and largest saturation.
+        hue (tuple[float]): Range on the hue circle, 1 being a full turn.
+        saturation (tuple[float]): Range of the saturation.
         shape (str): Name in ``SHAPES`` of most of its objects.
-        size (tuple[float]): Least and largest radius as a fraction of the
-            image's shorter side.
-        height (tuple[float]): Where its objects' centres lie, as a fraction
-            of the image's height; 0 is the top.
+        size (tuple[float]): Range of the radius as a fraction of the image's
+            shorter side.
+        height (tuple[float]): Range of the objects' centres as a fraction of
+            the image's height; 0 is the top.
         frequency (float): Relative number of its objects.
     """
 
@@ -32,8 +32,8 @@ class SceneClass:
     frequency: float = 1.0
 
 
-# Some textures and all hues belong to several classes: neither texture nor
-# colour nor outline alone decides.
+# Some textures and all hues belong to several classes, so that no texture,
+# colour or outline identifies a class by itself.
 SCENE_CLASSES: tuple[SceneClass, ...] = (
     SceneClass(
         name='background',

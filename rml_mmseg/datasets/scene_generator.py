@@ -19,11 +19,11 @@ class SceneGenerator:
     Each class owns a closed loop of appearances: anchors of hue, saturation,
     brightness, texture and texture scale drawn once from the seed, and every
     object lies somewhere on its class's loop. A few labelled images show
-    short pieces of each loop, many unlabelled ones all of it, and colours of
-    different classes overlap.
+    short pieces of each loop, many unlabelled ones show all of it, and
+    colours of different classes overlap.
 
     Scene ``index`` of a split depends on the seed, the split and the index
-    alone, so scenes may be made in any order and by any process.
+    alone, so scenes may be generated in any order and by any process.
 
     Args:
         seed (int): Seed of appearances and scenes, at least 0.
@@ -56,7 +56,7 @@ class SceneGenerator:
     def _draw_anchors(
         kind: SceneClass, generator: np.random.Generator
     ) -> dict[str, np.ndarray]:
-        """Corners of one class's loop of appearances."""
+        """Draw the corners of one class's loop of appearances."""
         count = ANCHORS_PER_CLASS
         return dict(
             hue=generator.uniform(*kind.hue, count),
@@ -70,7 +70,7 @@ class SceneGenerator:
     def _draw_appearance(
         self, label: int, generator: np.random.Generator
     ) -> dict[str, float]:
-        """A random point on the loop of class ``label``."""
+        """Draw a random point on the loop of class ``label``."""
         place = generator.uniform(0, ANCHORS_PER_CLASS)
         low = int(place)
         high = (low + 1) % ANCHORS_PER_CLASS
@@ -92,7 +92,7 @@ class SceneGenerator:
         region: tuple[slice, slice],
         generator: np.random.Generator,
     ) -> np.ndarray:
-        """Textured, shaded surface of a region, (h, w, 3) in [0, 1]."""
+        """Paint a textured, shaded surface of a region, (h, w, 3)."""
         look = self._draw_appearance(label, generator)
         names = SCENE_CLASSES[label].textures
         texture = TEXTURES[names[int(look['texture']) % len(names)]]
@@ -121,7 +121,7 @@ class SceneGenerator:
     def _draw_outline(
         self, label: int, generator: np.random.Generator
     ) -> np.ndarray:
-        """Pixels of a new object of class ``label``, bool (H, W)."""
+        """Draw the pixels of a new object of class ``label``, bool (H, W)."""
         kind = SCENE_CLASSES[label]
         name = kind.shape
         if generator.uniform() < 0.1:
@@ -140,7 +140,7 @@ class SceneGenerator:
     def _light(
         self, image: np.ndarray, generator: np.random.Generator
     ) -> np.ndarray:
-        """Illumination, colour cast and sensor noise of a whole image."""
+        """Add illumination, colour cast and sensor noise to a whole image."""
         gain = generator.uniform(0.65, 1.25)
         lamp = smooth_noise(self.height, self.width, self.width, generator)
         cast = generator.uniform(0.88, 1.12, 3)
@@ -152,7 +152,7 @@ class SceneGenerator:
     def generate(
         self, split: str, index: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """One scene.
+        """Generate one scene.
 
         Args:
             split (str): 'train' or 'test'.

@@ -1,8 +1,8 @@
 """Outlines of the objects in the textured scenes.
 
-Every shape is a function of a radius in pixels and a random generator, and
-returns the vertices of a closed polygon around the origin, float64 (P, 2) as
-(x, y), lying level.
+Every shape is a function of a radius in pixels and a random generator. It
+returns the vertices of a closed, unrotated polygon around the origin,
+float64 (P, 2) as (x, y).
 """
 
 from typing import Callable
@@ -14,7 +14,7 @@ Shape = Callable[[float, np.random.Generator], np.ndarray]
 
 
 def turn(points: np.ndarray, angle: float) -> np.ndarray:
-    """Vertices (P, 2) turned around the origin by an angle in radians."""
+    """Rotate vertices (P, 2) around the origin by an angle in radians."""
     cos, sin = np.cos(angle), np.sin(angle)
     return points @ np.array([[cos, sin], [-sin, cos]])
 
@@ -57,7 +57,7 @@ def blob(radius: float, generator: np.random.Generator) -> np.ndarray:
 
 
 def lens(radius: float, generator: np.random.Generator) -> np.ndarray:
-    """Pointed oval, as of a leaf."""
+    """Pointed oval, like a leaf."""
     t = np.linspace(-1, 1, 24)
     width = generator.uniform(0.4, 0.6)
     edge = np.stack([1.3 * t, width * (1 - t * t)], -1)
@@ -93,7 +93,7 @@ def fill(
 
     Args:
         vertices (np.ndarray): Polygon around the origin, (P, 2) as (x, y).
-        centre (np.ndarray): Where the origin lies in the image, (x, y).
+        centre (np.ndarray): Position of the origin in the image, (x, y).
         height (int): Height of the image in pixels.
         width (int): Width of the image in pixels.
 

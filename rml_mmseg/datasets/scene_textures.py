@@ -11,13 +11,13 @@ import numpy as np
 
 
 class Patch(NamedTuple):
-    """Where a texture is, and what it depends on.
+    """Region that a texture fills, and the texture's parameters.
 
     Attributes:
         y, x (np.ndarray): Coordinates of the pixels, (H, W).
-        scale (float): Size of the pattern, pixels.
-        angle (float): Its direction, radians.
-        generator (np.random.Generator): Source of all that is random.
+        scale (float): Size of the pattern in pixels.
+        angle (float): Direction of the pattern in radians.
+        generator (np.random.Generator): Source of randomness.
     """
 
     y: np.ndarray
@@ -50,11 +50,11 @@ def smooth_noise(
     Args:
         height (int): Height in pixels.
         width (int): Width in pixels.
-        cell (float): Distance of the grid's nodes in pixels.
-        generator (np.random.Generator): Source of the grid.
+        cell (float): Spacing of the grid's nodes in pixels.
+        generator (np.random.Generator): Source of the grid's values.
 
     Returns:
-        np.ndarray: float64 (height, width), about in [-1, 1].
+        np.ndarray: float64 (height, width), roughly in [-1, 1].
     """
     rows = max(int(np.ceil(height / cell)) + 2, 2)
     columns = max(int(np.ceil(width / cell)) + 2, 2)
@@ -71,7 +71,7 @@ def stripes(patch: Patch) -> np.ndarray:
 
 
 def checks(patch: Patch) -> np.ndarray:
-    """Chequered fields."""
+    """Chequerboard."""
     along, across = patch.rotated()
     phase = patch.generator.uniform(size=2)
     first = _wave(along / patch.scale + phase[0])
@@ -116,7 +116,7 @@ def brushed(patch: Patch) -> np.ndarray:
 
 
 def chevron(patch: Patch) -> np.ndarray:
-    """Zigzag bands, as of veins that leave a middle rib."""
+    """Zigzag bands, like leaf veins that branch from a midrib."""
     along, across = patch.rotated()
     period = 2.5 * patch.scale
     fold = np.abs(across / period + patch.generator.uniform()) % 1.0

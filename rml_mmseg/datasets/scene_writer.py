@@ -1,4 +1,4 @@
-"""Writing the textured scenes to disk once, and knowing that they are."""
+"""Writing the textured scenes to disk once, and verifying them later."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ from .scene_generator import SceneGenerator
 from .splits import list_text
 
 PROVENANCE = 'provenance.json'
-# Raise with every change of the generator that alters a pixel.
+# Increase with every change of the generator that alters a pixel.
 VERSION = 2
 # A class with fewer pixels than this teaches next to nothing.
 MIN_PIXELS = 100
@@ -26,12 +26,12 @@ MIN_PIXELS = 100
 def choose_labelled(
     pixels: np.ndarray, count: int, generator: np.random.Generator
 ) -> np.ndarray:
-    """Random images that together show every class.
+    """Choose random images that together show every class.
 
     Args:
         pixels (np.ndarray): Pixels of each class in each image, (N, K).
         count (int): Number of images to choose.
-        generator (np.random.Generator): Source of the choice.
+        generator (np.random.Generator): Source of randomness.
 
     Returns:
         np.ndarray: Sorted indices (count,). Every class has at least
@@ -55,15 +55,15 @@ def choose_labelled(
 def digest(root: Path) -> dict[str, str]:
     """Checksums of the scenes' contents.
 
-    Images count with their decoded pixels, so that another PNG encoder
+    Images are hashed by their decoded pixels, so that another PNG encoder
     gives the same checksum.
 
     Args:
         root (Path): Folder of the data set.
 
     Returns:
-        dict[str, str]: SHA-256 by folder of images, folder of masks and
-        split file. An unreadable image changes its folder's checksum.
+        dict[str, str]: SHA-256 of each image folder, mask folder and split
+        file, by path. An unreadable image changes its folder's checksum.
     """
     sums = {}
     for folder in sorted(root.glob('*_dir/*')):
@@ -107,7 +107,7 @@ def is_complete(root: Path, settings: dict[str, Any]) -> bool:
 def _write_split(
     root: Path, generator: SceneGenerator, split: str, count: int
 ) -> np.ndarray:
-    """Write one split; returns the pixels of each class, (N, K)."""
+    """Write one split and return the pixels of each class, (N, K)."""
     images, masks = root / 'img_dir' / split, root / 'ann_dir' / split
     images.mkdir(parents=True)
     masks.mkdir(parents=True)
@@ -115,7 +115,7 @@ def _write_split(
     for index in range(count):
         image, mask = generator.generate(split, index)
         name = f'scene_{index:04d}.png'
-        # An explicit level keeps the files' size off the encoder's defaults.
+        # An explicit level: file sizes do not depend on encoder defaults.
         level = [cv2.IMWRITE_PNG_COMPRESSION, 6]
         mmcv.imwrite(image[..., ::-1], str(images / name), level)
         mmcv.imwrite(mask, str(masks / name), level)
@@ -134,9 +134,9 @@ def write_textured_scenes(
 ) -> bool:
     """Write images, masks, split lists and provenance, unless they exist.
 
-    The files are made in a folder beside ``out`` that takes its name when
-    all is written, so an interrupted run leaves nothing half done. A folder
-    whose files or settings differ is made again.
+    The files are written to a folder beside ``out``, which is renamed to
+    ``out`` once it is complete, so an interrupted run leaves nothing half
+    done. A folder whose files or settings differ is written again.
 
     Args:
         out (Path): Folder of the data set.

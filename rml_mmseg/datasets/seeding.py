@@ -10,7 +10,7 @@ from mmengine.device import get_device
 
 
 def derive_seed(*entropy: int) -> int:
-    """A 32-bit seed from several numbers, well mixed.
+    """Derive a well-mixed 32-bit seed from several numbers.
 
     Args:
         entropy (int): Such as a run's seed, an iteration and a rank; each
@@ -25,8 +25,8 @@ def derive_seed(*entropy: int) -> int:
 def seed_devices(seed: int) -> None:
     """Seed PyTorch's generators of the CPU and of the device in use.
 
-    ``torch.manual_seed`` also notes the seed for kinds of devices that are
-    not there, each with the calls that led to it, in every iteration.
+    ``torch.manual_seed`` would also queue the seed, with a stack trace, for
+    every type of device that is not in use, at each call.
 
     Args:
         seed (int): In [0, 2**32).
@@ -41,10 +41,10 @@ def seed_devices(seed: int) -> None:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Seed ``random``, NumPy and PyTorch's CPU generator for a while.
+    """Seed ``random``, NumPy and PyTorch's CPU generator within a context.
 
-    What a transform draws inside depends on the seed alone: not on the
-    worker, nor on what was drawn before. The states are put back after.
+    What a transform draws inside depends on the seed alone, not on the
+    worker or on earlier draws. The previous states are restored afterwards.
 
     Args:
         seed (int): In [0, 2**32).

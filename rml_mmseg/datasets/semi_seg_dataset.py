@@ -1,4 +1,4 @@
-"""Labelled images, each with unlabelled ones."""
+"""Data set that pairs labelled with unlabelled images."""
 
 import os.path as osp
 from collections.abc import Sequence
@@ -29,25 +29,25 @@ WHOLE_IMAGE = (
 
 @DATASETS.register_module()
 class SemiSegDataset:
-    """Pairs a labelled item with ``k`` unlabelled ones.
+    """Pairs of one labelled and ``k`` unlabelled images.
 
-    Its length is the number of unlabelled images. ``SemiSegSampler`` says
-    which images make an item and seeds their augmentation; an integer
-    index gives the unlabelled images from there on and the labelled one
-    of the same number, counted around, without seeding.
+    The length is the number of unlabelled images. ``SemiSegSampler`` chooses
+    the images of an item and seeds their augmentation. An integer index
+    gives the unlabelled images from that index on and the labelled image of
+    that index, each modulo the size of its set, without seeding.
 
     Args:
         labelled (dict): Config of a stock mmseg dataset with masks, or of
             a ``ConcatDataset`` of several.
         unlabelled (dict): Config of an ``UnlabelledSegDataset``, or of a
             ``ConcatDataset`` of several.
-        k (int): Unlabelled images to a labelled one. Defaults to 1.
-        image_pipeline (list[dict], optional): Loads an image as teachers
-            see it when a stage begins: whole, at the scale of training.
-            Defaults to loading and ``PackSegInputs``.
+        k (int): Unlabelled images per labelled one. Defaults to 1.
+        image_pipeline (list[dict], optional): Pipeline that loads a whole
+            image at the training scale, as the teachers see it at the start
+            of a stage. Defaults to loading and ``PackSegInputs``.
         allow_overlap (bool): Whether images may be in both sets, as in
-            protocols that train on the labelled images twice. Defaults to
-            False.
+            protocols that use the labelled images as unlabelled ones, too.
+            Defaults to False.
         max_unreadable (float): Largest share of unlabelled images that may
             be unreadable, in [0, 1]. Each is named in the log and replaced
             by the next; beyond the share the run stops. A labelled image
@@ -56,9 +56,10 @@ class SemiSegDataset:
             False.
 
     Raises:
-        ValueError: If a set is empty, the sets overlap or a setting makes
-            no sense.
-        FileNotFoundError: If a labelled image has no mask.
+        ValueError: If a set is empty, the sets overlap or a setting is
+            invalid.
+        FileNotFoundError: If a labelled image or its mask is missing.
+        TypeError: If a set is neither a plain nor a concatenated data set.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class SemiSegDataset:
         self.k = k
         self.allow_overlap = allow_overlap
         self.max_unreadable = max_unreadable
-        # Checked now, counted when the images are known.
+        # Check the share now; the images are counted once they are known.
         self.unreadable = UnreadableImages(0, max_unreadable)
         self.image_pipeline = Compose(
             [TRANSFORMS.build(dict(step)) for step in image_pipeline]
@@ -94,7 +95,7 @@ class SemiSegDataset:
 
     @property
     def metainfo(self) -> dict:
-        """dict: Of the labelled set: classes and palette."""
+        """dict: Classes and palette of the labelled set."""
         return self.labelled.metainfo
 
     def full_init(self) -> None:
@@ -106,7 +107,7 @@ class SemiSegDataset:
                 part.full_init()
                 empty = not len(part)
             except ValueError:
-                # Stock data sets cannot store an empty list.
+                # Stock data sets cannot serialise an empty list.
                 if part.data_list:
                     raise
                 empty = True
@@ -127,7 +128,7 @@ class SemiSegDataset:
         self._fully_initialized = True
 
     def _share_label_rules(self) -> None:
-        """Read masks for monitoring as the labelled set's are read."""
+        """Read monitoring masks by the label rules of the labelled set."""
         labelled = members(self.labelled)[0]
         for part in members(self.unlabelled):
             for key in ('label_map', 'reduce_zero_label'):
@@ -159,7 +160,7 @@ class SemiSegDataset:
         )
         for steps in (*labelled, *unlabelled, self.image_pipeline.transforms):
             for i, transform in enumerate(steps):
-                # Its children may read files that are no images.
+                # Its subclasses may read files that are not images.
                 if type(transform) is LoadImageFromFile:
                     steps.insert(i, CheckImage())
                     break
@@ -183,7 +184,7 @@ class SemiSegDataset:
         """Load an item.
 
         Args:
-            index (Draw | int): What to load.
+            index (Draw | int): A sampler's draw, or an index.
 
         Returns:
             dict: ``labelled``, a packed item, and ``unlabelled``, a list
@@ -200,7 +201,7 @@ class SemiSegDataset:
         return self._load(index % len(self.labelled), unlabelled)
 
     def load_image(self, path: str) -> dict[str, Any]:
-        """A whole image by ``image_pipeline``, packed as for a test."""
+        """Load a whole image by ``image_pipeline``, packed as for a test."""
         item = self.image_pipeline(dict(img_path=path, seg_fields=[]))
         check_packed(item, 'dataset.image_pipeline')
         return item
@@ -219,7 +220,7 @@ class SemiSegDataset:
         )
 
     def _load_unlabelled(self, index: int, soft_labels: Optional[str]) -> dict:
-        """An unlabelled item, or the next one that can be read."""
+        """Load an unlabelled item, or the next one that can be read."""
         count = len(self.unlabelled)
         for i in (*range(index, count), *range(index)):
             path = self.unlabelled.get_data_info(i)['img_path']
@@ -232,19 +233,22 @@ class SemiSegDataset:
         raise RuntimeError('no unlabelled image can be read')
 
     def _pipeline_at(self, index: int) -> Compose:
-        """Pipeline of an unlabelled image, by the folder that it is from."""
+        """Pipeline of an unlabelled image, by the data set that it is from."""
         return member_at(self.unlabelled, index)[0].pipeline
 
     def note_unreadable(
         self, path: str, error: Exception, pipeline: Compose
     ) -> None:
-        """Count an unlabelled image, if reading it is what failed.
+        """Count an unlabelled image whose item failed because of its file.
 
         Args:
-            path (str): The image.
-            error (Exception): How loading it failed; raised again if the
-                image can be read, or if too many cannot.
-            pipeline (Compose): What loaded it.
+            path (str): Path of the image.
+            error (Exception): Error of loading the item; raised again if
+                the image itself can be read.
+            pipeline (Compose): Pipeline that loaded the item.
+
+        Raises:
+            RuntimeError: If too many images are unreadable.
         """
         results = dict(img_path=path, seg_fields=[])
         for transform in pipeline.transforms:

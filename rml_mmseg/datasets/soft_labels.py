@@ -1,8 +1,8 @@
-"""Soft pseudo labels of a stage, stored small and checked.
+"""Compressed and verified storage of the soft pseudo labels of a stage.
 
-A network gives logits on a coarse grid, which are only then enlarged to
-the image. So the coarse logits are what is stored: the ``TOP_K`` largest
-of each cell, relative to the largest, in steps of ``STEP``.
+A network predicts logits on a coarse grid and only then enlarges them to
+the image. The coarse logits are what is stored: the ``TOP_K`` largest of
+each cell, relative to the largest one, quantised in steps of ``STEP``.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ def encode(logits: Tensor, top_k: int = TOP_K) -> dict[str, np.ndarray]:
 
     Args:
         logits (Tensor): (K, h, w), K up to 256.
-        top_k (int): Classes kept in each cell.
+        top_k (int): Classes kept in each cell. Defaults to ``TOP_K``.
 
     Returns:
         dict[str, np.ndarray]: ``classes`` and ``gaps`` (k, h, w), uint8,
@@ -47,7 +47,7 @@ def encode(logits: Tensor, top_k: int = TOP_K) -> dict[str, np.ndarray]:
 
 
 def decode(arrays: dict[str, np.ndarray]) -> Tensor:
-    """Logits (K, h, w) float16, the largest of each cell being 0."""
+    """Restore logits (K, h, w), float16; the largest of each cell is 0."""
     classes = torch.from_numpy(arrays['classes'].astype(np.int64))
     values = torch.from_numpy(arrays['gaps']).half().mul_(-STEP)
     rest = values[-1:] - DROP
@@ -56,9 +56,9 @@ def decode(arrays: dict[str, np.ndarray]) -> Tensor:
 
 
 def fingerprint(state: dict[str, Any]) -> str:
-    """Hash of the tensors of a network's state, 16 hexadecimal digits."""
+    """Hash of the tensors of a state dict, 16 hexadecimal digits."""
     digest = hashlib.sha256()
-    # The extra state of a module is of any kind.
+    # The extra state of a module may be of any type.
     for key in sorted(k for k in state if isinstance(state[k], Tensor)):
         digest.update(key.encode())
         digest.update(state[key].detach().cpu().contiguous().numpy().data)
@@ -66,16 +66,17 @@ def fingerprint(state: dict[str, Any]) -> str:
 
 
 class SoftLabelStore:
-    """A folder with the soft pseudo labels of one stage.
+    """Folder with the soft pseudo labels of one stage.
 
-    One file an image, written beside and renamed, with a checksum and the
-    fingerprint of the teachers that made it: what is damaged, or made by
-    other teachers, counts as absent.
+    Each image has one file, which is written under a temporary name and
+    then renamed. It has a checksum and the fingerprint of the teachers that
+    made it: a file that is damaged, or made by other teachers, counts as
+    missing.
 
     Args:
         folder (str): Where the files are.
-        maker (str, optional): Fingerprint of the teachers; None to read
-            whatever is there.
+        maker (str, optional): Fingerprint of the teachers. Defaults to
+            None, which accepts the files of any teachers.
     """
 
     def __init__(self, folder: str, maker: Optional[str] = None) -> None:
@@ -97,15 +98,16 @@ class SoftLabelStore:
                 arrays[f'{i}.{key}'] = value
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **arrays)
-        # What a loss of power damages has another checksum.
+        # A file that a power loss damages fails its checksum.
         path = self.file_of(image)
         write_whole(path, buffer.getvalue(), durable=False)
 
     def read(self, image: str) -> list[Tensor]:
-        """Logits (K, h, w) of every teacher for an image.
+        """Read the logits (K, h, w) of every teacher for an image.
 
         Raises:
-            RuntimeError: If they are absent, damaged or foreign.
+            RuntimeError: If they are missing, damaged or made by other
+                teachers.
         """
         path = self.file_of(image)
         try:
@@ -135,7 +137,7 @@ class SoftLabelStore:
             ) from error
 
     def holds(self, image: str) -> bool:
-        """Whether the labels of an image are there and whole."""
+        """Whether the labels of an image exist and are intact."""
         try:
             self.read(image)
         except RuntimeError:

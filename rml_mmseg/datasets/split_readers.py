@@ -1,6 +1,6 @@
-"""Readers of other projects' split files, all to plain mmseg names.
+"""Readers that turn other projects' split files into plain mmseg names.
 
-An mmseg list file holds a name a line, relative to the data prefix and
+An mmseg list file holds one name per line, relative to the data prefix and
 without the image suffix.
 """
 
@@ -13,19 +13,19 @@ import numpy as np
 from rml_mmseg.datasets.folder_files import IMAGE_SUFFIXES, folder_files
 from rml_mmseg.datasets.splits import check_names
 
-#: Longest pickle read, in bytes: eight million 64-bit indices.
+#: Largest pickle that is read, in bytes: eight million 64-bit indices.
 MAX_PICKLE_BYTES = 1 << 26
 
 
 def _empty_array(subtype: type, shape: tuple[int, ...], _: Any) -> np.ndarray:
-    """Array as numpy's pickles begin it, to be filled by its state."""
+    """Empty array that numpy's pickles begin with and then fill."""
     if subtype is not np.ndarray or shape != (0,):
         raise pickle.UnpicklingError('not the beginning of a plain array')
     return np.ndarray((0,), 'b')
 
 
 def _latin1_bytes(text: str, encoding: str) -> bytes:
-    """Bytes as old pickle protocols spell them."""
+    """Bytes as old pickle protocols encode them."""
     if encoding != 'latin1':
         raise pickle.UnpicklingError(f'encoding {encoding!r} is not allowed')
     return text.encode('latin1')
@@ -34,7 +34,7 @@ def _latin1_bytes(text: str, encoding: str) -> bytes:
 def _array_of_buffer(
     buffer: bytes, dtype: np.dtype, shape: tuple[int, ...], order: str
 ) -> np.ndarray:
-    """Array as protocol 5 spells it; numpy refuses objects here."""
+    """Array as pickle protocol 5 encodes it; numpy refuses objects here."""
     return np.frombuffer(buffer, dtype).reshape(shape)
 
 
@@ -61,9 +61,9 @@ class _ArrayUnpickler(pickle.Unpickler):
 
 
 def read_permutation(path: Union[Path, str]) -> np.ndarray:
-    """Permutation from a pickled array, such as CutMix-Seg's split_0.pkl.
+    """Read a permutation from a pickled array, as CutMix-Seg's split_0.pkl.
 
-    Whatever else the pickle may hold is refused, not run.
+    Anything else that the pickle may hold is refused, not executed.
 
     Raises:
         ValueError: If the file asks for anything but a numpy array, is
@@ -100,9 +100,9 @@ def read_permutation(path: Union[Path, str]) -> np.ndarray:
 def image_column(line: str, source: str) -> str:
     """Image entry of one line of a split file.
 
-    Known lines are ``id`` (DMT; CPS on VOC), ``image label`` (UniMatch and
+    Known formats are ``id`` (DMT; CPS on VOC), ``image label`` (UniMatch and
     ST++) and ``/image<TAB>/label`` (CPS on Cityscapes, whose leading slash
-    stands for the data root). A name may hold blanks where it has no suffix.
+    stands for the data root). A name without suffix may contain blanks.
 
     Raises:
         ValueError: If a line has more than two columns, or it is not clear
@@ -140,10 +140,10 @@ def to_stem(
 
     Args:
         image (str): Path of an image as listed.
-        prefix (str): Leading folders to take off, such as ``JPEGImages``.
-        suffix (str | None): Suffix to take off, or None for the file
+        prefix (str): Leading folders to remove, such as ``JPEGImages``.
+        suffix (str | None): Suffix to remove, or None for the file
             extension of a known image type.
-        source (str): Where the entry comes from, for the messages.
+        source (str): Where the entry comes from, for error messages.
 
     Raises:
         ValueError: If an entry lacks the prefix, or has a suffix other than
@@ -170,17 +170,17 @@ def to_stem(
 def read_names(
     path: Union[Path, str], prefix: str = '', suffix: Optional[str] = None
 ) -> list[str]:
-    """Names from a split file of DMT, CPS, UniMatch, ST++ or mmseg.
+    """Read the names in a split file of DMT, CPS, UniMatch, ST++ or mmseg.
 
     Args:
-        path (Path | str): Text file, an entry a line.
-        prefix (str): Leading folders to take off. Default: ``''``.
-        suffix (str | None): Image suffix to take off. Default: None, the
+        path (Path | str): Text file with one entry per line.
+        prefix (str): Leading folders to remove. Default: ``''``.
+        suffix (str | None): Image suffix to remove. Default: None, the
             file extension.
 
     Raises:
-        ValueError: As of :func:`image_column`, :func:`to_stem` and
-            :func:`~rml_mmseg.datasets.splits.check_names`.
+        ValueError: As :func:`image_column`, :func:`to_stem` and
+            :func:`~rml_mmseg.datasets.splits.check_names` raise it.
     """
     path = Path(path)
     names = []
@@ -200,12 +200,12 @@ def find_names(
 
     Args:
         folder (Path | str): The image folder, searched recursively.
-        suffix (str | None): Image suffix. Default: None, the one file
-            extension of a known image type that occurs.
+        suffix (str | None): Image suffix. Default: None, the only image
+            file extension that occurs.
 
     Raises:
-        FileNotFoundError: If the folder or an image in it is missing.
-        ValueError: If image types are mixed and no suffix says which.
+        FileNotFoundError: If the folder is missing or holds no image.
+        ValueError: If image types are mixed and no suffix is given.
     """
     folder = Path(folder)
     if not folder.is_dir():

@@ -1,9 +1,9 @@
 """Seeded splits of a training set into labelled and unlabelled images.
 
-A split is the prefix of one permutation of the sorted image names, so that
-the splits of one seed are nested: whatever is labelled in the smaller split
-is labelled in the larger one. For Cityscapes this is the rule, and with the
-same seeds the very images, of CutMix-Seg (the paper's [59]); see
+A split is a prefix of one permutation of the sorted image names, so that
+the splits of one seed are nested: images that are labelled in a smaller split
+are labelled in a larger one, too. On Cityscapes this is the rule of
+CutMix-Seg (the paper's [59]), and the same seeds give the same images; see
 ``published_splits``.
 """
 
@@ -16,17 +16,17 @@ from typing import Any, Union
 
 import numpy as np
 
-#: Written to every provenance file; raise it when the rule changes.
+#: Written to every provenance file; increase it when the rule changes.
 SPLIT_TOOL_VERSION = 1
 PROVENANCE_FILE = 'provenance.json'
 
 
 def labelled_count(total: int, ratio: Union[str, float, Fraction]) -> int:
-    """Number of labelled images for a share of a data set, half rounded up.
+    """Number of labelled images for a share of a data set, rounding half up.
 
     The rule gives 12, 46 and 92 of CamVid's 367 images for 1/30, 1/8 and
-    1/4, and the paper's counts on VOC and Cityscapes save for one: 1/30 of
-    Cityscapes is 100 images there, not 99, so ask for that count itself.
+    1/4, and the paper's counts on VOC and Cityscapes, except that the paper
+    has 100 images for 1/30 of Cityscapes, not 99: give that count itself.
 
     Args:
         total (int): Number of images in the training set.
@@ -54,12 +54,13 @@ def labelled_count(total: int, ratio: Union[str, float, Fraction]) -> int:
 
 
 def check_names(names: Iterable[str], source: str = 'names') -> list[str]:
-    """Names as a list, each checked to stay below the data prefix.
+    """List the names, after a check that each stays below the data prefix.
 
     Raises:
-        ValueError: If there is no name, or one is empty, doubled, absolute,
-            has surrounding or inner line breaks or blanks at its ends, or a
-            ``..`` component. The message names ``source`` and an example.
+        ValueError: If there is no name, or one is empty, listed twice or
+            absolute, begins or ends with a blank, or contains a line break,
+            a zero byte or a ``..`` component. The message names ``source``
+            and an example.
     """
     listed = list(names)
     if not listed:
@@ -94,9 +95,9 @@ def check_names(names: Iterable[str], source: str = 'names') -> list[str]:
 
 
 def seeded_order(names: Iterable[str], seed: int) -> list[str]:
-    """Order of which every split is a prefix: the sorted names, permuted.
+    """Permute the sorted names; every split is a prefix of this order.
 
-    By numpy's legacy generator, whose stream no version of numpy changes.
+    numpy's legacy generator gives the same stream in every version of numpy.
 
     Args:
         names (Iterable[str]): Image names; their order does not matter.
@@ -111,7 +112,7 @@ def permuted_order(names: Iterable[str], permutation: np.ndarray) -> list[str]:
     """Sorted names in the order of a given permutation.
 
     Raises:
-        ValueError: If the permutation is not one of as many indices.
+        ValueError: If the permutation does not have each index once.
     """
     ordered = sorted(check_names(names))
     if sorted(permutation.tolist()) != list(range(len(ordered))):
@@ -125,10 +126,10 @@ def permuted_order(names: Iterable[str], permutation: np.ndarray) -> list[str]:
 def class_cover(
     order: Sequence[str], classes: Mapping[str, Collection[int]]
 ) -> list[str]:
-    """A few names in which every class occurs.
+    """Choose a few names in which every class occurs.
 
-    A greedy cover: again and again the one with the most classes not seen
-    so far, the earlier one of ``order`` among equals.
+    Greedily, the next name is the one with the most classes not covered so
+    far; among equals, the first one in ``order``.
 
     Args:
         order (Sequence[str]): Names in seeded order.
@@ -148,9 +149,9 @@ def class_cover(
 def class_covering_order(
     order: Sequence[str], classes: Mapping[str, Collection[int]]
 ) -> list[str]:
-    """Order that begins by a :func:`class_cover`.
+    """Order that begins with a :func:`class_cover`.
 
-    The rest keeps its order, so that prefixes stay nested.
+    The other names keep their order, so that prefixes stay nested.
 
     Args:
         order (Sequence[str]): Names in seeded order.
@@ -175,15 +176,16 @@ def split_order(
         order (Sequence[str]): All names, in seeded order.
         count (int): Number of labelled images.
         include_labelled (bool): Whether the labelled images are listed as
-            unlabelled, too, to be seen by the unsupervised loss. Default:
-            False.
-        held_out (int): Number of names, the last ones, that are in neither
-            list but in one of their own, ``held_out``: images to choose
-            checkpoints and settings by. All splits of one seed have the
-            same. They may leave no image unlabelled. Default: 0.
-        spare (bool): Whether there are other images, that are unlabelled,
+            unlabelled, too, so that the unsupervised loss sees them.
+            Default: False.
+        held_out (int): Number of names at the end of the order that go to
+            neither list but to a third one, ``held_out``: images to choose
+            checkpoints and settings by. All splits of one seed hold out the
+            same ones. With some, no image need be unlabelled. Default: 0.
+        spare (bool): Whether there are other, unlabelled images elsewhere,
             so that all of these may be labelled. Default: False.
-        kind (str): What the names are of. Default: ``'images'``.
+        kind (str): What the names stand for, in errors. Default:
+            ``'images'``.
 
     Raises:
         ValueError: If count leaves no image on one of the two sides, or
@@ -211,14 +213,16 @@ def split_order(
 def check_disjoint(
     lists: Mapping[str, Iterable[str]], kind: str = 'images'
 ) -> None:
-    """Refusal of lists that share a name.
+    """Refuse lists that share a name.
 
     Args:
         lists (Mapping): Names by title.
-        kind (str): What the names are of. Default: ``'images'``.
+        kind (str): What the names stand for, in errors. Default:
+            ``'images'``.
 
     Raises:
-        ValueError: With the two lists' names and up to three examples.
+        ValueError: If two lists share a name; gives the titles of both and
+            up to three examples.
     """
     sets = [(title, set(names)) for title, names in lists.items()]
     for index, (title, names) in enumerate(sets):
@@ -233,7 +237,7 @@ def check_disjoint(
 
 
 def list_text(names: Iterable[str]) -> str:
-    """Text of a list file: a name a line, a newline at the end."""
+    """Text of a list file: one name per line, each ending in a newline."""
     return ''.join(f'{name}\n' for name in names)
 
 
@@ -249,10 +253,10 @@ def write_split(
     provenance: Mapping[str, Any],
     force: bool = False,
 ) -> list[Path]:
-    """List files ``{title}.txt`` and one ``provenance.json`` beside them.
+    """Write list files ``{title}.txt`` and a ``provenance.json`` beside them.
 
     Args:
-        folder (Path | str): Folder to write to, made where absent.
+        folder (Path | str): Folder to write to, created if missing.
         lists (Mapping): Names by title, such as ``labelled``.
         provenance (Mapping): Source, seed, rule and so on; the count and
             the checksums of each list and the tool's version are added.
@@ -263,7 +267,7 @@ def write_split(
         list[Path]: The files, provenance last.
 
     Raises:
-        FileExistsError: If another list is there and ``force`` is not given.
+        FileExistsError: If a file holds another list and ``force`` is False.
     """
     folder = Path(folder)
     texts = {

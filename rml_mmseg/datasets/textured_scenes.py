@@ -11,9 +11,9 @@ from .scene_classes import SCENE_CLASSES
 class TexturedScenesDataset(BaseSegDataset):
     """Synthetic scenes of textured objects, for demonstrations and tests.
 
-    Background and six classes, one of them rare, in PNG images with exact
-    masks. ``tools/dataset_converters/make_textured_scenes.py`` writes the
-    data once, the same for the same seed:
+    PNG images with exact masks of a background and six classes, one of them
+    rare. ``tools/dataset_converters/make_textured_scenes.py`` writes the
+    data once; the same seed gives the same data:
 
     .. code-block:: none
 
@@ -49,10 +49,10 @@ class TexturedScenesDataset(BaseSegDataset):
         )
 
     def load_data_list(self) -> list[dict]:
-        """Items of the data set, each with its paths.
+        """Find the images and masks of the data set.
 
         Returns:
-            list[dict]: One dict per image.
+            list[dict]: One dict of paths per image.
 
         Raises:
             FileNotFoundError: If the folder of images does not exist.

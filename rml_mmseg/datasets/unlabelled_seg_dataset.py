@@ -11,7 +11,8 @@ from mmseg.registry import DATASETS
 
 from .folder_files import IMAGE_SUFFIXES, folder_files
 
-# Images of a list that are looked for; what else is missing is unreadable.
+# Number of listed images that are looked up at the start; others that are
+# missing count as unreadable in training.
 PROBED = 20
 
 
@@ -24,20 +25,21 @@ class UnlabelledSegDataset(BaseSegDataset):
         data_prefix (dict): ``img_path``: folder of the images, searched
             with its sub-folders. ``seg_map_path``, optional: masks for
             monitoring; no loss ever reads them.
-        ann_file (str): List file, one name a line, with or without its
+        ann_file (str): List file with one name per line, with or without
             suffix, relative to ``img_path``. Defaults to '': all images.
         glob (str, optional): Pattern relative to ``img_path``, such as
             ``'**/*_leftImg8bit.png'``.
-        img_suffix (str | Sequence[str]): Suffix added to names of a list
-            that have none, and suffixes looked for in a folder. Defaults
-            to the usual ones of images.
+        img_suffix (str | Sequence[str]): Suffixes of the images in a folder,
+            and those tried for listed names without one. Defaults to the
+            usual image suffixes.
         kwargs: Arguments of ``BaseSegDataset``.
 
     Raises:
-        FileNotFoundError: If the folder, the list file or every one of the
-            first images is missing.
+        FileNotFoundError: If the folder, the list file or each of the first
+            ``PROBED`` images is missing.
         ValueError: If there is no image, ``data_prefix`` names no folder of
-            images, or a list leaves the folder.
+            images, a list names a file outside the folder, or both ``glob``
+            and ``ann_file`` are given.
     """
 
     def __init__(
@@ -73,7 +75,7 @@ class UnlabelledSegDataset(BaseSegDataset):
         """Find the images.
 
         Returns:
-            list[dict]: One entry an image, sorted, or as listed.
+            list[dict]: One entry per image, sorted or in the list's order.
         """
         folder = self.data_prefix['img_path'] or self.data_root or '.'
         remote = '://' in folder and self.ann_file

@@ -1,4 +1,4 @@
-"""Unlabelled images that cannot be read, and how many may be."""
+"""Count of unreadable unlabelled images, up to a limit."""
 
 import logging
 import math
@@ -9,10 +9,10 @@ from rml_mmseg.setting_checks import check_number
 
 
 class UnreadableImages:
-    """Counts the unlabelled images that a process could not read.
+    """Count the unlabelled images that a process could not read.
 
-    Every process of a run has its own: each worker of a data loader meets
-    all images in time.
+    Every process of a run has its own count, as each worker of a data loader
+    reads all images in the course of time.
 
     Args:
         total (int): Number of unlabelled images.
@@ -26,7 +26,7 @@ class UnreadableImages:
     def __init__(self, total: int, share: float) -> None:
         check_number('dataset.max_unreadable', share, '[0, 1]')
         self.total = total
-        # 0.07 of 100 are 7, though a little more in floating point.
+        # 0.07 * 100 must give 7, but is a little more in floating point.
         self.limit = math.ceil(share * total - 1e-9)
         self.problems: dict[str, str] = {}
 
@@ -34,10 +34,10 @@ class UnreadableImages:
         return path in self.problems
 
     def note(self, path: str, error: Exception) -> None:
-        """Name an image in the log and count it, once.
+        """Log and count an unreadable image; once for each image.
 
         Raises:
-            RuntimeError: If there are more than the limit.
+            RuntimeError: If more images than the limit are unreadable.
         """
         if path in self.problems:
             return

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files that are written completely or not at all."""
 
 import os
 import os.path as osp
@@ -14,20 +14,20 @@ UNFINISHED = re.compile(r'.+\.[0-9a-f]{8}\.part')
 
 
 def write_whole(path: str, content: bytes, durable: bool = True) -> None:
-    """Write a file beside its place, then move it there in one step.
+    """Write a file under a temporary name, then rename it in one step.
 
-    Whatever ends the process on the way, the place holds the file of before
-    or the new one, never a part. Of several processes that write one file
-    at once the last one's stays.
+    Whatever ends the process on the way, the path holds the previous file or
+    the new one, never a part of it. If several processes write the same file
+    at once, the last one wins.
 
     Args:
-        path (str): Where the file goes; what was there is replaced.
-        content (bytes): All of it.
-        durable (bool): Whether that holds for a loss of power, too, which
-            takes the time of the disk. Defaults to True.
+        path (str): Path of the file; a previous file is replaced.
+        content (bytes): Content of the file.
+        durable (bool): Whether the same holds for a power loss, for which
+            the process must wait for the disk. Defaults to True.
 
     Raises:
-        OSError: If it cannot be written, as on a full disk; names the file
+        OSError: If the file cannot be written, as on a full disk; names it
             and the space that is left.
     """
     folder = osp.dirname(path) or '.'
@@ -48,7 +48,7 @@ def write_whole(path: str, content: bytes, durable: bool = True) -> None:
 
 
 def _write_beside(path: str, content: bytes, durable: bool) -> None:
-    # A name of its own: process ids of several machines may be alike.
+    # A random name: process ids are not unique across machines.
     beside = f'{path}.{os.urandom(4).hex()}.part'
     try:
         with open(beside, 'xb') as file:
@@ -63,11 +63,11 @@ def _write_beside(path: str, content: bytes, durable: bool) -> None:
 
 
 def remove_unfinished(folder: str) -> None:
-    """Remove what :func:`write_whole` left where it was killed on the way.
+    """Remove the temporary files that killed :func:`write_whole` calls left.
 
     Args:
-        folder (str): Its folder, without those below; it may be missing.
-            Nothing may be being written there.
+        folder (str): Folder of the files, without its sub-folders; it may be
+            missing. No process may be writing there.
     """
     if not osp.isdir(folder):
         return
@@ -84,7 +84,7 @@ def _remove(path: str) -> None:
 
 
 def _sync_folder(folder: str) -> None:
-    """Make the new name last through a loss of power, where that is known."""
+    """Make a new name survive a power loss, on systems that support it."""
     if os.name != 'posix':
         return
     descriptor = os.open(folder, os.O_RDONLY)

@@ -1,4 +1,4 @@
-"""Which labelled and unlabelled images make up an item."""
+"""Sampling of the labelled and unlabelled images of an item."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Optional
@@ -14,7 +14,7 @@ LABELLED, UNLABELLED, ITEM = range(3)
 
 
 class Draw(NamedTuple):
-    """What to load, the augmentation's seed, and where soft labels are."""
+    """Indices of images, seed of their augmentation, soft labels' folder."""
 
     labelled: int
     unlabelled: tuple[int, ...]
@@ -23,13 +23,13 @@ class Draw(NamedTuple):
 
 
 class ShuffledPasses:
-    """An endless run through whole shuffled passes, open at any position.
+    """Endless sequence of whole shuffled passes, with random access.
 
     Args:
         size (int): Number of items in a pass.
         seed (int): Seed of the order.
-        stream (int): Tells streams of one seed apart.
-        shuffle (bool): False for the order as it is.
+        stream (int): Number that tells sequences of one seed apart.
+        shuffle (bool): Whether to shuffle; False keeps the order.
     """
 
     def __init__(
@@ -58,18 +58,20 @@ class SemiSegSampler(Sampler):
     """Endless draws of labelled and unlabelled images for SemiSegDataset.
 
     Both sets are drawn in whole shuffled passes, each of its own length.
-    Draw number n depends on the seed and n alone, so a resumed run goes on
-    at any iteration without reading what came before, and the number of
-    workers changes nothing. Rank r of R takes draws r, r + R, r + 2R, ...
+    Draw number n depends on the seed and n alone, so a run can resume at any
+    iteration without repeating earlier draws, and the number of workers
+    changes nothing. Rank r of R takes draws r, r + R, r + 2R, ...
 
-    ``soft_labels`` is set by the loop to the folder of the stage's soft
-    pseudo labels, where it has some.
+    The training loop sets ``soft_labels`` to the folder of the stage's soft
+    pseudo labels, if the stage has any.
 
     Args:
-        dataset (SemiSegDataset): What is drawn from.
-        seed (int, optional): Defaults to a number all ranks agree on.
-        shuffle (bool): Defaults to True.
-        skipped (int): Draws of all ranks to leave out. Defaults to 0.
+        dataset (SemiSegDataset): Data set to draw from.
+        seed (int, optional): Seed of all draws. Defaults to a number that
+            all ranks agree on.
+        shuffle (bool): Whether to shuffle each pass. Defaults to True.
+        skipped (int): Number of draws, over all ranks, to skip at the start.
+            Defaults to 0.
 
     Raises:
         TypeError: If the dataset is not a ``SemiSegDataset``.
@@ -96,7 +98,7 @@ class SemiSegSampler(Sampler):
         self.soft_labels: Optional[str] = None
 
     def skip(self, draws: int) -> None:
-        """Leave out further draws of this rank, in constant time."""
+        """Skip further draws of this rank, in constant time."""
         self.skipped += draws * self.world_size
 
     def __iter__(self) -> Iterator[Draw]:
@@ -125,4 +127,4 @@ class SemiSegSampler(Sampler):
         return len(self.dataset)
 
     def set_epoch(self, epoch: int) -> None:
-        """Nothing to do: passes are counted by the draws."""
+        """Do nothing: the number of a draw determines its pass."""

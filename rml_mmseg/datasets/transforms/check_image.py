@@ -12,16 +12,16 @@ from PIL import Image, UnidentifiedImageError
 
 # 0.4 GB as an 8-bit colour image.
 MAX_PIXELS = 2**27
-# Nearly all loaded values up to here: more than two bits of eight are lost.
+# If nearly all loaded values are up to this, over two of eight bits are lost.
 DARK = 47
 END_OF_JPEG = b'\xff\xd9'
 
 
 def check_image_file(path: str, max_pixels: int = MAX_PIXELS) -> None:
-    """Refuse a file that is no whole image, or one of absurd size.
+    """Refuse a file that is not a complete image, or is absurdly large.
 
-    Reads the header, and all of a JPEG file that does not end as one, since
-    some versions of OpenCV fill what is cut off with grey.
+    Reads only the header, but all of a JPEG file without its end marker,
+    since some versions of OpenCV fill the missing part with grey.
 
     Args:
         path (str): Local file.
@@ -29,7 +29,7 @@ def check_image_file(path: str, max_pixels: int = MAX_PIXELS) -> None:
 
     Raises:
         OSError: If there is no such file.
-        ValueError: If it is empty, no image, too large or cut off.
+        ValueError: If it is empty, not an image, too large or damaged.
     """
     if os.path.getsize(path) == 0:
         raise ValueError(f'{path!r} is empty')
@@ -58,24 +58,24 @@ def _ends_as_jpeg(path: str) -> bool:
 
 
 def pixel_digest(image: np.ndarray) -> str:
-    """A hash of a decoded image, however its file is compressed."""
+    """Hash of a decoded image, however its file is compressed."""
     content = str(image.shape).encode() + image.tobytes()
     return hashlib.sha256(content).hexdigest()
 
 
 def lost_bits(path: str, image: Optional[np.ndarray]) -> Optional[str]:
-    """What loading an image of more than eight bits loses.
+    """Describe what is lost in loading an image of more than eight bits.
 
-    Loading keeps the upper eight bits of each value, which of 12 bits in a
-    file of 16 are nearly nothing, and takes negative values for large ones.
+    Loading keeps the upper eight bits of each value, which is almost nothing
+    of 12-bit data in a 16-bit file, and takes negative values for large ones.
 
     Args:
         path (str): Local file.
-        image (np.ndarray, optional): What was loaded of it, uint8; None
-            where OpenCV does not load it.
+        image (np.ndarray, optional): The loaded image, uint8; None if OpenCV
+            cannot load it.
 
     Returns:
-        str | None: A message; None where nothing is amiss.
+        str | None: A message; None if nothing is lost.
     """
     dark = image is None or (image > DARK).mean() <= 0.01
     if not dark and not _may_be_signed(path):
@@ -106,10 +106,10 @@ def lost_bits(path: str, image: Optional[np.ndarray]) -> Optional[str]:
 
 
 def image_loader(dataset: Any) -> Any:
-    """What reads the images of a plain data set.
+    """Transform that loads the images of a plain data set.
 
     Args:
-        dataset (BaseDataset): With or without a pipeline.
+        dataset (BaseDataset): Data set with or without a pipeline.
     """
     pipeline = getattr(dataset, 'pipeline', None)
     steps = [
@@ -122,11 +122,11 @@ def image_loader(dataset: Any) -> Any:
 
 
 def is_stock_loader(transform: Any) -> bool:
-    """Whether a transform reads files as images of eight bits and colour.
+    """Whether a transform is stock loading of 8-bit colour images.
 
     Args:
-        transform (Any): Step of a pipeline. Others, its children too, may
-            read files of any kind.
+        transform (Any): Transform of a pipeline. Others, subclasses of
+            ``LoadImageFromFile`` included, may read files of any kind.
     """
     return (
         type(transform) is LoadImageFromFile
@@ -136,7 +136,7 @@ def is_stock_loader(transform: Any) -> bool:
 
 
 def _may_be_signed(path: str) -> bool:
-    """Whether a file may hold other than whole positive numbers."""
+    """Whether a file may hold negative or fractional values."""
     try:
         with Image.open(path) as file:
             return file.format == 'TIFF'
@@ -146,10 +146,10 @@ def _may_be_signed(path: str) -> bool:
 
 @TRANSFORMS.register_module()
 class CheckImage(BaseTransform):
-    """Refuse an image file that is damaged or of absurd size.
+    """Refuse an image file that is damaged or absurdly large.
 
-    Put before ``LoadImageFromFile``; ``SemiSegDataset`` does so by itself.
-    Files of a remote store are not looked at.
+    It goes before ``LoadImageFromFile``, where ``SemiSegDataset`` inserts it
+    by itself. Remote files are not checked.
 
     Required Keys:
 
@@ -160,14 +160,14 @@ class CheckImage(BaseTransform):
 
     Raises:
         OSError: If there is no such file.
-        ValueError: If it is empty, no image, too large or cut off.
+        ValueError: If it is empty, not an image, too large or damaged.
     """
 
     def __init__(self, max_pixels: int = MAX_PIXELS) -> None:
         self.max_pixels = max_pixels
 
     def transform(self, results: dict) -> dict:
-        """Check, change nothing."""
+        """Check the image file and change nothing."""
         if '://' not in results['img_path']:
             check_image_file(results['img_path'], self.max_pixels)
         return results

@@ -13,15 +13,14 @@ from PIL import Image
 def check_depth(path: Optional[str]) -> None:
     """Refuse a mask file whose values do not fit into eight bits.
 
-    Stock loading keeps the lowest eight bits of each, so that 256 would
-    become class 0.
+    Stock loading keeps the lowest eight bits of each value, so that 256
+    would become class 0.
 
     Args:
-        path (str, optional): The mask; others than local files are not
-            looked at.
+        path (str, optional): Path of the mask; only local files are checked.
 
     Raises:
-        ValueError: If a value is below 0, above 255 or no integer.
+        ValueError: If a value is below 0, above 255 or not an integer.
     """
     if path is None or not osp.isfile(path):
         return
@@ -44,15 +43,15 @@ def strange_ids(
     reduced: bool = False,
     ignore_index: int = 255,
 ) -> str:
-    """What to say of a mask that holds ids of no class.
+    """Error message about a mask that holds ids of no class.
 
     Args:
         path (str): File of the mask.
-        ids (Sequence[int]): The ids, as they were read.
+        ids (Sequence[int]): The ids, as they were loaded.
         num_classes (int): Number of classes K.
-        reduced (bool): Whether ``reduce_zero_label`` took one off those of
-            the file. Defaults to False.
-        ignore_index (int): Label of no class. Defaults to 255.
+        reduced (bool): Whether ``reduce_zero_label`` lowered the file's ids
+            by one. Defaults to False.
+        ignore_index (int): Label of ignored pixels. Defaults to 255.
     """
     first = int(reduced)
     values = [value + first for value in ids][:8]
@@ -68,7 +67,8 @@ def strange_ids(
 class CheckLabels(BaseTransform):
     """Refuse a mask that does not belong to its image or to the classes.
 
-    Put after ``LoadAnnotations``; ``SemiSegDataset`` does so by itself.
+    It goes after ``LoadAnnotations``, where ``SemiSegDataset`` inserts it by
+    itself.
 
     Required Keys:
 
@@ -77,7 +77,7 @@ class CheckLabels(BaseTransform):
 
     Args:
         num_classes (int): Number of classes K.
-        ignore_index (int): Label of no class. Defaults to 255.
+        ignore_index (int): Label of ignored pixels. Defaults to 255.
 
     Raises:
         ValueError: If sizes differ, the mask is not a single channel, its
@@ -90,7 +90,7 @@ class CheckLabels(BaseTransform):
         self.ignore_index = ignore_index
 
     def transform(self, results: dict) -> dict:
-        """Check, change nothing."""
+        """Check the mask and change nothing."""
         mask = results['gt_seg_map']
         path = results.get('seg_map_path')
         if mask.shape != results['img'].shape[:2]:

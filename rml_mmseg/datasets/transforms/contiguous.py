@@ -1,15 +1,15 @@
-"""Images that lie in memory as they are read."""
+"""Images whose rows run forwards in memory."""
 
 import cv2
 import numpy as np
 
 
 def contiguous(image: np.ndarray) -> np.ndarray:
-    """An image whose rows are read forwards.
+    """Return an image whose rows run forwards in memory.
 
-    A flipped image is a view that reads backwards. NumPy takes thirty times
-    as long to copy it as OpenCV does to flip what it is a view of, and all
-    that OpenCV does with it begins with such a copy.
+    A flipped image is a view with a negative stride. All that OpenCV does
+    with it begins with a copy by NumPy, which takes thirty times as long as
+    OpenCV takes to flip the image that it is a view of.
 
     Args:
         image (np.ndarray): (H, W, C).

@@ -12,7 +12,7 @@ from mmseg.registry import TRANSFORMS
 from rml_mmseg.models.utils.cutmix import Box, sample_cutmix_box
 from rml_mmseg.setting_checks import check_choice, check_count, check_number
 
-# Kinds of masks, and where the pipeline puts what each depends on.
+# Kinds of masks, and the keys of the results that hold their parameters.
 KEYS = {'box': 'mix_box', 'class': 'mix_classes', 'cow': 'mix_mask'}
 
 
@@ -20,9 +20,9 @@ KEYS = {'box': 'mix_box', 'class': 'mix_classes', 'cow': 'mix_mask'}
 class CutMix(BaseTransform):
     """Mix an image with another one through a mask.
 
-    In an unlabelled pipeline, after ``WeakStrongViews``, it draws what the
-    mask depends on, and ``MutualSemiSegmentor`` mixes images, pseudo
-    labels and validity alike on the device. In the pipeline of a stock
+    In an unlabelled pipeline, after ``WeakStrongViews``, it only draws the
+    parameters of the mask; ``MutualSemiSegmentor`` then mixes images, pseudo
+    labels and valid maps alike on the device. In the pipeline of a stock
     ``MultiImageMixDataset`` it mixes labelled images and their masks
     directly:
 
@@ -55,13 +55,13 @@ class CutMix(BaseTransform):
     Args:
         mask (str): ``'box'``, ``'class'`` or ``'cow'``. Defaults to
             ``'box'``.
-        area (float): Share of the image that is pasted, in (0, 1); not
+        area (float): Share of the image that is pasted, in (0, 1); not used
             for ``'class'``. Defaults to 0.5.
-        prob (float): Share of images that are mixed. Defaults to 1.0.
-        blob_size (tuple[float, float]): Range of the blobs' scale for
-            ``'cow'``, pixels. Defaults to (4, 16).
-        num_masks (int): Masks that are drawn for an image, one for each of
-            ``semi_train_cfg.strong_views``; not where it mixes directly.
+        prob (float): Probability that an image is mixed. Defaults to 1.0.
+        blob_size (tuple[float, float]): Range of the blobs' scale in pixels,
+            for ``'cow'``. Defaults to (4, 16).
+        num_masks (int): Number of masks drawn per image, one for each of
+            ``semi_train_cfg.strong_views``; not used when it mixes directly.
             Defaults to 1.
 
     Raises:
@@ -123,7 +123,7 @@ class CutMix(BaseTransform):
         return np.random.uniform(size=256).astype(np.float32)
 
     def transform(self, results: dict) -> Optional[dict]:
-        """Mix, or draw what the mixing needs."""
+        """Mix the image, or draw the parameters of its masks."""
         if results.get('mix_results'):
             return self._mix(results, results['mix_results'][0])
         size = results['img'].shape[:2]
@@ -133,7 +133,7 @@ class CutMix(BaseTransform):
         return results
 
     def _draw(self, height: int, width: int) -> np.ndarray:
-        """What one mask depends on."""
+        """Draw the parameters of one mask."""
         mixed = self._is_mixed()
         if self.mask == 'box':
             box = self._draw_box(height, width) if mixed else (0, 0, 0, 0)

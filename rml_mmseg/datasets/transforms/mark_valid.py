@@ -1,4 +1,4 @@
-"""Where each pixel of an unlabelled image came from."""
+"""Record of where each pixel of an unlabelled image came from."""
 
 import numpy as np
 from mmseg.datasets.transforms import LoadAnnotations
@@ -9,14 +9,14 @@ FIRST = 256
 
 
 def source_indices(height: int, width: int) -> np.ndarray:
-    """Number of each pixel, from ``FIRST`` on, in reading order.
+    """Number the pixels from ``FIRST`` on, in reading order.
 
-    Floating point, because OpenCV rotates no integers of this size; exact,
-    because it is double where single precision would not be.
+    The numbers are floating point, because OpenCV cannot rotate integers of
+    this size, and double where single precision would not be exact.
 
     Args:
-        height (int): Pixels.
-        width (int): Pixels.
+        height (int): Height in pixels.
+        width (int): Width in pixels.
 
     Returns:
         np.ndarray: (H, W), float32 or float64.
@@ -28,15 +28,15 @@ def source_indices(height: int, width: int) -> np.ndarray:
 
 @TRANSFORMS.register_module()
 class MarkValid(LoadAnnotations):
-    """Number the pixels of an unlabelled image, before geometry.
+    """Number the pixels of an unlabelled image, before it is transformed.
 
-    The numbers travel as ``gt_seg_map``, the one map that every stock
+    The numbers are stored as ``gt_seg_map``, the one map that every stock
     geometric transform moves along with the image and fills with a label,
     255 or another, where there is no image. So they tell afterwards which
-    pixels are valid, and where in the image each came from, whatever the
-    geometry was, unless it interpolates labels. A mask for monitoring,
-    where the dataset has one, stays behind and is looked up by these
-    places.
+    pixels are valid and where in the source image each came from, whatever
+    the geometric transforms were, unless one interpolates labels. A
+    monitoring mask, where the data set has one, is not transformed but
+    looked up at these places.
 
     Required Keys:
 
@@ -50,10 +50,10 @@ class MarkValid(LoadAnnotations):
     - monitor_mask (np.ndarray, H x W, optional)
 
     Args:
-        kwargs: Arguments of ``LoadAnnotations``, for masks.
+        kwargs: Arguments of ``LoadAnnotations``, for monitoring masks.
 
     Raises:
-        ValueError: If a mask for monitoring is not of its image's size.
+        ValueError: If a monitoring mask differs in size from its image.
     """
 
     def transform(self, results: dict) -> dict:

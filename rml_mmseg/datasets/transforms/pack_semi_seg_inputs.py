@@ -21,7 +21,7 @@ META_KEYS = (
     'flip',
     'flip_direction',
 )
-# Types, of which the first is the right one, and shape of one mask.
+# Accepted types, the first being the expected one, and shape of one mask.
 MIXES: dict[str, tuple[list[torch.dtype], tuple[int, ...]]] = {
     'mix_box': ([torch.int64, torch.int32], (4,)),
     'mix_mask': ([torch.bool], ()),
@@ -42,7 +42,8 @@ def source_places(numbers: np.ndarray, valid: np.ndarray) -> np.ndarray:
     """Indices into the source image (H, W), int64; 0 where not valid.
 
     Raises:
-        ValueError: If they are means of several, and so of nowhere.
+        ValueError: If a transform interpolated the numbers, so that they
+            are means of several places.
     """
     numbers = np.where(valid, numbers - FIRST, 0)
     places = numbers.astype(np.int64)
@@ -56,17 +57,19 @@ def source_places(numbers: np.ndarray, valid: np.ndarray) -> np.ndarray:
 
 
 def drawn_masks(results: dict) -> dict[str, Tensor]:
-    """What a pipeline drew for mixing, of one of ``MIXES``.
+    """Mask parameters that the pipeline drew for mixing.
 
     Args:
-        results (dict): Of a pipeline, with images of (H, W) pixels.
+        results (dict): Results of the pipeline, with images of (H, W)
+            pixels.
 
     Returns:
-        dict[str, Tensor]: Empty where nothing was drawn.
+        dict[str, Tensor]: The one key of ``MIXES`` that is there; empty if
+        nothing was drawn.
 
     Raises:
-        ValueError: If there are several, or one is of another shape or type
-            than its masks are made of; the message names it.
+        ValueError: If several keys of ``MIXES`` are there, or the value of
+            one has a wrong shape or type; the message names it.
     """
     found = [key for key in MIXES if key in results]
     if len(found) > 1:
@@ -92,7 +95,7 @@ def drawn_masks(results: dict) -> dict[str, Tensor]:
 
 @TRANSFORMS.register_module()
 class PackSemiSegInputs(BaseTransform):
-    """Pack the views of an unlabelled image for the preprocessor.
+    """Pack the views of an unlabelled image for the data preprocessor.
 
     Required Keys:
 
@@ -101,7 +104,7 @@ class PackSemiSegInputs(BaseTransform):
     - gt_seg_map, source_shape
     - monitor_mask (optional)
     - mix_box (4,), mix_mask (H, W) bool or mix_classes (256,) (optional,
-      one of them; (V, ...) for V masks an image)
+      one of them; (V, ...) for V masks per image)
 
     Added Keys:
 
@@ -113,14 +116,15 @@ class PackSemiSegInputs(BaseTransform):
       there is a mask for monitoring.
 
     Args:
-        meta_keys (Sequence[str]): What to keep as meta information.
+        meta_keys (Sequence[str]): Keys to keep as meta information. Defaults
+            to ``META_KEYS``.
     """
 
     def __init__(self, meta_keys: Sequence[str] = META_KEYS) -> None:
         self.meta_keys = meta_keys
 
     def transform(self, results: dict) -> dict:
-        """Pack."""
+        """Pack the views and their sample."""
         if 'weak' not in results:
             raise KeyError(
                 'PackSemiSegInputs needs the views of WeakStrongViews: put '
@@ -132,7 +136,7 @@ class PackSemiSegInputs(BaseTransform):
                 'after LoadImageFromFile, in the unlabelled pipeline'
             )
         numbers = results['gt_seg_map']
-        # Padding is any label below, whatever a transform fills with.
+        # Any number below is padding, whatever a transform fills in.
         valid = numbers >= FIRST
         inputs = dict(
             weak=image_tensor(results['weak']),

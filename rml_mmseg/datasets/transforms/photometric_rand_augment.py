@@ -42,11 +42,11 @@ DEFAULT_POLICIES: tuple[dict[str, Any], ...] = (
 
 @TRANSFORMS.register_module()
 class PhotometricRandAugment(BaseTransform):
-    """RandAugment by mmpretrain's operations, of colour and tone alone.
+    """RandAugment with mmpretrain's operations on colour and tone alone.
 
     Cubuk et al., 2020, as RML uses it (section 5.2): a geometric operation
-    would move the image away from its mask or pseudo label, so it is
-    refused. Usable in any mmseg pipeline.
+    is refused, as it would move the image away from its mask or pseudo
+    label. It works in any mmseg pipeline.
 
     Required Keys:
 
@@ -57,15 +57,15 @@ class PhotometricRandAugment(BaseTransform):
     - img
 
     Args:
-        num_policies (int): Operations an image. Defaults to 2.
+        num_policies (int): Operations per image. Defaults to 2.
         magnitude_level (float): Strength, up to ``total_level``. Defaults
             to 10.
         magnitude_std (float | str): ``'inf'`` draws the strength uniformly
             from 0 to ``magnitude_level``, a number draws it around that
             level. Defaults to ``'inf'``.
         total_level (int): Largest level. Defaults to 10.
-        prob (float): Chance that a chosen operation acts. Defaults to
-            8/9, as if identity were the ninth operation.
+        prob (float): Probability that a chosen operation is applied.
+            Defaults to 8/9, as if identity were the ninth operation.
         policies (list[dict], optional): Operations of mmpretrain with
             their ``magnitude_range``. Defaults to AutoContrast, Equalize,
             Posterize (8 to 4 bits), Solarize, and Color, Contrast,
@@ -127,7 +127,7 @@ class PhotometricRandAugment(BaseTransform):
         """Augment the image."""
         image = contiguous(results['img'])
         try:
-            # Some operations would clip what they do not know.
+            # Some operations would clip the values of other dtypes.
             if image.dtype != np.uint8:
                 raise TypeError(image.dtype)
             results['img'] = self.augment(dict(img=image))['img']

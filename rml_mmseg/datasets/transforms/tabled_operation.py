@@ -1,4 +1,4 @@
-"""Operations of mmpretrain's RandAugment, done through tables."""
+"""Operations of mmpretrain's RandAugment, by lookup tables."""
 
 from typing import Any
 
@@ -19,8 +19,8 @@ from mmpretrain.datasets.transforms import (
 
 from . import tone_tables
 
-# What these give a pixel depends on its value alone, in every image: their
-# table is what they make of all values.
+# These map a pixel by its value alone, in the same way in every image: their
+# table is what they make of all 256 values.
 BY_VALUE = (Brightness, Invert, Posterize, Solarize, SolarizeAdd)
 OF_IMAGE = {
     AutoContrast: tone_tables.auto_contrast,
@@ -33,9 +33,9 @@ BY_FACTOR = {
 
 
 class TabledOperation(BaseTransform):
-    """A stock operation of tone, the same values several times as fast.
+    """Stock operation on tone, with the same output several times as fast.
 
-    Every random number is drawn by the stock operation, in its order.
+    The stock operation draws every random number, in its own order.
 
     Required Keys:
 
@@ -46,7 +46,7 @@ class TabledOperation(BaseTransform):
     - img
 
     Args:
-        stock (BaseTransform): One of ``KINDS``, of mmpretrain.
+        stock (BaseTransform): Operation of mmpretrain, one of ``KINDS``.
     """
 
     KINDS = (*BY_VALUE, *OF_IMAGE, *BY_FACTOR)

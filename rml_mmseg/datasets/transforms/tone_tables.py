@@ -1,10 +1,9 @@
-"""Operations of tone and colour.
+"""Operations on tone and colour.
 
-What mmcv's ``auto_contrast``, ``imequalize``, ``adjust_contrast`` and
-``adjust_color`` do, value for value. All but the last change a pixel by its
-value alone, so a table of 256 entries takes the place of arithmetic on the
-whole image, and OpenCV's histogram that of NumPy's, which sorts floats into
-bins.
+They give the same values as mmcv's ``auto_contrast``, ``imequalize``,
+``adjust_contrast`` and ``adjust_color``. All but the last map a pixel by its
+value alone, so a table of 256 entries replaces arithmetic on the whole image.
+OpenCV's histogram replaces NumPy's, which sorts floats into bins.
 """
 
 from typing import Callable
@@ -16,7 +15,7 @@ import numpy as np
 def _by_channel(
     image: np.ndarray, table_of: Callable[[np.ndarray], np.ndarray]
 ) -> np.ndarray:
-    """Apply to each channel the table made from it."""
+    """Apply to each channel the table that is made from it."""
     return cv2.merge(
         [cv2.LUT(channel, table_of(channel)) for channel in cv2.split(image)]
     )

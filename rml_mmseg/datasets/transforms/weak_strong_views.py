@@ -18,9 +18,9 @@ Transforms = Sequence[Union[dict, BaseTransform]]
 class WeakStrongViews(BaseTransform):
     """Fork an image into a weak view and several strong ones.
 
-    Put after the geometry, so that all views show the same pixels and a
-    pseudo label of the weak view fits the strong ones. The views may
-    differ in colour alone: a transform that changes the size is refused.
+    Place it after the geometric transforms, so that all views show the same
+    pixels and a pseudo label of the weak view fits the strong ones. The views
+    may differ in colour alone: a transform that changes the size is refused.
 
     Required Keys:
 
@@ -33,7 +33,7 @@ class WeakStrongViews(BaseTransform):
 
     Args:
         strong (list[dict]): Photometric transforms of the strong views,
-            drawn anew for each.
+            drawn anew for each. Defaults to none.
         weak (list[dict]): Photometric transforms of the weak view.
             Defaults to none.
         num_strong (int): Number of strong views: the number of students
