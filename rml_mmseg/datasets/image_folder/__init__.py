@@ -1,4 +1,4 @@
-"""A data set out of any folder of images, some of them annotated."""
+"""Making a data set from any folder of images, some of them annotated."""
 
 from .annotations import Annotations
 from .coco_file import CocoFile

@@ -1,4 +1,4 @@
-"""What every kind of annotation offers."""
+"""Interface of all kinds of annotations."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -11,15 +11,15 @@ IGNORED = 255
 
 
 class Annotations(ABC):
-    """Masks by name of the image, whatever they are stored as.
+    """Masks by the name of their image, in whatever format they are stored.
 
     Attributes:
-        sources (Mapping): What annotates each image that is annotated, such
+        sources (Mapping): Source of the mask of each annotated image, such
             as a file.
-        classes (tuple[str], optional): Names, where the annotations have
-            some; None if the ids of all masks must tell.
+        classes (tuple[str], optional): Class names, if the annotations have
+            some; None if only the ids in the masks tell the classes.
         palette (list[list[int]], optional): RGB colour of each class.
-        orphans (list[str]): What belongs to no image, in words.
+        orphans (list[str]): Descriptions of annotations that no image uses.
     """
 
     sources: Mapping[str, Any]
@@ -32,17 +32,17 @@ class Annotations(ABC):
         return name in self.sources
 
     def describe(self, name: str) -> str:
-        """The file, and the place in it, for messages."""
+        """Describe where the mask is stored, for messages."""
         return str(self.sources[name])
 
     @abstractmethod
     def read(self, name: str) -> np.ndarray:
-        """Class ids, uint8 (H, W), with 255 for ignored pixels.
+        """Read class ids, uint8 (H, W), with 255 for ignored pixels.
 
         Raises:
-            ValueError: If the annotation is wrong; names the file.
+            ValueError: If the annotation is invalid; names the file.
         """
 
     def ready(self, name: str) -> Optional[Path]:
-        """A grey PNG that holds exactly what is read, if there is one."""
+        """Grey PNG file that holds exactly the ids to read, if any."""
         return None

@@ -13,14 +13,15 @@ from .polygons import BACKGROUND
 
 
 def read_class_names(classes: Optional[str]) -> Optional[tuple[str, ...]]:
-    """Class names of the setting ``--classes``.
+    """Read the class names that ``--classes`` gives.
 
     Args:
         classes (str, optional): Names separated by commas, or a file with
-            one a line.
+            one name per line.
 
     Raises:
-        ValueError: If a name stands twice, or the file is missing.
+        ValueError: If a name occurs twice, there is none, or the file is
+            missing.
     """
     if classes is None:
         return None
@@ -39,11 +40,11 @@ def read_class_names(classes: Optional[str]) -> Optional[tuple[str, ...]]:
 def agreed_names(
     given: Optional[tuple[str, ...]], found: Optional[tuple[str, ...]]
 ) -> Optional[tuple[str, ...]]:
-    """Names of the setting, else those of the annotations.
+    """Class names of ``--classes``, else those of the annotations.
 
     Args:
         given (tuple[str], optional): Names of ``--classes``.
-        found (tuple[str], optional): Names that the annotations have.
+        found (tuple[str], optional): Names in the annotations.
 
     Raises:
         ValueError: If they differ in number.
@@ -51,7 +52,7 @@ def agreed_names(
     if given is None or found is None or len(found) == len(given):
         return given or found
     if len(found) == len(given) + 1 and found[1:] == given:
-        # Polygons added the class of what they do not cover.
+        # Polygons have added a class for pixels that none of them covers.
         return found
     raise ValueError(
         f'--classes names {counted(len(given), "class", "classes")}, but the '
@@ -63,16 +64,16 @@ def agreed_names(
 def names_of_ids(
     pixels: np.ndarray, given: Optional[tuple[str, ...]] = None
 ) -> tuple[str, ...]:
-    """Names for the ids that the masks hold.
+    """Name the ids that the masks hold.
 
     Args:
-        pixels (np.ndarray): Pixels of each id, (256,).
-        given (tuple[str], optional): Names of all classes, where they are
-            known. Some may be in no mask.
+        pixels (np.ndarray): Number of pixels of each id, (256,).
+        given (tuple[str], optional): Names of all classes, if known. Some
+            classes may occur in no mask.
 
     Raises:
-        ValueError: If there are fewer than two classes, or gaps between
-            ids without names.
+        ValueError: If there are fewer than two classes, or the ids have gaps
+            and no names are given.
     """
     ids = [i for i in np.flatnonzero(pixels).tolist() if i != IGNORED]
     gaps = given is None and ids != list(range(len(ids)))
@@ -93,14 +94,14 @@ def names_of_ids(
 
 
 def about_ids_from_one(pixels: np.ndarray, names: Sequence[str]) -> str:
-    """What to do where the ids of the classes seem to begin at 1.
+    """Advice for class ids that seem to begin at 1.
 
     Args:
-        pixels (np.ndarray): Pixels of each id in all masks, (256,).
+        pixels (np.ndarray): Number of pixels of each id in all masks, (256,).
         names (Sequence[str]): Names that were given for 0, 1, ...
 
     Returns:
-        str: A sentence; empty if the ids may begin at 0.
+        str: The advice; empty if the ids may begin at 0.
     """
     count = len(names)
     largest = max(np.flatnonzero(pixels[:IGNORED]).tolist(), default=0)
@@ -135,13 +136,13 @@ def usable_palette(
     """An RGB colour for each class.
 
     Args:
-        stored (Sequence, optional): Colours that the annotations have.
+        stored (Sequence, optional): Colours in the annotations.
         count (int): Number of classes.
 
     Returns:
-        list[list[int]]: The stored ones if they are enough and differ, else
-        those of PASCAL VOC, in which the bits of the class id make up the
-        high bits of the colour.
+        list[list[int]]: The stored colours if there are enough different
+        ones, else those of PASCAL VOC, where the bits of the class id make up
+        the high bits of the colour.
     """
     if stored is not None:
         colours = [[int(c) for c in colour] for colour in stored[:count]]

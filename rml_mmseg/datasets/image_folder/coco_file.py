@@ -16,23 +16,24 @@ from .polygons import polygon_classes, unused
 class CocoFile(Annotations):
     """One JSON file of polygons or run lengths for all images.
 
-    A small object covers a large one where they overlap. Images without
-    annotations count as not annotated. pycocotools draws what is annotated.
+    A small object covers a large one where they overlap. An image without
+    objects counts as not annotated. pycocotools draws the objects.
 
     Args:
         path (Path): File with ``images``, ``annotations`` and
             ``categories``.
-        names (Collection[str]): Names of all images, to which the
-            ``file_name`` of an image must be equal but for the suffix.
+        names (Collection[str]): Names of all images; ``file_name`` in the
+            file must equal them, apart from the suffix.
         classes (Sequence[str], optional): Class names in order. Defaults to
-            the categories that occur, by their id.
-        background (bool): Whether what no object covers is a class of its
-            own; otherwise it is ignored. Defaults to True.
+            the categories that occur, sorted by id.
+        background (bool): Whether pixels that no object covers are a class
+            of their own; otherwise they are ignored. Defaults to True.
 
     Raises:
         ModuleNotFoundError: If pycocotools is not installed.
-        ValueError: If the file is none of COCO's, two images have one id, or
-            an annotation is of no image or no category.
+        ValueError: If the file is not in COCO's format, two images share an
+            id, an annotation has an unknown image or category, or no
+            annotated image is among ``names``.
     """
 
     def __init__(
@@ -80,14 +81,14 @@ class CocoFile(Annotations):
         self.classes, self._ids = polygon_classes(labels, classes, background)
 
     def describe(self, name: str) -> str:
-        """The file and the image in it."""
+        """Describe the file and the image in it."""
         return f'{self.path} ({name})'
 
     def read(self, name: str) -> np.ndarray:
-        """Class ids, uint8 (H, W), with 255 for ignored pixels.
+        """Read class ids, uint8 (H, W), with 255 for ignored pixels.
 
         Raises:
-            ValueError: If an annotation is wrong; names the file and the
+            ValueError: If an annotation is invalid; names the file and the
                 annotation.
         """
         numbers = self.sources[name]
@@ -114,7 +115,7 @@ class CocoFile(Annotations):
         try:
             return _pixels(annotation.get('segmentation'), size)
         except Exception as error:
-            # The library raises whatever its C code does.
+            # pycocotools may raise anything that its C code does.
             raise ValueError(
                 f'{self.path}: annotation {annotation["id"]} cannot be '
                 f'drawn: {error}'
@@ -122,7 +123,7 @@ class CocoFile(Annotations):
 
 
 def _name(image: dict[str, Any]) -> str:
-    """Name of an image, with forward slashes and without suffix."""
+    """Name of an image with forward slashes and without suffix."""
     path = PurePosixPath(image['file_name'].replace('\\', '/'))
     return str(path.with_suffix(''))
 
@@ -130,7 +131,7 @@ def _name(image: dict[str, Any]) -> str:
 def _check_known(
     path: Path, kind: str, used: Iterable[Any], known: Collection[Any]
 ) -> None:
-    """Refuse annotations of what the file does not list."""
+    """Refuse annotations with ids that the file does not list."""
     for number in used:
         if number not in known:
             raise ValueError(
@@ -140,7 +141,7 @@ def _check_known(
 
 
 def _pixels(segmentation: Any, size: tuple[int, int]) -> np.ndarray:
-    """Polygons, or run lengths, as pixels, bool (H, W)."""
+    """Draw polygons or run lengths as a mask, bool (H, W)."""
     from pycocotools import mask
 
     if not segmentation:
@@ -170,7 +171,7 @@ def _pixels(segmentation: Any, size: tuple[int, int]) -> np.ndarray:
 
 
 def _load(path: Path) -> dict[str, Any]:
-    """The file's content, with an ``id`` in each annotation."""
+    """Read a COCO file and give each annotation an ``id``."""
     if find_spec('pycocotools') is None:
         raise ModuleNotFoundError(
             f'{path} needs pycocotools: pip install pycocotools'

@@ -1,4 +1,4 @@
-"""Texts that the configs of a data set are made of."""
+"""Text templates for the configs of a data set."""
 
 DATA = """# The data set of this folder, which may be moved with it.
 data_root = "{{{{ fileDirname }}}}"
@@ -118,7 +118,7 @@ SCORED_SET = """{split}_dataset = dict(
 )
 {split}_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
 """
-# Without images for a test those for validation stand in.
+# Without test images, those for validation take their place.
 NO_TEST = """test_dataloader = val_dataloader
 test_evaluator = val_evaluator
 """

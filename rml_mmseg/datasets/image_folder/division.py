@@ -1,4 +1,4 @@
-"""Which labelled images are for training, for validation and for a test."""
+"""Division of labelled images into training, validation and test sets."""
 
 from collections.abc import Mapping, Sequence
 from typing import Optional
@@ -10,7 +10,7 @@ from ..name_groups import classes_of, group_members
 from ..splits import class_cover
 from .item_report import ItemReport
 
-# What is not trained on: to choose a checkpoint by, and to score it by.
+# Splits that are not trained on: one to choose a checkpoint, one to score it.
 HELD_OUT = ('val', 'test')
 
 
@@ -22,20 +22,20 @@ def choose_held_out(
     classes: Optional[Mapping[str, set[int]]] = None,
     groups: Optional[Mapping[str, str]] = None,
 ) -> list[str]:
-    """Random labelled images that are not for training.
+    """Choose random labelled images to hold out from training.
 
     Args:
-        split (str): ``'val'`` or ``'test'``, what they are for.
+        split (str): ``'val'`` or ``'test'``, the split they are for.
         labelled (Sequence[str]): Names of all labelled images.
         fraction (float): Fraction of them in [0, 1); above 0 at least one
             image is chosen.
         generator (np.random.Generator): Source of randomness.
         classes (Mapping[str, set[int]], optional): Classes that each image
-            shows; what training needs to see all of them stays there, as
-            far as there is room.
-        groups (Mapping[str, str], optional): Group of each image. All of a
-            group are chosen or none, so that they may be some more or fewer
-            than the fraction. By default each is a group of its own.
+            shows. As far as possible, images stay in training that together
+            show all of them.
+        groups (Mapping[str, str], optional): Group of each image. Groups are
+            chosen as a whole, so that their images may be slightly more or
+            fewer than the fraction. By default each image is its own group.
 
     Returns:
         list[str]: Sorted names.
@@ -95,16 +95,17 @@ def check_groups(
     chosen: Sequence[str],
     groups: Mapping[str, str],
 ) -> None:
-    """Refuse labelled images of one group on both sides.
+    """Refuse a list for a split that divides a group.
 
     Args:
         split (str): ``'val'`` or ``'test'``.
         labelled (Sequence[str]): Names of all labelled images.
-        chosen (Sequence[str]): Those that a list takes for it.
+        chosen (Sequence[str]): Names in the list for this split.
         groups (Mapping[str, str]): Group of each image.
 
     Raises:
-        ValueError: Naming such a group and an image on each side.
+        ValueError: If a group is divided; names it and an image on each
+            side.
     """
     held = {groups[name]: name for name in chosen}
     for name in sorted(set(labelled) - set(chosen)):
@@ -118,7 +119,7 @@ def check_groups(
 def check_held_out(
     labelled: Sequence[str], lists: Mapping[str, Sequence[str]]
 ) -> None:
-    """Check given lists of images that are not for training.
+    """Check given lists of held-out images.
 
     Args:
         labelled (Sequence[str]): Names of all labelled images.
@@ -126,8 +127,8 @@ def check_held_out(
             ``'test'``.
 
     Raises:
-        ValueError: If a name has no labelled image or is in two lists, or
-            none is left for training.
+        ValueError: If a list is empty, a name has no labelled image or is in
+            two lists, or no image is left for training.
     """
     taken: dict[str, str] = {}
     for split, names in lists.items():
@@ -166,15 +167,16 @@ def _check_names(
 def shared_images(
     splits: Mapping[str, Sequence[str]], reports: Mapping[str, ItemReport]
 ) -> list[str]:
-    """Images that are not for training, but are there under another name.
+    """Held-out images that are also in an earlier split under another name.
 
     Args:
         splits (Mapping[str, Sequence[str]]): Names of images by split.
         reports (Mapping[str, ItemReport]): Reports by name.
 
     Returns:
-        list[str]: A line for each: a name for validation or a test, and
-        its twin, for a test also one for validation.
+        list[str]: A line for each, with the name of the held-out image and
+        of its twin: a training image or, for a test image, also one for
+        validation.
     """
     seen: dict[str, str] = {}
     lines = []

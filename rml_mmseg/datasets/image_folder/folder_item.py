@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ..folder_files import IMAGE_SUFFIXES, folder_files
 
-# One spelling of each format, so that a folder needs one suffix only.
+# One spelling for each format, so that a folder needs only one suffix.
 _SPELLING = {'.jpeg': '.jpg', '.tiff': '.tif'}
 
 
@@ -31,13 +31,13 @@ def files_by_name(
     """Files of a folder and its sub-folders, by name without suffix.
 
     Args:
-        folder (Path): Where to look.
-        suffixes (Sequence[str]): Suffixes that count, in lower case.
-        apart (Sequence[Path]): Folders inside that hold something else.
+        folder (Path): Folder to search.
+        suffixes (Sequence[str]): Suffixes to look for, in lower case.
+        apart (Sequence[Path]): Sub-folders to leave out.
 
     Raises:
         FileNotFoundError: If the folder is missing.
-        ValueError: If two files differ in their suffix only.
+        ValueError: If two files differ only in their suffix.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f'{folder} is not a folder')
@@ -67,15 +67,15 @@ def find_images(
     """Images of a folder by name, sorted.
 
     Args:
-        folder (Path): Folder of images; sub-folders count.
-        mask_ending (str): Names with this ending are masks beside their
+        folder (Path): Folder of images, searched with its sub-folders.
+        mask_ending (str): Ending of names that are masks beside their
             images. Defaults to '': all are images.
-        apart (Sequence[Path]): Sub-folders of something else, as of masks.
+        apart (Sequence[Path]): Sub-folders to leave out, such as of masks.
 
     Raises:
-        FileNotFoundError: If the folder or all images are missing.
-        ValueError: If names cannot be listed, or two files differ in their
-            suffix only.
+        FileNotFoundError: If the folder is missing or holds no image.
+        ValueError: If a list file cannot hold a name, or two files differ
+            only in their suffix.
     """
     found = files_by_name(folder, IMAGE_SUFFIXES, apart)
     if mask_ending:
@@ -103,11 +103,11 @@ def find_images(
 
 
 def common_suffix(images: Iterable[Path]) -> str:
-    """The one suffix of all images, or '' if they differ.
+    """The common suffix of all images, or '' if their suffixes differ.
 
     Args:
         images (Iterable[Path]): Files; upper case and the spellings .jpeg
-            and .tiff do not count as different.
+            and .tiff make no difference.
     """
     suffixes = {path.suffix.lower() for path in images}
     suffixes = {_SPELLING.get(suffix, suffix) for suffix in suffixes}

@@ -18,14 +18,14 @@ from .value_range import read_image
 
 @dataclass(frozen=True)
 class ItemReport:
-    """What was found in one item.
+    """Findings about one item.
 
     Args:
         name (str): Name of the item.
         problem (str): What is wrong; empty if nothing is.
-        size (tuple[int, int]): Height and width, pixels.
-        pixels (np.ndarray, optional): Pixels of each id 0 to 255, (256,),
-            also where ids are what is wrong. None without a mask.
+        size (tuple[int, int]): Height and width in pixels.
+        pixels (np.ndarray, optional): Number of pixels of each id 0 to 255,
+            (256,), also if the problem is with the ids. None without a mask.
         digest (str): Hash of the image's pixels.
     """
 
@@ -44,16 +44,16 @@ def inspect_item(
 ) -> ItemReport:
     """Read an item in full and check it.
 
-    Images are read as a training reads them, so that a rotation noted in
-    the image's EXIF data shows as a difference in size.
+    Images are read as in training, so that a rotation in the image's EXIF
+    data shows as a difference in size.
 
     Args:
-        item (FolderItem): What to read.
-        annotations (Annotations, optional): Where its mask is, if it has
-            one.
+        item (FolderItem): Item to read.
+        annotations (Annotations, optional): Annotations that hold its mask,
+            if it has one.
         num_classes (int, optional): Number of classes, if known.
         value_range (tuple[float, float], optional): Values that become 0
-            and 255 of images of more than eight bits.
+            and 255, for images of more than eight bits.
 
     Returns:
         ItemReport: Problem or pixel counts.

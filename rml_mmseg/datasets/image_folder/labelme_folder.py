@@ -13,23 +13,23 @@ from .polygons import polygon_classes, shape_mask, unused
 
 
 class LabelMeFolder(Annotations):
-    """A folder of LabelMe's JSON files, named as their images.
+    """A folder of LabelMe's JSON files, named like their images.
 
-    A later shape of a file covers an earlier one, as in LabelMe itself. A
-    file without shapes counts as not annotated.
+    A later shape in a file covers an earlier one, as in LabelMe itself. An
+    image whose file has no shapes counts as not annotated.
 
     Args:
-        folder (Path): JSON files, in the sub-folders of their images; may
-            be the folder of the images.
+        folder (Path): Folder of the JSON files, with the same sub-folders as
+            the images; may be the folder of the images.
         names (Collection[str]): Names of all images.
         classes (Sequence[str], optional): Class names in order. Defaults to
             the labels found, sorted.
-        background (bool): Whether what no shape covers is a class of its
-            own; otherwise it is ignored. Defaults to True.
+        background (bool): Whether pixels that no shape covers are a class
+            of their own; otherwise they are ignored. Defaults to True.
 
     Raises:
         FileNotFoundError: If the folder is missing.
-        ValueError: If a file is none of LabelMe's, or a label is unknown.
+        ValueError: If a file is not one of LabelMe's, or a label is unknown.
     """
 
     def __init__(
@@ -58,10 +58,10 @@ class LabelMeFolder(Annotations):
         )
 
     def read(self, name: str) -> np.ndarray:
-        """Class ids, uint8 (H, W), with 255 for ignored pixels.
+        """Read class ids, uint8 (H, W), with 255 for ignored pixels.
 
         Raises:
-            ValueError: If a shape is wrong; names the file and the shape.
+            ValueError: If a shape is invalid; names the file and the shape.
         """
         path = self.sources[name]
         data = _load(path)
@@ -79,10 +79,10 @@ class LabelMeFolder(Annotations):
 
 
 def _load(path: Path) -> dict[str, Any]:
-    """A LabelMe file.
+    """Read a LabelMe file.
 
     Raises:
-        ValueError: If it is something else.
+        ValueError: If it is not a LabelMe file.
     """
     try:
         data = json.loads(path.read_text('utf-8-sig'))

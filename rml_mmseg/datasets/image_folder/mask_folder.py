@@ -14,27 +14,28 @@ from .annotations import IGNORED, Annotations
 from .folder_item import files_by_name
 
 MASK_SUFFIXES = ('.png', '.bmp', '.tif', '.tiff', '.gif')
-# Kinds of images that are no masks, most since they change ids.
+# Image formats that cannot be masks, mostly because they change ids.
 OTHER_SUFFIXES = tuple(s for s in IMAGE_SUFFIXES if s not in MASK_SUFFIXES)
 
 
 class MaskFolder(Annotations):
-    """A folder of masks named as their images.
+    """A folder of masks named like their images.
 
     Args:
-        folder (Path): Masks, in the sub-folders of their images.
+        folder (Path): Folder of the masks, with the same sub-folders as the
+            images.
         names (Collection[str]): Names of all images.
-        ending (str): What a mask's name has after the image's, such as
-            '_mask' for a.jpg and a_mask.png. Defaults to ''.
-        table (ColourTable, optional): What colours mean.
-        ignore_index (int): Id of ignored pixels in the masks; 255 always is
-            ignored, too. 0 has the other ids moved down by one, as stock
-            mmseg's ``reduce_zero_label``. Defaults to 255.
+        ending (str): Ending that a mask's name has after the image's, such
+            as '_mask' for a.jpg and a_mask.png. Defaults to ''.
+        table (ColourTable, optional): Classes of the colours in the masks.
+        ignore_index (int): Id of ignored pixels in the masks; 255 is always
+            ignored, too. 0 moves the other ids down by one, like mmseg's
+            ``reduce_zero_label``. Defaults to 255.
 
     Raises:
         FileNotFoundError: If the folder is missing.
-        ValueError: If two masks differ in their suffix only, or the colour
-            table leaves out ids.
+        ValueError: If no image has a mask, two masks differ only in their
+            suffix, or the ids of the colour table have gaps.
     """
 
     def __init__(
@@ -69,7 +70,8 @@ class MaskFolder(Annotations):
                 'JPEG, which changes ids, could not). '
                 f'{_elsewhere(folder, names, found, ending)}'
             )
-        # Reading them tells what is wrong, where an image has no other mask.
+        # They are kept where an image has no other mask, so that reading them
+        # tells the user what is wrong.
         self.sources.update(
             (n, path)
             for n, path in others.items()
@@ -88,7 +90,7 @@ class MaskFolder(Annotations):
                 with Image.open(path) as file:
                     stored = file.getpalette() if file.mode == 'P' else None
             except OSError:
-                # Reading it in full names what is wrong.
+                # The error is reported when the mask is read in full.
                 continue
             if stored is None:
                 return None
@@ -97,10 +99,10 @@ class MaskFolder(Annotations):
         return None
 
     def read(self, name: str) -> np.ndarray:
-        """Class ids, uint8 (H, W), with 255 for ignored pixels.
+        """Read class ids, uint8 (H, W), with 255 for ignored pixels.
 
         Raises:
-            ValueError: If the mask is wrong; names the file.
+            ValueError: If the mask is invalid; names the file.
         """
         path = self.sources[name]
         if path.suffix.lower() not in MASK_SUFFIXES:
@@ -111,12 +113,12 @@ class MaskFolder(Annotations):
             )
         mask = read_mask(path, self.table)
         if self.ignore_index == 0:
-            # 0 wraps around to 255, which itself must stay.
+            # 0 wraps around to 255; 255 itself must not become 254.
             return np.where(mask == IGNORED, mask, mask - np.uint8(1))
         return np.where(mask == self.ignore_index, np.uint8(IGNORED), mask)
 
     def ready(self, name: str) -> Optional[Path]:
-        """The mask's file where nothing is decoded."""
+        """The mask's file, if it needs no decoding."""
         if self.table is not None or self.ignore_index != IGNORED:
             return None
         path = self.sources[name]
@@ -127,7 +129,7 @@ class MaskFolder(Annotations):
 def _elsewhere(
     folder: Path, names: Collection[str], found: dict[str, Path], ending: str
 ) -> str:
-    """What to do where no mask is of an image: also about sub-folders."""
+    """Advice if no mask belongs to an image: sub-folders may differ."""
     by_last = {PurePosixPath(name).name: name for name in sorted(names)}
     for name, path in sorted(found.items()):
         image = by_last.get(PurePosixPath(name).name)

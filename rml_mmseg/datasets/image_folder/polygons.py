@@ -1,4 +1,4 @@
-"""Classes and masks of polygons."""
+"""Classes and masks from polygons."""
 
 import base64
 import binascii
@@ -22,19 +22,19 @@ def polygon_classes(
     wanted: Optional[Sequence[str]],
     background: bool,
 ) -> tuple[tuple[str, ...], dict[str, int]]:
-    """Classes, and the id of every label.
+    """Find the classes, and the id of every label.
 
     Args:
-        labels (Mapping[str, str]): Labels that occur, in the order their
-            classes shall have, each with a place that names it.
+        labels (Mapping[str, str]): Labels that occur, in the order of their
+            classes, each with a file that uses it.
         wanted (Sequence[str], optional): Names of all classes in order.
-        background (bool): Whether what no polygon covers is a class; it
-            comes first unless ``wanted`` or a label names it.
+        background (bool): Whether pixels that no polygon covers are a class;
+            it comes first unless ``wanted`` or a label names it.
 
     Returns:
-        tuple: Class names, and ids by label; labels with one of the
-        ``IGNORED_NAMES`` have 255 unless ``wanted`` has them. The id of
-        ``'background'`` is that of what no polygon covers.
+        tuple: Class names, and ids by label. Labels named by one of the
+        ``IGNORED_NAMES`` get 255 unless ``wanted`` has them. The id of
+        ``'background'`` is that of pixels that no polygon covers.
 
     Raises:
         ValueError: If a label is not in ``wanted``, or there are fewer than
@@ -52,7 +52,7 @@ def polygon_classes(
             'needed; with --outside background what no polygon covers is one'
         )
     strange = [x for x in named if x not in names]
-    # However a label writes it, it is the background.
+    # Every spelling of background means the same class.
     spellings = [x for x in strange if outside and x.lower() in BACKGROUND]
     unknown = [x for x in strange if x not in spellings]
     if unknown:
@@ -70,18 +70,19 @@ def polygon_classes(
 
 
 def shape_mask(shape: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray:
-    """Pixels of one LabelMe shape.
+    """Draw the pixels of one LabelMe shape.
 
     Args:
-        shape (Mapping): With ``shape_type`` (polygon if missing), ``points``
-            and, for the type mask, ``mask``.
-        size (tuple[int, int]): Height and width of the image, pixels.
+        shape (Mapping): Shape with ``shape_type`` (polygon if missing),
+            ``points`` and, for the type mask, ``mask``.
+        size (tuple[int, int]): Height and width of the image in pixels.
 
     Returns:
         np.ndarray: bool (H, W).
 
     Raises:
-        ValueError: If the shape has no area or is not well-formed.
+        ValueError: If the type of the shape has no area, or the shape is not
+            well-formed.
     """
     kind = shape.get('shape_type') or 'polygon'
     try:
@@ -91,7 +92,7 @@ def shape_mask(shape: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray:
             f'its points are not pairs of numbers: {error}'
         ) from error
     if kind == 'rectangle' and len(points) == 4:
-        # X-AnyLabeling writes all corners.
+        # X-AnyLabeling writes all four corners.
         kind = 'polygon'
     needed = dict(polygon=3, rectangle=2, circle=2, mask=2).get(kind)
     if needed is None:
@@ -123,7 +124,7 @@ def shape_mask(shape: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray:
 def _pasted(
     code: Any, points: list[tuple[float, float]], size: tuple[int, int]
 ) -> np.ndarray:
-    """A mask stored as a PNG in base64, at its first point."""
+    """Paste a mask, a PNG in base64, with its corner at the first point."""
     try:
         with Image.open(io.BytesIO(base64.b64decode(code))) as file:
             part = np.asarray(file.convert('1'))
@@ -139,5 +140,5 @@ def _pasted(
 
 
 def unused(names: Collection[str], images: Collection[str]) -> list[str]:
-    """Sorted names that no image has."""
+    """Sorted annotation names that no image has."""
     return sorted(set(names) - set(images))

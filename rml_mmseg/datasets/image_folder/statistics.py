@@ -1,4 +1,4 @@
-"""How often the classes occur."""
+"""Statistics of how often the classes occur."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ def statistics(
     reports: Mapping[str, ItemReport],
     names: Sequence[str],
 ) -> dict[str, Any]:
-    """Pixels and images of each class.
+    """Count the pixels and images of each class.
 
     Args:
         splits (Mapping[str, Sequence[str]]): Names of images by split.
@@ -24,9 +24,10 @@ def statistics(
         names (Sequence[str]): Class names.
 
     Returns:
-        dict: Number of images of every split; for those with masks the
-        number of ignored pixels and, by class, the pixels, their share of
-        all labelled pixels and the images that show the class.
+        dict: Number of images of every split; for splits with masks also the
+        number of ignored pixels and, by class, the number of pixels, their
+        share of all labelled pixels and the number of images that show the
+        class.
     """
     result: dict[str, Any] = {}
     for split, members in splits.items():
@@ -50,10 +51,10 @@ def statistics(
 
 
 def statistics_lines(report: Mapping[str, Any]) -> list[str]:
-    """The statistics as text, with what they warn of.
+    """The statistics as lines of text, with warnings about what is missing.
 
     Args:
-        report (Mapping): As ``statistics`` gives it.
+        report (Mapping): What :func:`statistics` returns.
     """
     lines = []
     absent: dict[str, list[str]] = {}

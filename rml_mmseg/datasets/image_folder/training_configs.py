@@ -1,4 +1,4 @@
-"""Configs that train on the data set at once."""
+"""Configs that are ready to train on the data set."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -28,15 +28,15 @@ TTA_FACTORS = (0.75, 1.0, 1.25)
 
 
 class Networks(NamedTuple):
-    """A pair of networks among our bases.
+    """A pair of networks from the package's base configs.
 
     Attributes:
         single (str): Base of the baseline, ``_base_/models/{single}.py``.
         pair (str): Base of the pair, likewise.
-        names (tuple[str, str]): What the pair's base calls its segmentors;
-            the first is the baseline's.
-        pretrained (bool): Whether their backbones have weights to load.
-        about (str): What they are, for the reader.
+        names (tuple[str, str]): Variables of the segmentors in the pair's
+            base; the first is the baseline's network.
+        pretrained (bool): Whether the backbones load pretrained weights.
+        about (str): Description for the user.
     """
 
     single: str
@@ -67,21 +67,21 @@ NETWORKS = {
 
 
 class TrainingPlan(NamedTuple):
-    """What the configs are made from.
+    """Settings that the configs are made from.
 
     Attributes:
-        classes (tuple[str, ...]): Names.
-        palette (list[list[int]]): RGB colours.
-        suffix (str): Of the images.
-        scale (tuple[int, int]): Width and height that images are resized
-            to, pixels, keeping their aspect.
-        crop_size (tuple[int, int]): Height and width, pixels.
+        classes (tuple[str, ...]): Class names.
+        palette (list[list[int]]): RGB colours of the classes.
+        suffix (str): Suffix of the images.
+        scale (tuple[int, int]): Width and height in pixels that images are
+            resized to, keeping their aspect ratio.
+        crop_size (tuple[int, int]): Height and width of crops in pixels.
         networks (str): Key of ``NETWORKS``.
-        iters (int): Iterations.
-        batch_size (int): Labelled images of an iteration, and as many
+        iters (int): Number of iterations.
+        batch_size (int): Labelled images per iteration, and as many
             unlabelled ones.
-        held_out (tuple[str, ...]): Which of ``'val'`` and ``'test'`` there
-            are images for.
+        held_out (tuple[str, ...]): Those of ``'val'`` and ``'test'`` that
+            have images.
     """
 
     classes: tuple[str, ...]
@@ -98,15 +98,16 @@ class TrainingPlan(NamedTuple):
 def training_sizes(
     sizes: Iterable[tuple[int, int]], long_side: int
 ) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Scale and crop for images of these sizes.
+    """Choose the scale and the crop for images of given sizes.
 
     Args:
-        sizes (Iterable): Heights and widths, pixels.
-        long_side (int): Upper bound of the longer side of the scale.
+        sizes (Iterable): Heights and widths in pixels.
+        long_side (int): Largest longer side of the scale, in pixels.
 
     Returns:
-        tuple: The scale (width, height), of the median image, and the crop
-        (height, width), 0.95 of it rounded down to multiples of 16.
+        tuple: The scale (width, height), from the median image size, and the
+        crop (height, width), 0.95 of the scale rounded down to multiples of
+        16.
     """
     height, width = np.median(np.array(list(sizes)), axis=0)
     factor = min(1.0, long_side / max(height, width))
@@ -119,14 +120,14 @@ def training_sizes(
 
 
 def config_texts(out: Path, plan: TrainingPlan) -> dict[str, str]:
-    """Texts of all configs.
+    """Write the texts of all configs.
 
     Args:
-        out (Path): Folder that they will be in, that of the data set.
-        plan (TrainingPlan): What they are made from.
+        out (Path): Folder of the data set, where the configs will be.
+        plan (TrainingPlan): Settings that they are made from.
 
     Returns:
-        dict[str, str]: By file name.
+        dict[str, str]: Texts by file name.
     """
     networks = NETWORKS[plan.networks]
     texts = {
@@ -188,7 +189,7 @@ def _head(title: str, out: Path, name: str, model: str) -> str:
 
 
 def _scored(plan: TrainingPlan) -> tuple[str, ...]:
-    """What is scored; without a test set, validation images twice."""
+    """Splits to score; without test images, those for validation twice."""
     return ('val', 'test') if 'val' in plan.held_out else plan.held_out
 
 
@@ -197,14 +198,14 @@ def _interval(plan: TrainingPlan) -> int:
 
 
 def _call(settings: dict[str, Any]) -> str:
-    """A dict as its call."""
+    """Text of the ``dict`` call that makes the settings."""
     return f'dict({", ".join(f"{k}={v!r}" for k, v in settings.items())})'
 
 
 def _length_texts(plan: TrainingPlan) -> list[str]:
-    """Settings of the model that follow from the length of a stage.
+    """Model settings that depend on the length of a stage.
 
-    Of networks from random weights, those of their base stay.
+    Networks from random weights keep the settings of their base.
     """
     if not NETWORKS[plan.networks].pretrained:
         return []
@@ -212,7 +213,7 @@ def _length_texts(plan: TrainingPlan) -> list[str]:
     about = 'In short runs the best with few labels: docs/results.md'
     labels = length.semi_train_cfg
     if plan.iters >= LONG_RUN:
-        # The bases are for short runs, which need the ground truth more.
+        # The bases suit short runs, where the ground truth must weigh more.
         about, labels = "The paper's", dict(unsup_weight=1.0)
     return [
         f'    # {about}',

@@ -1,4 +1,4 @@
-"""Eight bits of images that hold more."""
+"""Reading images of more than eight bits as eight bits."""
 
 from pathlib import Path
 from typing import Optional
@@ -10,13 +10,14 @@ import numpy as np
 def read_image(
     path: Path, value_range: Optional[tuple[float, float]] = None
 ) -> Optional[np.ndarray]:
-    """An image as eight bits.
+    """Read an image as eight bits.
 
     Args:
         path (Path): File of one or three channels.
         value_range (tuple[float, float], optional): Values that become 0
-            and 255; what is beyond is clipped to them, and what is no number
-            becomes 0. By default OpenCV's eight bits, of three channels.
+            and 255; values outside are clipped, and NaN becomes 0. By
+            default OpenCV converts the image to eight bits and three
+            channels.
 
     Returns:
         np.ndarray | None: (H, W) or (H, W, 3), uint8, BGR; None if OpenCV
@@ -24,7 +25,7 @@ def read_image(
 
     Raises:
         ValueError: If a range is given for an image of eight bits, or of
-            several channels that are no colours.
+            other than one or three channels.
     """
     if value_range is None:
         return cv2.imread(str(path), cv2.IMREAD_COLOR)

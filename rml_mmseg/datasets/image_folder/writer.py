@@ -31,17 +31,17 @@ def write_item(
     """Write one image and its mask.
 
     Args:
-        item (FolderItem): What to write.
-        annotations (Annotations, optional): Where its mask is.
+        item (FolderItem): Item to write.
+        annotations (Annotations, optional): Annotations that hold its mask.
         out (Path): Folder of the data set.
         split (str): 'train', 'val' or 'test'.
-        suffix (str): Suffix of the images; '' has them written as PNG.
-        link (bool): Whether to link what needs no decoding.
+        suffix (str): Suffix of the images; '' decodes them and writes PNG.
+        link (bool): Whether to link files that need no decoding.
         value_range (tuple[float, float], optional): Values that become 0
-            and 255, where images are written.
+            and 255 in images that are decoded.
 
     Raises:
-        OSError: If something cannot be read or written.
+        OSError: If a file cannot be read or written.
     """
     target = out / 'img_dir' / split / f'{item.name}{suffix or ".png"}'
     target.parent.mkdir(parents=True, exist_ok=True)
