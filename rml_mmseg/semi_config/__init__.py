@@ -1,4 +1,4 @@
-"""Semi-supervised configs, and those of their rivals, out of stock ones."""
+"""Semi-supervised configs, and those of rival methods, from stock configs."""
 
 from .built import Built, build_config, summary
 from .combinations import check_methods, check_output

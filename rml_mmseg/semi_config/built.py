@@ -1,4 +1,4 @@
-"""What a written config comes to, once it is built."""
+"""Building a written config to check and summarise it."""
 
 import copy
 from collections.abc import Mapping
@@ -17,12 +17,12 @@ from .sizes import size_notes
 
 
 class Built(NamedTuple):
-    """What was counted in a config that could be built.
+    """Counts of a config that could be built.
 
     Attributes:
-        labelled (int): Labelled images.
-        unlabelled (int): Unlabelled images, 0 where none are read.
-        sizes (list[str]): Notes of what becomes of an image.
+        labelled (int): Number of labelled images.
+        unlabelled (int): Number of unlabelled images; 0 if none are read.
+        sizes (list[str]): Notes on the size of an image in training.
     """
 
     labelled: int
@@ -34,7 +34,7 @@ def build_config(config: Path) -> Built:
     """Build the networks and the training set that a config names.
 
     Args:
-        config (Path): Its file.
+        config (Path): The config file.
 
     Raises:
         ValueError: If a part cannot be built, the networks have another
@@ -50,7 +50,7 @@ def build_config(config: Path) -> Built:
         labelled = getattr(dataset, 'labelled', dataset)
         sizes = size_notes(labelled)
     except Exception as error:
-        # Third-party constructors raise whatever they like.
+        # Third-party constructors may raise any exception.
         raise ValueError(
             f'a network or the training set cannot be built: {error}'
         ) from error
@@ -60,11 +60,11 @@ def build_config(config: Path) -> Built:
 
 
 def summary(cfg: Mapping[str, Any], built: Built) -> str:
-    """Images, networks and length of a config, in a line.
+    """Images, networks and length of a config, in one line.
 
     Args:
         cfg (Mapping): The config.
-        built (Built): What was counted in it.
+        built (Built): Its counts.
     """
     loop = cfg['train_cfg']
     length = f'{loop.get("stages", 1)} x {loop["iters_per_stage"]} iterations'

@@ -1,4 +1,4 @@
-"""Methods, networks and files that go together."""
+"""Checks of which methods, networks and files go together."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,16 +13,17 @@ def check_methods(
     learners: Optional[int] = None,
     burn_in: Optional[int] = None,
 ) -> None:
-    """Refuse networks and lengths that methods have no use for.
+    """Refuse networks and lengths that the methods do not use.
 
     Args:
         methods (Sequence[str]): Keys of ``TITLES``.
         stocks (int): Number of stock configs.
-        learners (int, optional): What ``--learners`` says.
-        burn_in (int, optional): What ``--burn-in`` says, iterations.
+        learners (int, optional): Value of ``--learners``.
+        burn_in (int, optional): Value of ``--burn-in``, in iterations.
 
     Raises:
-        ValueError: Naming the setting and what would be right.
+        ValueError: If an option does not fit; names it and what would be
+            right.
     """
     names = ' '.join(methods)
     if learners is not None and list(methods) != [RML]:
@@ -47,15 +48,16 @@ def check_methods(
 def check_output(
     methods: Sequence[str], out: Optional[Path], suite: Optional[Path]
 ) -> None:
-    """Refuse more or fewer files than there is something for.
+    """Refuse output options that do not fit the number of methods.
 
     Args:
         methods (Sequence[str]): Keys of ``TITLES``.
-        out (Path, optional): What ``--out`` says.
-        suite (Path, optional): What ``--suite`` says.
+        out (Path, optional): Value of ``--out``.
+        suite (Path, optional): Value of ``--suite``.
 
     Raises:
-        ValueError: Naming the setting and what would be right.
+        ValueError: If an option does not fit; names it and what would be
+            right.
     """
     if (out is None) == (suite is None):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Putting a semi-supervised config together."""
+"""Composing a semi-supervised config."""
 
 import copy
 from collections.abc import Sequence
@@ -24,13 +24,13 @@ from .stock import classes_of
 
 
 class SemiPlan(NamedTuple):
-    """How long and in what way to train.
+    """Length and method of a training.
 
     Attributes:
         learners (int): Number of learners.
         iters (int): Iterations of a stage.
         stages (int): Number of stages.
-        burn_in (int): First iterations on ground truth alone.
+        burn_in (int): First iterations, on ground truth alone.
         method (str): Key of ``TITLES``. Defaults to ``'rml'``.
     """
 
@@ -44,16 +44,17 @@ class SemiPlan(NamedTuple):
 def compose(
     stocks: Sequence[Config], data: SemiData, plan: SemiPlan
 ) -> tuple[dict[str, Any], list[str]]:
-    """One config of the wrapper out of one or two stock configs.
+    """Compose a ``MutualSemiSegmentor`` config from one or two stock configs.
 
     Args:
-        stocks (Sequence[Config]): One for all learners, or one for each.
-            The first gives data, pipelines, batch size and hooks.
-        data (SemiData): What to train on.
-        plan (SemiPlan): How to train, not ``'supervised'``.
+        stocks (Sequence[Config]): One stock config for all learners, or one
+            for each. The first gives data, pipelines, batch size and hooks.
+        data (SemiData): Data to train on.
+        plan (SemiPlan): How to train, by a method other than
+            ``'supervised'``.
 
     Returns:
-        tuple: The config, and what the user should know about it.
+        tuple: The config, and notes for the user.
 
     Raises:
         ValueError: If the configs do not fit together, or the method has
@@ -64,7 +65,7 @@ def compose(
     each = [stocks[i % len(stocks)] for i in range(method.learners)]
     score = learner_names(method.learners)
     if method.learners == 1:
-        # The mean of one is itself.
+        # The mean of a single learner is that learner.
         score = score[:-1]
     config, notes = make_frame(stocks, data, plan.iters, score)
     classes = data.num_classes or classes_of(first.model)
@@ -83,7 +84,7 @@ def compose(
         config['model']['semi_train_cfg'] = method.semi_train_cfg
     config['train_dataloader'] = _loader(stocks, data, method, notes)
     config['optim_wrapper'] = dict(
-        # mmseg's own train.py asks for it under --amp.
+        # mmseg's own train.py requires this type under --amp.
         type='OptimWrapper',
         constructor='MutualOptimWrapperConstructor',
         students=[student_optimizer(stock) for stock in each],

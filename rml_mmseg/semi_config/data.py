@@ -11,26 +11,27 @@ from rml_mmseg.engine.checks.registered import type_name
 
 
 class SemiData(NamedTuple):
-    """Data sets, as configs without what the learners decide.
+    """Configs of the data sets, without what depends on the learners.
 
     Attributes:
-        labelled (dict): A stock data set, with its pipeline.
+        labelled (dict): A stock data set with its pipeline.
         unlabelled (dict): An ``UnlabelledSegDataset`` without pipeline.
         held_out (dict[str, dict], optional): Stock data sets with their
             pipelines, by ``'val'`` and ``'test'``; None for the stock
             config's own.
-        num_classes (int, optional): None for the stock config's own.
-        names (list[str], optional): Unlabelled images, where not the whole
-            folder is meant.
-        crop_size (tuple[int, int], optional): Height and width of crops,
+        num_classes (int, optional): Number of classes; None for the stock
+            config's own.
+        names (list[str], optional): Unlabelled images; None for the whole
+            folder or its list.
+        crop_size (tuple[int, int], optional): Height and width of crops in
             pixels; None for the stock config's own.
-        image_pipeline (list[dict], optional): Of whole images; None for that
-            of validation.
-        tta_pipeline (list[dict], optional): For tests with augmentation;
-            None for the stock config's own.
-        strong (Sequence[dict]): How strong views are recoloured; none for
-            those of ``unlabelled_pipeline``.
-        hooks (Sequence[dict]): Custom hooks that are about the data.
+        image_pipeline (list[dict], optional): Pipeline of whole images; None
+            for that of validation.
+        tta_pipeline (list[dict], optional): Pipeline of test-time
+            augmentation; None for the stock config's own.
+        strong (Sequence[dict]): Transforms that recolour strong views; empty
+            for those that ``unlabelled_pipeline`` has by default.
+        hooks (Sequence[dict]): Custom hooks that go with the data.
     """
 
     labelled: dict[str, Any]
@@ -46,28 +47,28 @@ class SemiData(NamedTuple):
 
 
 def plain_datasets(cfg: Config, loader: str) -> list[dict[str, Any]]:
-    """The data sets of a loader, out of repetition and concatenation.
+    """The data sets of a loader, unwrapped from repetition and concatenation.
 
     Args:
         cfg (Config): A stock config.
-        loader (str): Such as ``'train_dataloader'``.
+        loader (str): Name of the loader, such as ``'train_dataloader'``.
 
     Raises:
-        ValueError: If images are mixed.
+        ValueError: If a ``MultiImageMixDataset`` mixes images.
     """
     parts = inner_datasets(copy.deepcopy(cfg[loader].dataset), loader)
     return [dict(part) for part in parts]
 
 
 def inner_datasets(dataset: Any, loader: str) -> list[Any]:
-    """Data sets in repetition and concatenation, to be changed in place.
+    """Data sets inside repetition and concatenation, to change in place.
 
     Args:
         dataset (dict): Config of a data set.
-        loader (str): Whose it is, for the error.
+        loader (str): Name of its loader, for the error.
 
     Raises:
-        ValueError: If images are mixed.
+        ValueError: If a ``MultiImageMixDataset`` mixes images.
     """
     kind = type_name(dataset)
     if kind == 'RepeatDataset':
@@ -84,25 +85,25 @@ def inner_datasets(dataset: Any, loader: str) -> list[Any]:
 
 
 def pipeline_of(cfg: Config, loader: str) -> list[dict[str, Any]]:
-    """The pipeline of a loader's data set, of several the first one's."""
+    """Pipeline of a loader's data set, or of the first of several."""
     return list(plain_datasets(cfg, loader)[0]['pipeline'])
 
 
 def listed(dataset: dict[str, Any]) -> list[dict]:
-    """What a data set finds, without its pipeline.
+    """Entries that a data set finds, before its pipeline.
 
     Args:
         dataset (dict): Its config.
 
     Raises:
         FileNotFoundError: If a folder or a list is missing.
-        ValueError: If a list is no text.
+        ValueError: If a list is not a text file.
     """
     settings = {key: v for key, v in dataset.items() if key != 'pipeline'}
     try:
         built = DATASETS.build(dict(copy.deepcopy(settings), lazy_init=True))
     except AssertionError as error:
-        # So data sets of mmseg that look for their files say it.
+        # Data sets of mmseg assert that their files exist.
         raise FileNotFoundError(
             f'{type_name(dataset)}: data_root={dataset.get("data_root")!r} '
             f'has no data_prefix={dict(dataset.get("data_prefix") or {})} '

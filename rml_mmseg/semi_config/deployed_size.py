@@ -16,17 +16,18 @@ DEFAULT_SIZE = (512, 512)
 
 
 def deployed_size(cfg: Config) -> tuple[tuple[int, int], str]:
-    """The size of what the network sees in a test.
+    """Size of the network's input in a test.
 
-    It is that of the window where windows slide; else what a ``Resize`` of
-    a fixed ``scale`` makes, in the pipeline of ``test_dataloader`` or, where
-    there is none, of ``val_dataloader``; else that of the training.
+    It is the window's size in a sliding-window test; else the size that a
+    ``Resize`` of a fixed ``scale`` gives in the pipeline of
+    ``test_dataloader`` or, without one, of ``val_dataloader``; else the size
+    in training; else ``DEFAULT_SIZE``.
 
     Args:
         cfg (Config): Config of a plain segmentor.
 
     Returns:
-        tuple: Height and width, pixels, and in words where they are from.
+        tuple: Height and width in pixels, and a text that tells their source.
     """
     test_cfg = cfg.model.get('test_cfg') or {}
     if test_cfg.get('mode') == 'slide' and test_cfg.get('crop_size'):
@@ -52,11 +53,11 @@ def deployed_size(cfg: Config) -> tuple[tuple[int, int], str]:
 def _resized(
     cfg: Config, loader: str
 ) -> Optional[tuple[tuple[int, int], str]]:
-    """What the pipeline of a loader makes, if that is fixed."""
+    """Size that the pipeline of a loader gives, if it is fixed."""
     try:
         dataset = plain_datasets(cfg, loader)[0]
     except (AttributeError, IndexError, KeyError, TypeError, ValueError):
-        # No data set that the tools of mmseg would read.
+        # Not a data set that the tools of mmseg can read.
         return None
     steps = [
         step
@@ -68,7 +69,7 @@ def _resized(
     scale = steps[-1]['scale']
     width, height = (scale, scale) if isinstance(scale, int) else scale
     if not all(isinstance(side, int) and side > 0 for side in (width, height)):
-        # One side alone is bounded.
+        # The scale bounds only one side.
         return None
     step = f'Resize(scale={(width, height)}) of {loader}'
     if not steps[-1].get('keep_ratio', False):
@@ -85,23 +86,23 @@ def _resized(
 def _first_image(
     cfg: Config, dataset: dict[str, Any]
 ) -> Optional[tuple[int, int]]:
-    """Height and width of the first image, None where it is not there."""
+    """Height and width of the loaded first image; None if that fails."""
     settings = copy.deepcopy(dataset)
     settings['pipeline'] = image_pipeline(settings['pipeline'])
     init_default_scope(cfg.get('default_scope') or 'mmseg')
     try:
         height, width = DATASETS.build(settings)[0]['inputs'].shape[-2:]
     except Exception:
-        # Third-party data sets raise whatever they like.
+        # Third-party data sets may raise any exception.
         return None
     return int(height), int(width)
 
 
 def input_channels(cfg: Config) -> int:
-    """Channels of an image, by the means of the data preprocessor.
+    """Number of image channels, which is that of the preprocessor's means.
 
     Args:
-        cfg (Config): Whole config; without means they are three.
+        cfg (Config): Whole config; without means there are three channels.
     """
     mean = cfg.model.data_preprocessor.get('mean')
     return 3 if mean is None else len(mean)

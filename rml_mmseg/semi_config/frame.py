@@ -1,4 +1,4 @@
-"""What all methods take from the stock configs and the data."""
+"""Settings that all methods take from the stock configs and the data."""
 
 import copy
 from collections.abc import Mapping, Sequence
@@ -40,17 +40,18 @@ def make_frame(
     iters: int,
     score: Optional[list[str]] = None,
 ) -> tuple[dict[str, Any], list[str]]:
-    """A config without network, training data, optimiser and loop.
+    """Make a config without network, training data, optimiser and loop.
 
     Args:
-        stocks (Sequence[Config]): One or more; the first gives the hooks.
-        data (SemiData): What to train and test on.
+        stocks (Sequence[Config]): One or more stock configs; the first gives
+            the hooks.
+        data (SemiData): Data to train and test on.
         iters (int): Iterations of a stage.
-        score (list[str], optional): Learners that are scored; None for a
-            network that is not of several learners.
+        score (list[str], optional): Learners to score; None for a plain
+            segmentor.
 
     Returns:
-        tuple: The config, and what the user should know about it.
+        tuple: The config, and notes for the user.
 
     Raises:
         ValueError: If the stock configs normalise images in different ways.
@@ -76,7 +77,7 @@ def make_frame(
 
 
 def preprocessor(stock: Config, data: SemiData) -> dict[str, Any]:
-    """A stock config's data preprocessor, for the crops of the data."""
+    """A stock config's data preprocessor, with the data's crop size."""
     settings = copy.deepcopy(dict(stock.model.data_preprocessor))
     if data.crop_size is not None:
         settings.pop('size_divisor', None)
@@ -90,7 +91,7 @@ def segmentor(stock: Config, classes: int, notes: list[str]) -> dict[str, Any]:
     Args:
         stock (Config): A stock config.
         classes (int): Number of classes K that it is to predict.
-        notes (list[str]): Where changes are noted.
+        notes (list[str]): List to which notes on changes are added.
     """
     network = copy.deepcopy(dict(stock.model))
     network.pop('data_preprocessor', None)
@@ -99,7 +100,7 @@ def segmentor(stock: Config, classes: int, notes: list[str]) -> dict[str, Any]:
 
 
 def labelled_set(data: SemiData, stocks: Sequence[Config]) -> dict[str, Any]:
-    """The labelled images, with all that the networks learn of them."""
+    """The labelled data set, with the edge maps that some networks learn."""
     ways = [pipeline_of(stock, 'train_dataloader') for stock in stocks]
     pipeline = with_edges(data.labelled['pipeline'], ways)
     return dict(copy.deepcopy(data.labelled), pipeline=pipeline)
@@ -108,13 +109,13 @@ def labelled_set(data: SemiData, stocks: Sequence[Config]) -> dict[str, Any]:
 def val_interval(
     stock: Config, config: Mapping[str, Any], iters: int, notes: list[str]
 ) -> int:
-    """Iterations between validations, as far as a stage has room for them.
+    """Iterations between validations, fewer if the stage is too short.
 
     Args:
         stock (Config): A stock config.
-        config (Mapping): What is made of it, of :func:`make_frame`.
+        config (Mapping): Config that :func:`make_frame` made from it.
         iters (int): Iterations of a stage.
-        notes (list[str]): Where a change is noted.
+        notes (list[str]): List to which a note on a change is added.
     """
     interval: int = stock.train_cfg.get('val_interval', 1000)
     if not config.get('val_dataloader'):
@@ -123,7 +124,7 @@ def val_interval(
 
 
 def _agree(stocks: Sequence[Config]) -> list[str]:
-    """What is taken from the first alone.
+    """Check that stock configs agree; note what only the first one gives.
 
     Raises:
         ValueError: If images are normalised in different ways.
@@ -146,17 +147,17 @@ def _agree(stocks: Sequence[Config]) -> list[str]:
 
 
 def _interval(setting: str, stock: int, iters: int, notes: list[str]) -> int:
-    """A stock config's interval, or one that a shorter stage has room for.
+    """A stock config's interval, or a shorter one that suits the stage.
 
     Args:
-        setting (str): Its name, for the note.
-        stock (int): Iterations; 0 or less is never.
+        setting (str): Name of the setting, for the note.
+        stock (int): Its interval in iterations; 0 or less means never.
         iters (int): Iterations of a stage.
-        notes (list[str]): Where a change is noted.
+        notes (list[str]): List to which a note on a change is added.
 
     Returns:
-        int: The stock one where it divides the stage or is a tenth of it at
-        most, else a tenth of it.
+        int: The stock interval if it divides the stage or is at most a tenth
+        of it, else a tenth of the stage.
     """
     tenth = max(iters // 10, 1)
     if stock <= tenth or iters % stock == 0:
@@ -171,7 +172,7 @@ def _interval(setting: str, stock: int, iters: int, notes: list[str]) -> int:
 def _default_hooks(
     stock: Config, iters: int, notes: list[str]
 ) -> dict[str, Any]:
-    """A stock config's hooks, with checkpoints that outlive interruptions."""
+    """A stock config's hooks, with checkpoints that survive interruptions."""
     hooks = copy.deepcopy(dict(stock.get('default_hooks') or {}))
     if type_name(hooks.get('checkpoint')) == 'CheckpointHook':
         saves = hooks['checkpoint']
@@ -183,7 +184,7 @@ def _default_hooks(
             iters,
             notes,
         )
-        # A pair is four networks and two optimisers.
+        # The checkpoint of a pair holds four networks and two optimisers.
         saves.setdefault('max_keep_ckpts', 2)
     hooks.setdefault('interruption', dict(type='InterruptionHook'))
     return hooks
@@ -201,7 +202,7 @@ def _imports(stocks: Sequence[Config]) -> list[str]:
 def _set_tests(
     config: dict[str, Any], data: SemiData, score: Optional[list[str]]
 ) -> None:
-    """Score all learners in one pass; drop what has no images."""
+    """Score all learners in one pass; drop loops without images."""
     for part in ('val', 'test'):
         if data.held_out is not None and part not in data.held_out:
             for key in ('dataloader', 'cfg', 'evaluator'):

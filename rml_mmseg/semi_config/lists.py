@@ -1,4 +1,4 @@
-"""Lists of labelled and unlabelled images, which may follow the run."""
+"""Lists of labelled and unlabelled images, which may depend on the run."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ SEED, SPLIT = '{seed}', '{split}'
 
 
 class ImageLists(NamedTuple):
-    """Paths of two lists, with ``{seed}`` and ``{split}`` for those of a run.
+    """Paths of two lists, which may contain ``{seed}`` and ``{split}``.
 
     Attributes:
         labelled (Path): List of the labelled images.
@@ -20,19 +20,19 @@ class ImageLists(NamedTuple):
 
     @property
     def follow_runs(self) -> bool:
-        """bool: Whether they are others for other seeds or splits."""
+        """bool: Whether the lists depend on the seed or split."""
         return self.names(SEED) or self.names(SPLIT)
 
     def names(self, word: str) -> bool:
-        """Whether a path holds a word such as ``'{seed}'``."""
+        """Whether a path contains a placeholder such as ``'{seed}'``."""
         return any(word in str(path) for path in self)
 
     def of(self, seed: int, split: str) -> tuple[Path, Path]:
-        """The files of a run.
+        """The two list files of a run.
 
         Args:
-            seed (int): Its seed.
-            split (str): Its split.
+            seed (int): Seed of the run.
+            split (str): Split of the run.
         """
         labelled, unlabelled = (
             Path(str(path).replace(SEED, str(seed)).replace(SPLIT, split))
@@ -43,24 +43,26 @@ class ImageLists(NamedTuple):
     def of_runs(
         self, seeds: Sequence[int], splits: Sequence[str]
     ) -> list[tuple[Path, Path]]:
-        """The files of all runs, each pair once.
+        """The list files of all runs, each pair once.
 
         Args:
             seeds (Sequence[int]): Seeds.
-            splits (Sequence[str]): Splits; none where there is one only.
+            splits (Sequence[str]): Splits; empty if there is only one.
         """
         pairs = (self.of(n, split) for split in splits or [''] for n in seeds)
         return list(dict.fromkeys(pairs))
 
     def check_words(self, splits: Sequence[str], follow: bool) -> None:
-        """Refuse words that stand for nothing.
+        """Check that the placeholders match the splits and the suite.
 
         Args:
-            splits (Sequence[str]): Splits; none where there is one only.
-            follow (bool): Whether there are several runs to follow.
+            splits (Sequence[str]): Splits; empty if there is only one.
+            follow (bool): Whether there is a suite, whose runs may have
+                different lists.
 
         Raises:
-            ValueError: Naming the setting and what would be right.
+            ValueError: If they do not match; names the option and what would
+                be right.
         """
         for word in (SEED, SPLIT):
             if self.names(word) and not follow:
@@ -80,11 +82,11 @@ class ImageLists(NamedTuple):
             )
 
     def check_files(self, seeds: Sequence[int], splits: Sequence[str]) -> None:
-        """Look for the files of all runs.
+        """Check that the list files of all runs exist.
 
         Args:
             seeds (Sequence[int]): Seeds.
-            splits (Sequence[str]): Splits; none where there is one only.
+            splits (Sequence[str]): Splits; empty if there is only one.
 
         Raises:
             FileNotFoundError: If a file is missing; names the first one.

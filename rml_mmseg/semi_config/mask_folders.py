@@ -1,4 +1,4 @@
-"""One data set in the place of several that differ in folders of masks."""
+"""One data set in place of several that differ in their mask folders."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -13,12 +13,12 @@ MASKS = 'seg_map_path'
 def one_dataset(
     parts: Sequence[Mapping[str, Any]], lists: Sequence[Path]
 ) -> dict[str, Any]:
-    """The data set that has a mask of each labelled image.
+    """Find the data set that has a mask for each labelled image.
 
     mmseg's configs for VOC concatenate VOC's own images, with the masks of
     ``SegmentationClass``, and those of SBD, with the masks of
     ``SegmentationClassAug``. The given lists replace those of all parts, and
-    the first folder that has all of their masks is taken.
+    the part with the first folder that has all masks is returned.
 
     Args:
         parts (Sequence[dict]): Configs of data sets, one or more.
@@ -31,7 +31,7 @@ def one_dataset(
     Raises:
         FileNotFoundError: If an image or a mask is missing, or no folder has
             all of the masks.
-        ValueError: If parts differ in more than list and masks.
+        ValueError: If parts differ in more than their lists and masks.
     """
     _check_alike(parts)
     folders: dict[Any, Mapping[str, Any]] = {}
@@ -63,11 +63,11 @@ def one_dataset(
 
 
 def names_rule(dataset: Mapping[str, Any], suffix: str) -> str:
-    """What names in a list of a data set must be.
+    """Rule for names in a list of a data set, for error messages.
 
     Args:
         dataset (dict): Its config.
-        suffix (str): Whether they end in a suffix.
+        suffix (str): What to say about suffixes.
     """
     return (
         f'lines must be names below data_root={dataset.get("data_root")!r}, '
@@ -107,7 +107,7 @@ def _check_alike(parts: Sequence[Mapping[str, Any]]) -> None:
     for key in dict.fromkeys(key for own in settings for key in own):
         values = [own.get(key) for own in settings]
         if any(value != values[0] for value in values):
-            # A pipeline would fill the screen.
+            # Pipelines would fill the screen.
             short = all(isinstance(v, (str, type(None))) for v in values)
             shown = ', '.join(map(repr, values))
             differing.append(f'{key} ({shown})' if short else key)

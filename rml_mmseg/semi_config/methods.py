@@ -1,4 +1,4 @@
-"""Methods to compare, with the settings that this package's configs have."""
+"""Methods to compare, with the settings of this package's configs."""
 
 import functools
 from typing import Any, NamedTuple, Optional
@@ -37,14 +37,15 @@ perturbed features, which would weigh twice as much as the labels."""
 
 
 class Method(NamedTuple):
-    """What sets a semi-supervised method apart from the others.
+    """Settings in which semi-supervised methods differ.
 
     Attributes:
         learners (int): Number of learners.
-        semi_train_cfg (dict): Settings beside the defaults.
-        num_strong (int): Strong views of an unlabelled image.
+        semi_train_cfg (dict): Settings that differ from the defaults.
+        num_strong (int): Number of strong views of an unlabelled image.
         recoloured (bool): Whether they differ from the weak one in colour.
-        mixing (list[dict]): Transforms of the views, such as ``CutMix``.
+        mixing (list[dict]): Transforms that mix the views, such as
+            ``CutMix``.
         predict_on (str): The learner that is deployed.
         rectified (bool): Whether prototypes correct pseudo labels.
     """
@@ -61,13 +62,13 @@ class Method(NamedTuple):
 def find_method(
     name: str, learners: Optional[int] = None, iters: int = LONG_RUN
 ) -> Method:
-    """A semi-supervised method.
+    """Find the settings of a semi-supervised method.
 
     Args:
         name (str): Key of ``TITLES``, not ``'supervised'``.
         learners (int, optional): Number of learners of ``'rml'``, one or
-            two; two by default. Other methods have a number of their own.
-        iters (int): Iterations of a stage. Defaults to a long one.
+            two; two by default. Other methods have a fixed number.
+        iters (int): Iterations of a stage. Defaults to ``LONG_RUN``.
 
     Raises:
         ValueError: If another number of learners is asked for.
@@ -98,7 +99,7 @@ def networks_of(name: str, learners: Optional[int] = None) -> int:
 
 
 def _rml(learners: int, iters: int) -> Method:
-    """RML, and of one learner a mean teacher under CutMix."""
+    """RML; with one learner it is a mean teacher under CutMix."""
     pair = learners > 1
     return Method(
         learners=learners,
@@ -112,12 +113,12 @@ def _rml(learners: int, iters: int) -> Method:
 
 
 def _read_method(source: str) -> Method:
-    """A method out of a config of this package.
+    """Read a method from a config of this package.
 
     Args:
-        source (str): Path below ``configs``. What its ``semi_train_cfg``
-            shares with the mean teacher's, such as weights of so short a run
-            and small networks, is not the method's.
+        source (str): Path below ``configs``. Settings that its
+            ``semi_train_cfg`` shares with the mean teacher's, such as weights
+            for short runs of small networks, are not the method's.
     """
     cfg, base = (_read(path) for path in (source, BASE))
     shared = base.model.semi_train_cfg
@@ -133,7 +134,7 @@ def _read_method(source: str) -> Method:
             for key, value in cfg.model.semi_train_cfg.to_dict().items()
             if key not in shared or shared[key] != value
         },
-        # Views that do not differ are one.
+        # Strong views that are not recoloured are all the same.
         num_strong=views.num_strong if recoloured else 1,
         recoloured=recoloured,
         mixing=[

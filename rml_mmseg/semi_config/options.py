@@ -1,17 +1,17 @@
-"""Settings of a pair's config, for the config of each method."""
+"""Translation of a pair's settings to the config of each method."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 from .methods import SUPERVISED
 
-# Where a plain network has what the first learner has.
+# Settings of the first learner, and where a plain network has them.
 PLAIN = (
     ('model.segmentors.0.', 'model.'),
     ('optim_wrapper.students.0.', 'optim_wrapper.'),
     ('train_dataloader.dataset.labelled.', 'train_dataloader.dataset.'),
 )
-# What a plain network has not.
+# Settings that a plain network does not have.
 LEARNERS_OWN = (
     'model.rectifier',
     'model.segmentors',
@@ -28,7 +28,7 @@ LEARNERS_OWN = (
     'train_dataloader.dataset.max_unreadable',
     'train_dataloader.dataset.unlabelled',
 )
-# The supervised network makes the iterations of all stages in one.
+# The supervised network trains for the iterations of all stages in one.
 LENGTHS = {
     'train_cfg.iters_per_stage': '--iters',
     'train_cfg.stages': '--stages',
@@ -39,18 +39,19 @@ NUMBERED = ('model.segmentors.', 'optim_wrapper.students.')
 def fit_options(
     options: Mapping[str, Any], configs: Mapping[str, Mapping[str, Any]]
 ) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """What ``--cfg-options`` means for each of some methods.
+    """Translate ``--cfg-options`` for each method.
 
-    ``model.segmentors.0.`` is ``model.`` for the supervised network. What a
-    method does not have, such as a second network, it leaves out.
+    ``model.segmentors.0.`` becomes ``model.`` for the supervised network.
+    Settings that a method does not have, such as those of a second network,
+    are left out.
 
     Args:
-        options (dict): Values by setting, with dots in the keys, as for the
-            config of a pair.
+        options (dict): Values by dotted setting, as for the config of a
+            pair.
         configs (dict[str, dict]): Configs by the method's name.
 
     Returns:
-        tuple: Options by the method's name, and notes of what is left out.
+        tuple: Options by the method's name, and notes on what is left out.
 
     Raises:
         ValueError: If an option fits none of the methods, or would let them
@@ -89,7 +90,7 @@ def _among(names: Sequence[str]) -> str:
 
 
 def _fit(key: str, name: str, config: Mapping[str, Any]) -> Optional[str]:
-    """The setting in the config of a method, None where it has none."""
+    """The setting in the config of a method; None if it has none."""
     if name == SUPERVISED:
         for begin, plain in PLAIN:
             if key.startswith(begin):

@@ -1,4 +1,4 @@
-"""Own data, as image_folder.py describes it."""
+"""The user's own data, as image_folder.py describes it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,25 +20,25 @@ def data_of_config(
     runs: Sequence[tuple[Path, Path]] = (),
     allow_overlap: bool = False,
 ) -> SemiData:
-    """The data of a ``dataset_config.py``.
+    """Read the data of a ``dataset_config.py``.
 
     Args:
         cfg (Config): A stock config.
-        dataset_config (Path): ``dataset_config.py`` of the converter for
-            folders of images.
-        own_geometry (bool): Whether its pipelines are used, with its sizes,
-            and not those of the stock config. Defaults to True.
-        runs (Sequence[tuple[Path, Path]]): Labelled and unlabelled images of
-            each run in the place of its own lists, as ``make_splits.py``
-            writes them. All are checked, and the first are taken. Defaults
-            to ().
+        dataset_config (Path): ``dataset_config.py`` that
+            ``image_folder.py`` has written.
+        own_geometry (bool): Whether to use its pipelines and sizes instead
+            of the stock config's. Defaults to True.
+        runs (Sequence[tuple[Path, Path]]): Lists of the labelled and of the
+            unlabelled images of each run, as ``make_splits.py`` writes them,
+            in place of its own lists. All are checked, and those of the
+            first run are used. Defaults to ().
         allow_overlap (bool): Whether images may be in both lists. Defaults
             to False.
 
     Raises:
         FileNotFoundError: If a list, an image or a mask is missing.
-        ValueError: If there is no such config, it holds no data sets or no
-            unlabelled image, or images are labelled or held out and
+        ValueError: If the config cannot be read, it holds no data sets or no
+            unlabelled image, or labelled or held-out images are listed as
             unlabelled.
     """
     try:

@@ -1,4 +1,4 @@
-"""Pipelines of unlabelled images, after those of labelled ones."""
+"""Pipelines of unlabelled images, derived from those of labelled ones."""
 
 import copy
 from collections.abc import Iterable, Sequence
@@ -64,15 +64,16 @@ def unlabelled_pipeline(
     strong: Sequence[dict] = RECOLOURED,
     mixing: Sequence[dict] = BOXES,
 ) -> list[dict[str, Any]]:
-    """Loading, the geometry of labelled images, and the views.
+    """Pipeline that loads an image, transforms its geometry and makes views.
 
     Args:
-        train_pipeline (Sequence[dict]): Of a stock config.
+        train_pipeline (Sequence[dict]): Training pipeline of a stock config,
+            which gives the geometric transforms.
         num_strong (int): Number of strong views.
-        strong (Sequence[dict]): Transforms of their colours; none where they
-            are as the weak view. Defaults to ``RECOLOURED``.
-        mixing (Sequence[dict]): Transforms of the views. Defaults to boxes
-            of another image.
+        strong (Sequence[dict]): Transforms of their colours; none if they
+            equal the weak view. Defaults to ``RECOLOURED``.
+        mixing (Sequence[dict]): Transforms that mix the views. Defaults to
+            ``BOXES``, which pastes boxes of another image.
 
     Returns:
         list[dict]: The pipeline of ``UnlabelledSegDataset``.
@@ -87,7 +88,7 @@ def unlabelled_pipeline(
         if name == 'LoadImageFromFile':
             steps += [dict(step), dict(type='MarkValid')]
         elif name == 'RandomCrop':
-            # A share of one class is known of labelled images alone.
+            # The share of a class is known only in labelled images.
             steps.append(dict(step, cat_max_ratio=1.0))
         elif name in (*GEOMETRIC, *FIXED):
             steps.append(dict(step))
@@ -114,11 +115,13 @@ def unlabelled_pipeline(
 def with_edges(
     pipeline: Sequence[dict], stock_pipelines: Iterable[Sequence[dict]]
 ) -> list[dict[str, Any]]:
-    """A pipeline that makes the edges which a network learns, as PIDNet does.
+    """Add the edge maps that some networks learn, such as PIDNet.
 
     Args:
-        pipeline (Sequence[dict]): Of labelled images; packing is its last.
-        stock_pipelines (Iterable): Those that the networks have in mmseg.
+        pipeline (Sequence[dict]): Pipeline of labelled images; its last
+            transform packs them.
+        stock_pipelines (Iterable): Training pipelines that the networks have
+            in mmseg.
     """
     steps = copy.deepcopy(list(pipeline))
     if any(type_name(step) == EDGES for step in steps):
@@ -129,7 +132,7 @@ def with_edges(
 
 
 def strong_steps(pipeline: Sequence[dict]) -> list[dict[str, Any]]:
-    """How an unlabelled pipeline recolours its strong views, if it does."""
+    """Transforms by which an unlabelled pipeline recolours strong views."""
     for step in pipeline:
         if type_name(step) == 'WeakStrongViews':
             return copy.deepcopy(list(step.get('strong') or ()))
@@ -137,10 +140,10 @@ def strong_steps(pipeline: Sequence[dict]) -> list[dict[str, Any]]:
 
 
 def image_pipeline(test_pipeline: Sequence[dict]) -> list[dict[str, Any]]:
-    """A whole image as in a test, for the start of a stage.
+    """Pipeline that loads whole images as in a test, without their masks.
 
     Args:
-        test_pipeline (Sequence[dict]): Of a stock config.
+        test_pipeline (Sequence[dict]): Test pipeline of a stock config.
     """
     return [
         dict(copy.deepcopy(step))
@@ -150,7 +153,7 @@ def image_pipeline(test_pipeline: Sequence[dict]) -> list[dict[str, Any]]:
 
 
 def without_zero_label(pipeline: Sequence[dict]) -> list[dict[str, Any]]:
-    """A pipeline for masks whose id 0 is a class."""
+    """Drop ``reduce_zero_label`` from a pipeline: id 0 is a class."""
     return [
         {k: v for k, v in copy.deepcopy(dict(step)).items() if k != KEY}
         if type_name(step) == 'LoadAnnotations'

@@ -20,8 +20,8 @@ def student_optimizer(cfg: Config) -> dict[str, Any]:
         cfg (Config): A stock config.
 
     Returns:
-        dict: Without the type where it is the default, so that one common
-        type, such as one of mixed precision, can be set for all students.
+        dict: The entry, without the type if it is the default, so that a
+        common type, such as for mixed precision, can be set for all students.
     """
     entry = dict(copy.deepcopy(dict(cfg.optim_wrapper)))
     if type_name(entry) == 'OptimWrapper':
@@ -37,8 +37,8 @@ def student_schedule(cfg: Config, iters: int) -> list[dict[str, Any]]:
         iters (int): Iterations of a stage.
 
     Returns:
-        list[dict]: Schedulers; those that go on to the end of training name
-        no end, so that it is the stage's.
+        list[dict]: Schedulers; those that last to the end of training have
+        no ``end``, so that they end with the stage.
     """
     length: Any = training_length(cfg)
     schedulers = []
@@ -57,7 +57,7 @@ def student_schedule(cfg: Config, iters: int) -> list[dict[str, Any]]:
 
 
 def _stretched(value: Any, factor: float) -> Any:
-    """Iterations, one number or several, by a factor."""
+    """Multiply iterations, one number or several, by a factor."""
     if isinstance(value, (list, tuple)):
         return [_stretched(item, factor) for item in value]
     return max(1, round(value * factor))

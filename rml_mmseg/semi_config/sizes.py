@@ -1,25 +1,26 @@
-"""What a training pipeline makes of the size of an image."""
+"""How a training pipeline changes the size of an image."""
 
 from statistics import fmean
 from typing import Any
 
 from rml_mmseg.datasets.seeding import seeded
 
-# More than images that are read a little larger than they are.
+# Enlargement by more than this factor is worth a warning.
 MUCH = 2.0
 
 
 def size_notes(dataset: Any, draws: int = 8) -> list[str]:
-    """The sizes of the first image, as it is and in training.
+    """Describe the size of the first image, in its file and in training.
 
     Args:
-        dataset (BaseSegDataset): Its pipeline ends by ``PackSegInputs``.
-        draws (int): How often the image is read, to average what is random.
+        dataset (BaseSegDataset): Data set whose pipeline ends with
+            ``PackSegInputs``.
+        draws (int): How often the image is read, to average random sizes.
             Defaults to 8.
 
     Returns:
-        list[str]: A line, and a warning where images are enlarged much; none
-        where the pipeline does not tell.
+        list[str]: A line, and a warning if images are enlarged a lot; empty
+        if the pipeline does not record the sizes.
     """
     crops, shares, factors = [], [], []
     for number in range(draws):

@@ -27,12 +27,12 @@ def load_stock(name: str) -> Config:
     """Read a stock config.
 
     Args:
-        name (str): A file, or what mmseg calls it, such as
+        name (str): A file, or the name of a config of mmseg, such as
             ``'pspnet/pspnet_r50-d8_4xb2-40k_cityscapes-512x1024.py'``,
             with or without the folder and the suffix.
 
     Raises:
-        FileNotFoundError: If there is no such config; names near ones.
+        FileNotFoundError: If there is no such config; lists similar names.
         ValueError: If it cannot be read, trains no segmentor by iterations,
             or needs a package that is not installed.
     """
@@ -53,7 +53,7 @@ def load_stock(name: str) -> Config:
 
 
 def _near_names(wanted: str, known: Iterable[str], count: int = 5) -> list:
-    """Names that share the most words with one, the most alike first."""
+    """Known names that share the most words with one, most similar first."""
     words = set(re.split(r'[-_.]', wanted))
 
     def distance(name: str) -> tuple[int, float]:
@@ -68,11 +68,11 @@ def check_stock(cfg: Config, name: str) -> None:
     """Refuse a config that cannot become a learner.
 
     Args:
-        cfg (Config): What was read.
+        cfg (Config): The config.
         name (str): Its name, for messages.
 
     Raises:
-        ValueError: If a setting stands against it.
+        ValueError: If a setting prevents it.
     """
     for key in ('model', 'train_dataloader', 'optim_wrapper', 'train_cfg'):
         if not cfg.get(key):
@@ -111,13 +111,13 @@ def check_stock(cfg: Config, name: str) -> None:
 
 
 def training_length(cfg: Config) -> Optional[int]:
-    """Iterations that the schedule of a config is for, None if not said."""
+    """Iterations that a config's schedule is for; None if it has none."""
     loop = cfg.train_cfg
     return loop.get('max_iters', loop.get('iters_per_stage'))
 
 
 def missing_packages(model: Any) -> set[str]:
-    """Packages that a model's types name by a scope, and that are not there.
+    """Packages that a model's types name as scope and that are not installed.
 
     Args:
         model (dict): Config of a segmentor.
@@ -133,23 +133,23 @@ def missing_packages(model: Any) -> set[str]:
 
 
 def last_head(segmentor: Any) -> Any:
-    """Config of the head whose logits a segmentor predicts by."""
+    """Config of the head whose logits are the segmentor's prediction."""
     heads = segmentor['decode_head']
     return heads[-1] if isinstance(heads, (list, tuple)) else heads
 
 
 def classes_of(segmentor: Any) -> int:
-    """Number of classes K of a segmentor's last head, 0 where none says."""
+    """Number of classes K of a segmentor's last head; 0 if it tells none."""
     last = last_head(segmentor)
     numbers = (node.get('num_classes') for node in _dicts(last))
     return next((int(number) for number in numbers if number), 0)
 
 
 def set_classes(segmentor: Any, count: int) -> list[str]:
-    """Let the heads of a segmentor predict other classes, in place.
+    """Set the number of classes of a segmentor's heads, in place.
 
-    Heads of another number than the last one's, such as those of edges,
-    stay as they are. Weights of classes that are no more go.
+    Heads with another number than the last one's, such as edge heads, stay as
+    they are. Class weights for the previous classes are removed or reset.
 
     Args:
         segmentor (dict): Config of a segmentor.
@@ -172,7 +172,7 @@ def set_classes(segmentor: Any, count: int) -> list[str]:
         if len(weights) == had:
             del node['class_weight']
         elif len(weights) == had + 1:
-            # Of masks, the last weight being that of those of no class.
+            # Of mask classification: the last weight is that of no class.
             node['class_weight'] = [1.0] * count + [weights[-1]]
         else:
             continue

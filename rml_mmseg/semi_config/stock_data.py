@@ -1,4 +1,4 @@
-"""The data set of a stock config, by lists of its images."""
+"""The data set of a stock config, divided by lists of its images."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -23,27 +23,28 @@ def data_of_lists(
     data_root: Optional[Path] = None,
     allow_overlap: bool = False,
 ) -> SemiData:
-    """The stock data set by a list, and a folder or a list of other images.
+    """Take labelled and unlabelled images of a stock data set from lists.
 
-    Names are as the stock data set lists them: relative to its folder of
-    images and without suffix, which those of unlabelled images may have.
+    Names are as in the stock data set's own lists: relative to its image
+    folder and without suffix, except that unlabelled ones may have a suffix.
 
     Args:
-        cfg (Config): A stock config; ``data_root`` is changed in it.
-        runs (Sequence[tuple[Path, Path]]): Names of the labelled images, and
-            names of the unlabelled ones, of each run. All are checked, and
-            the first are taken. Of one run the unlabelled ones may be a
-            folder; sub-folders count, and labelled and validation images
-            among them are left out.
-        data_root (Path, optional): The stock data set's folder.
+        cfg (Config): A stock config; its ``data_root`` is changed in place.
+        runs (Sequence[tuple[Path, Path]]): List of the labelled and list of
+            the unlabelled images of each run. All are checked, and those of
+            the first run are used. With a single run the unlabelled images
+            may be a folder, searched with its sub-folders; labelled and
+            validation images in it are left out.
+        data_root (Path, optional): The stock data set's folder. Defaults to
+            None: that of the config.
         allow_overlap (bool): Whether images may be in both lists. Defaults
             to False.
 
     Raises:
         FileNotFoundError: If a list, an image or a mask is missing.
-        ValueError: If no image is left, images are labelled or for validation
-            and unlabelled, or the stock config has several sets of labelled
-            images that differ in more than their masks.
+        ValueError: If no image is left, labelled or validation images are
+            listed as unlabelled, or the stock config has several sets of
+            labelled images that differ in more than their masks.
     """
     init_default_scope(cfg.get('default_scope') or 'mmseg')
     for labelled_list, images in runs:
@@ -80,7 +81,7 @@ def data_of_lists(
 def _of_folder(
     labelled: dict[str, Any], folder: Path, taken: set[str]
 ) -> SemiData:
-    """The images of a folder that are not taken already."""
+    """Take the images of a folder that are neither labelled nor scored."""
     unlabelled = dict(
         type='UnlabelledSegDataset',
         data_prefix=dict(img_path=str(folder.resolve())),
@@ -102,7 +103,7 @@ def _of_folder(
 
 
 def _unlabelled(labelled: dict[str, Any]) -> dict[str, Any]:
-    """A data set of the same folder of images, without a list."""
+    """Config of an unlabelled data set with the same folder of images."""
     settings = {k: v for k, v in labelled.items() if k != 'pipeline'}
     built = DATASETS.build(dict(settings, lazy_init=True))
     prefix = labelled.get('data_prefix') or {}
@@ -120,19 +121,20 @@ def take_unlabelled(
     labelled: Mapping[Path, set[str]],
     held_out: set[str],
 ) -> None:
-    """Check the lists of all runs, and take the first, in place.
+    """Check the lists of all runs and set the first run's, in place.
 
     Args:
-        unlabelled (dict): Config of a data set.
+        unlabelled (dict): Config of the unlabelled data set.
         runs (Sequence[tuple[Path, Path]]): Lists of the labelled and of the
             unlabelled images of each run.
-        labelled (Mapping): Files by the list of labelled images, out of
-            links, that may not be unlabelled as well.
-        held_out (set[str]): Files of images that are scored.
+        labelled (Mapping): Real paths of the labelled images of each list,
+            which may not be unlabelled as well.
+        held_out (set[str]): Real paths of the images that are scored.
 
     Raises:
         FileNotFoundError: If a list or an image is missing.
-        ValueError: If one names no image, or one that is taken.
+        ValueError: If a list names no image, or one that is labelled or
+            scored.
     """
     for labelled_list, images in runs:
         taken = labelled.get(labelled_list, set())
@@ -146,7 +148,7 @@ def _check_unlabelled(
     labelled: set[str],
     held_out: set[str],
 ) -> None:
-    """Refuse a list of images that are missing or taken already."""
+    """Refuse a list of images that are missing, labelled or scored."""
     rule = names_rule(unlabelled, 'with or without suffix')
     dataset = dict(unlabelled, ann_file=str(path.resolve()))
     try:
@@ -180,11 +182,11 @@ def _check_unlabelled(
 def files_of_list(
     dataset: dict[str, Any], path: Optional[Path] = None
 ) -> set[str]:
-    """Files of a data set's images, out of links.
+    """Real paths of a data set's images.
 
     Args:
         dataset (dict): Its config.
-        path (Path, optional): Another list of names than its own.
+        path (Path, optional): List of names to use instead of its own.
     """
     if path is not None:
         dataset = dict(dataset, ann_file=str(path.resolve()))
@@ -192,11 +194,12 @@ def files_of_list(
 
 
 def scored_images(cfg: Config, loaders: Sequence[str]) -> set[str]:
-    """Images that are not for training, as far as they are there.
+    """Real paths of the images that are scored, as far as they can be found.
 
     Args:
-        cfg (Config): With data sets.
-        loaders (Sequence[str]): Such as ``'val_dataloader'``.
+        cfg (Config): Config with the data loaders.
+        loaders (Sequence[str]): Names of the loaders, such as
+            ``'val_dataloader'``.
     """
     files: set[str] = set()
     for loader in loaders:

@@ -25,17 +25,17 @@ def suite_text(
     lists: Optional[ImageLists] = None,
     data_root: Optional[str] = None,
 ) -> str:
-    """What ``tools/benchmarks/suite.py`` reads.
+    """Text of a suite file for ``tools/benchmarks/suite.py``.
 
     Args:
         file (Path): The suite file.
-        configs (dict[str, Path]): Configs by the method's name, beside it.
+        configs (dict[str, Path]): Configs beside it, by the method's name.
         seeds (Sequence[int]): Seeds of the runs.
-        splits (Sequence[str]): Splits; none where there is one only.
-        lists (ImageLists, optional): Lists that follow seed and split; None
-            where those of the configs are for all runs.
-        data_root (str, optional): Folder of the data set, which the lists
-            are given relative to where they are in it.
+        splits (Sequence[str]): Names of splits; empty if there is only one.
+        lists (ImageLists, optional): Lists that depend on seed or split;
+            None if the lists in the configs serve all runs.
+        data_root (str, optional): Folder of the data set; lists in it are
+            given relative to it.
     """
     lines = [
         '# Methods to compare: docs/compare.md. From the folder of a clone:',
@@ -80,8 +80,8 @@ def suite_text(
 
 
 def _list_path(path: Path, folder: Path, data_root: Optional[str]) -> str:
-    """A list as the data sets find it, also where folders are moved."""
-    # Its links stay: the words of a run may be in the names of folders.
+    """Path of a list in a suite, such that folders can be moved."""
+    # Links are not resolved: names of folders may hold {seed} or {split}.
     whole = Path(os.path.abspath(path))
     root = os.path.abspath(data_root) if data_root else None
     if root is not None and whole.is_relative_to(root):

@@ -21,19 +21,19 @@ from .stock import classes_of
 def compose_supervised(
     stock: Config, data: SemiData, plan: SemiPlan
 ) -> tuple[dict[str, Any], list[str]]:
-    """A stock config for the labelled images, as long as the other methods.
+    """Make a baseline that trains as long as the other methods.
 
-    The network, its optimiser and its batches are the stock ones. The
-    schedule is stretched over all stages, as nothing begins anew in a second
-    one where no pseudo labels are made.
+    The network, its optimiser and its batches are those of the stock config.
+    The schedule is stretched over all stages, because without pseudo labels
+    nothing begins anew in a second one.
 
     Args:
         stock (Config): A stock config.
-        data (SemiData): What to train on.
+        data (SemiData): Data to train on.
         plan (SemiPlan): How long to train.
 
     Returns:
-        tuple: The config, and what the user should know about it.
+        tuple: The config, and notes for the user.
     """
     iters = plan.stages * plan.iters
     config, notes = make_frame([stock], data, plan.iters)

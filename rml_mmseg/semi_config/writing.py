@@ -1,4 +1,4 @@
-"""Writing configs, all or none."""
+"""Writing several configs, all or none."""
 
 import os
 import re
@@ -14,7 +14,7 @@ _STRING = re.compile(rf"'({re.escape(HERE)}[^'\"\n]*)'")
 
 
 def portable(node: Any, folder: Path) -> Any:
-    """Paths below the config's folder by mmengine's name of that folder."""
+    """Replace the config's folder in paths by mmengine's variable for it."""
     if isinstance(node, dict):
         return {key: portable(value, folder) for key, value in node.items()}
     if isinstance(node, (list, tuple)):
@@ -32,16 +32,16 @@ def write_all(
     lists: Mapping[Path, str],
     check: Callable[[Path, Path], None],
 ) -> None:
-    """Write files once all of them are sound; else leave all as it was.
+    """Write files if all of them are valid; else leave everything as it was.
 
     Args:
-        configs (dict): Configs, or texts of what mmengine reads, by file.
+        configs (dict): Configs, or texts of configs, by file.
         lists (dict[Path, str]): Lists of images that they read, by file.
-        check (Callable): Called with a config's file and the draft of it,
-            which lies beside; raises where something is wrong.
+        check (Callable): Called with a config's file and its draft, which
+            lies beside it; raises if something is wrong.
     """
     before = {p: p.read_bytes() if p.exists() else None for p in lists}
-    # Names that nobody has.
+    # Random names, which no existing file has.
     mark = os.urandom(4).hex()
     drafts = {p.with_name(f'{p.stem}_draft_{mark}.py'): p for p in configs}
     for path in (*drafts, *lists):
@@ -53,7 +53,7 @@ def write_all(
             content = configs[path]
             if isinstance(content, Config):
                 content = content.pretty_text
-            # The folder's name may hold an apostrophe.
+            # The folder's name may contain an apostrophe.
             draft.write_text(_STRING.sub(r'"\1"', content), 'utf-8')
             check(path, draft)
         for draft, path in drafts.items():
