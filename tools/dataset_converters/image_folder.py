@@ -1,4 +1,4 @@
-"""Make a data set of any folder of images, some of which are annotated."""
+"""Make a data set from any folder of images, some of them annotated."""
 
 import argparse
 import json
@@ -59,7 +59,7 @@ from rml_mmseg.datasets.splits import list_text
 
 
 def parse_args() -> argparse.Namespace:
-    """Command line of the tool."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description='Bring a folder of images into the layout img_dir, '
         'ann_dir / train, val, test with lists of labelled, unlabelled, '
@@ -204,13 +204,13 @@ def parse_args() -> argparse.Namespace:
 
 @contextmanager
 def named(option: str) -> Iterator[None]:
-    """Have errors say which option they are about.
+    """Prefix errors with the option that they are about.
 
     Args:
         option (str): As it is typed, or the name of a positional argument.
 
     Raises:
-        ValueError: In the place of an error that does not begin with it.
+        ValueError: In place of an error that does not begin with the option.
     """
     try:
         yield
@@ -228,11 +228,10 @@ def open_annotations(
     images: dict[str, Path],
     classes: Optional[tuple[str, ...]],
 ) -> Annotations:
-    """The annotations that the command line names.
+    """Open the annotations that the command line names.
 
     Raises:
-        ValueError: If they are not what they should be.
-        OSError: If a file is missing.
+        ValueError: If they are invalid, or a file is missing.
     """
     settings = dict(classes=classes, background=args.outside == 'background')
     if args.labelme is not None:
@@ -253,7 +252,7 @@ def open_annotations(
 
 
 def _mask_ending(args: argparse.Namespace) -> str:
-    """Ending of files among the images that are masks, or ''."""
+    """Ending of masks that lie among the images, or ''."""
     if args.masks is None or args.images.resolve() != args.masks.resolve():
         return ''
     if not args.mask_ending:
@@ -269,7 +268,7 @@ def about_ids(
     reports: Iterable[ItemReport],
     names: Optional[tuple[str, ...]],
 ) -> str:
-    """What to do where the ids of grey masks seem to begin at 1, or ''."""
+    """Advice for ids of grey masks that seem to begin at 1, or ''."""
     pixels = [r.pixels for r in reports if r.pixels is not None]
     moved = args.ignore_index != IGNORED or args.colour_table is not None
     if args.masks is None or moved or names is None or not pixels:
@@ -283,14 +282,14 @@ def check_items(
     annotations: Annotations,
     names: Optional[tuple[str, ...]],
 ) -> tuple[list[FolderItem], dict[str, ItemReport]]:
-    """Read everything.
+    """Read and check all images and masks.
 
     Returns:
-        tuple: Sound items, and reports by name.
+        tuple: Valid items, and the reports of all by name.
 
     Raises:
-        SystemExit: If something is wrong, all of which is printed, and
-            nothing may be skipped.
+        SystemExit: If an item is invalid and ``--skip-bad`` is not given,
+            after all problems have been printed.
     """
     count = names and len(names)
     reports = {
@@ -317,7 +316,7 @@ def divide(
     reports: dict[str, ItemReport],
     lists: dict[str, list[str]],
 ) -> dict[str, list[str]]:
-    """Names of the images for each purpose.
+    """Divide the images into splits, as names by split.
 
     Raises:
         ValueError: If no image is annotated, none is left for training, or
@@ -368,11 +367,11 @@ def hold_out(
     groups: Optional[dict[str, str]],
     lists: dict[str, list[str]],
 ) -> dict[str, list[str]]:
-    """Labelled images for validation, and for a test where one is wanted.
+    """Choose labelled images for validation and, if wanted, for a test.
 
     Raises:
-        ValueError: If none is left for training, or groups cannot be kept
-            apart.
+        ValueError: If no image is left for training, or groups cannot be
+            kept apart.
     """
     check_held_out(labelled, lists)
     for split, members in lists.items():
@@ -397,10 +396,10 @@ def hold_out(
 
 
 def read_lists(args: argparse.Namespace) -> dict[str, list[str]]:
-    """Sorted names of each list that is given, by what it is for.
+    """Read the sorted names of each list that is given, by split.
 
     Raises:
-        ValueError: If one cannot be read.
+        ValueError: If a list cannot be read.
     """
     lists = {}
     for split in HELD_OUT:
@@ -420,15 +419,15 @@ def make_texts(
     palette: Optional[list[list[int]]],
     suffix: str,
 ) -> dict[str, str]:
-    """Configs, lists and statistics, by file name; says what they are.
+    """Texts of configs, lists and statistics, by file name; prints a summary.
 
     Args:
         args (argparse.Namespace): Command line.
-        splits (dict[str, list[str]]): Names of images for each purpose.
+        splits (dict[str, list[str]]): Names of images by split.
         reports (dict[str, ItemReport]): Reports by name.
         names (tuple[str, ...]): Class names.
-        palette (list[list[int]], optional): Colours of the annotations.
-        suffix (str): Of all images; '' if they are written as PNG.
+        palette (list[list[int]], optional): Colours in the annotations.
+        suffix (str): Suffix of all images; '' if they are written as PNG.
     """
     report = statistics(splits, reports, names)
     print(*statistics_lines(report), sep='\n')
@@ -469,14 +468,14 @@ def make_texts(
 
 
 def run(args: argparse.Namespace) -> None:
-    """Check everything, then write it.
+    """Check everything, then write the data set.
 
     Args:
         args (argparse.Namespace): Command line.
 
     Raises:
         ValueError: If settings and files do not fit together.
-        OSError: If something is missing or cannot be written.
+        OSError: If a file cannot be read or written.
     """
     with named('out'):
         if args.out.exists() and any(args.out.iterdir()):
@@ -487,7 +486,7 @@ def run(args: argparse.Namespace) -> None:
         images = find_images(args.images, mask_ending, apart)
     with named('--classes'):
         classes = read_class_names(args.classes)
-    # A wrong name of a list shall come to light before all images are read.
+    # Wrong names in a list should be found before all images are read.
     lists = read_lists(args)
     annotations = open_annotations(args, images, classes)
     names = agreed_names(classes, annotations.classes)
@@ -538,7 +537,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """Run the tool; problems end it with a message."""
+    """Run the tool; errors end it with a message."""
     try:
         run(parse_args())
     except (ValueError, OSError, ModuleNotFoundError) as error:

@@ -59,7 +59,7 @@ from rml_mmseg.datasets.progress_bar import with_bar
 
 
 def parse_args(argv: Optional[list[str]] = None) -> argparse.Namespace:
-    """Command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -144,7 +144,7 @@ def parse_args(argv: Optional[list[str]] = None) -> argparse.Namespace:
 
 
 def read_any(path: Path, args: argparse.Namespace) -> list[str]:
-    """Names of an image folder or a list file."""
+    """Read the names of an image folder or a list file."""
     if path.is_dir():
         names = split_readers.find_names(path, args.img_suffix)
     else:
@@ -159,7 +159,7 @@ def read_any(path: Path, args: argparse.Namespace) -> list[str]:
 
 
 def check_cityscapes(path: Path) -> bool:
-    """Table of the published Cityscapes checksums, with what comes out."""
+    """Print published Cityscapes checksums and ours; return if all agree."""
     names = split_readers.read_names(path)
     print('seed   images  md5           published     ')
     right = True
@@ -176,7 +176,7 @@ def check_cityscapes(path: Path) -> bool:
 
 
 def names_with_masks(names: list[str], args: argparse.Namespace) -> list[str]:
-    """Those that have a file in ``--masks``; all where it is not given."""
+    """Names that have a file in ``--masks``; all names without the option."""
     if args.masks is None:
         return names
     found = [n for n in names if mask_path(n, args).is_file()]
@@ -195,7 +195,7 @@ def names_with_masks(names: list[str], args: argparse.Namespace) -> list[str]:
 
 
 def mask_path(name: str, args: argparse.Namespace) -> Path:
-    """Where the mask of an image is."""
+    """Path of an image's mask."""
     path: Path = args.masks / f'{name}{args.mask_suffix}'
     return path
 
@@ -203,7 +203,7 @@ def mask_path(name: str, args: argparse.Namespace) -> Path:
 def mask_classes(
     names: list[str], args: argparse.Namespace
 ) -> dict[str, set[int]]:
-    """Classes present in each name's mask, the ignored one left out."""
+    """Classes in the mask of each name, without the ignored index."""
     if args.masks is None:
         raise ValueError('--stratify needs --masks, the folder of the masks')
     classes = {}
@@ -226,7 +226,7 @@ def ordered(
     count: int,
     masked: list[str],
 ) -> tuple[list[str], str]:
-    """Groups, those to be labelled first, and the rule that orders them."""
+    """Order the groups, those to label first; also return the rule."""
     if args.permutation is not None:
         permutation = split_readers.read_permutation(args.permutation)
         order = splits.permuted_order(members, permutation)
@@ -250,12 +250,12 @@ def ordered(
 
 
 def kind_of(args: argparse.Namespace) -> str:
-    """What is drawn."""
+    """Noun for what is drawn: groups or images."""
     return 'groups' if args.group else 'images'
 
 
 def draw(args: argparse.Namespace) -> tuple[dict[str, list[str]], dict]:
-    """Lists drawn from a pool of images, and their provenance."""
+    """Draw lists from a pool of images; also return their provenance."""
     pool = args.images or args.names
     if (args.seed is None) == (args.permutation is None):
         raise ValueError('give one of --seed and --permutation')
@@ -322,7 +322,7 @@ def draw(args: argparse.Namespace) -> tuple[dict[str, list[str]], dict]:
 
 
 def convert(args: argparse.Namespace) -> tuple[dict[str, list[str]], dict]:
-    """Lists of another project as they are, and their provenance."""
+    """Read lists of another project; also return their provenance."""
     sources = {
         'labelled': args.labelled_list,
         'unlabelled': args.unlabelled_list,
@@ -334,7 +334,7 @@ def convert(args: argparse.Namespace) -> tuple[dict[str, list[str]], dict]:
 
 
 def same_images(some: list[str], others: list[str]) -> bool:
-    """Whether names differ by folders above or suffixes alone."""
+    """Whether some names equal others but for leading folders or suffixes."""
     suffix = re.compile(
         f'({"|".join(IMAGE_SUFFIXES)})$'.replace('.', '[.]'), re.I
     )
@@ -350,10 +350,11 @@ def same_images(some: list[str], others: list[str]) -> bool:
 def take_pool(
     args: argparse.Namespace, lists: dict[str, list[str]], provenance: dict
 ) -> None:
-    """Let all others of ``--unlabelled-names`` be unlabelled, in place.
+    """Make the other images of ``--unlabelled-names`` unlabelled, in place.
 
     Raises:
-        ValueError: If there are none, or another option says who is.
+        ValueError: If there are none, names have another form than those of
+            labelled images, or another option sets the unlabelled images.
     """
     path = args.unlabelled_names
     for option in ('unlabelled_list', 'labelled_only'):
@@ -396,7 +397,7 @@ def take_pool(
 
 
 def main(argv: Optional[list[str]] = None) -> int:
-    """Run of the tool; returns the exit status."""
+    """Run the tool and return its exit status."""
     args = parse_args(argv)
     try:
         if args.check_cityscapes:
@@ -424,7 +425,7 @@ def main(argv: Optional[list[str]] = None) -> int:
         if args.group:
             sides: dict[str, set[str]] = {}
             for title, names in checked.items():
-                # A labelled patient may have images without a mask.
+                # A labelled patient's images without a mask are unlabelled.
                 lists_of_training = ('labelled', 'unlabelled')
                 side = 'training' if title in lists_of_training else title
                 groups = group_names(names, args.group).values()

@@ -1,4 +1,4 @@
-"""Write the synthetic textured scenes, once and the same for one seed."""
+"""Write the synthetic textured scenes once; a seed always gives the same."""
 
 import argparse
 import json
@@ -12,7 +12,7 @@ from rml_mmseg.datasets.scene_writer import (
 
 
 def parse_args() -> argparse.Namespace:
-    """Command line of the tool."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description='Write the synthetic textured scenes. Nothing is done '
         'where they exist and are whole; an incomplete or altered folder '
@@ -49,7 +49,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Write the scenes and say what they are."""
+    """Write the scenes and print what they are."""
     args = parse_args()
     start = time.perf_counter()
     height, width = args.size

@@ -19,17 +19,17 @@ TRAIN_AUG = 10582
 
 
 class Source(NamedTuple):
-    """Where the mask of one image comes from."""
+    """An image and the file that its mask comes from."""
 
     name: str
     mask: Path
 
 
 def read_names(path: Path) -> list[str]:
-    """Names of a list file.
+    """Read the names of a list file.
 
     Args:
-        path (Path): Text file with one name a line.
+        path (Path): Text file with one name per line.
 
     Raises:
         FileNotFoundError: If the file does not exist.
@@ -50,8 +50,8 @@ def train_aug_names(
 
     Args:
         train (Iterable[str]): VOC's training images.
-        val (Iterable[str]): VOC's validation images, which stay out.
-        extra (Iterable[str]): Images with a further mask.
+        val (Iterable[str]): VOC's validation images, which are left out.
+        extra (Iterable[str]): Images with an additional mask.
 
     Returns:
         list[str]: Sorted names.
@@ -60,7 +60,7 @@ def train_aug_names(
 
 
 def find_extra(sbd: Optional[Path], masks: Optional[Path]) -> dict[str, Path]:
-    """Further masks by image name.
+    """Find the additional masks, by image name.
 
     Args:
         sbd (Path, optional): Unpacked SBD: the folder that holds ``cls``, or
@@ -87,16 +87,16 @@ def find_extra(sbd: Optional[Path], masks: Optional[Path]) -> dict[str, Path]:
 
 
 def read_sbd_mask(path: Path) -> np.ndarray:
-    """Class ids of an SBD annotation.
+    """Read the class ids of an SBD annotation.
 
     Args:
-        path (Path): File of the folder cls.
+        path (Path): File in the folder ``cls``.
 
     Returns:
         np.ndarray: uint8 (H, W).
 
     Raises:
-        ValueError: If the file is no such annotation.
+        ValueError: If the file is not such an annotation.
     """
     # Only this source needs SciPy.
     from scipy.io import loadmat
@@ -119,7 +119,7 @@ def convert(source: Source, voc: Path, out: Path) -> str:
         out (Path): Folder of the masks.
 
     Returns:
-        str: Empty if it went well, else what failed.
+        str: Empty on success, else what failed.
     """
     try:
         if source.mask.suffix == '.mat':
@@ -142,7 +142,7 @@ def convert(source: Source, voc: Path, out: Path) -> str:
                 f'{image.shape[:2]}'
             )
         target = out / f'{source.name}.png'
-        # A killed run must not leave half a mask that looks whole.
+        # A killed run must not leave half a mask that looks complete.
         unfinished = target.with_suffix('.part')
         unfinished.write_bytes(cv2.imencode('.png', mask)[1].tobytes())
         unfinished.replace(target)
@@ -154,18 +154,18 @@ def convert(source: Source, voc: Path, out: Path) -> str:
 def collect(
     voc: Path, extra: dict[str, Path]
 ) -> tuple[list[Source], list[str], list[str]]:
-    """Masks to write, and the names of both lists.
+    """Collect the masks to write, and the names of both lists.
 
-    VOC's own masks serve its own images, those of validation included, so
+    VOC's own images, those for validation included, keep VOC's own masks, so
     that one folder serves every list.
 
     Args:
         voc (Path): Folder VOC2012.
-        extra (dict[str, Path]): Further masks by image name.
+        extra (dict[str, Path]): Additional masks by image name.
 
     Returns:
-        tuple: Sources, names of train_aug and names of its part that is not
-        in VOC's own training set.
+        tuple: Sources, names of train_aug, and those of them that are not in
+        VOC's own training set.
     """
     lists = voc / 'ImageSets' / 'Segmentation'
     train = read_names(lists / 'train.txt')
@@ -179,7 +179,7 @@ def collect(
 
 
 def parse_args() -> argparse.Namespace:
-    """Command line of the tool."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description='Write SegmentationClassAug and the lists train_aug.txt '
         '(10,582 names) and aug.txt (those of them that are not in '

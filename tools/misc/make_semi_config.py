@@ -1,4 +1,4 @@
-r"""Make a semi-supervised config out of one or two stock ones of mmseg.
+r"""Make a semi-supervised config from one or two stock configs of mmseg.
 
 Examples::
 
@@ -8,7 +8,7 @@ Examples::
         --labelled labelled.txt \
         --unlabelled data/cityscapes/leftImg8bit/train --out semi.py
 
-    # DeepLabV3+ on VOC, all methods, by lists of make_splits.py
+    # DeepLabV3+ on VOC, all methods, with lists of make_splits.py
     python tools/misc/make_semi_config.py \
         deeplabv3plus_r101-d8_4xb4-40k_voc12aug-512x512 \
         --labelled 'splits/{split}_seed{seed}/labelled.txt' \
@@ -185,10 +185,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def check_runs(args: argparse.Namespace) -> None:
-    """Refuse what is of a suite, or of other data, where there is none.
+    """Refuse options of a suite, or of other data, where there is none.
 
     Raises:
-        ValueError: Naming the setting and what would be right.
+        ValueError: If an option does not fit; names it and what would be
+            right.
     """
     if args.strong_view and not any(map(recolours, args.method)):
         raise ValueError(
@@ -223,10 +224,11 @@ def check_runs(args: argparse.Namespace) -> None:
 
 
 def find_data(args: argparse.Namespace, cfg: Config) -> SemiData:
-    """The data that the command line names, of the first run of a suite.
+    """Find the data that the command line names, for a suite's first run.
 
     Raises:
-        ValueError: If who is left out of a folder would follow the run.
+        ValueError: If the images left out of a folder would depend on the
+            run.
     """
     overlap = (args.cfg_options or {}).get(ALLOW_OVERLAP, False)
     if args.dataset is not None:
@@ -249,10 +251,10 @@ def find_data(args: argparse.Namespace, cfg: Config) -> SemiData:
 
 
 def make_plan(args: argparse.Namespace, cfg: Config) -> SemiPlan:
-    """How to train.
+    """Plan the training.
 
     Raises:
-        ValueError: If a length makes no sense.
+        ValueError: If a length is out of range.
     """
     iters: Any = args.iters if args.iters is not None else training_length(cfg)
     burn_in = args.burn_in
@@ -272,10 +274,10 @@ def make_configs(
     data: SemiData,
     plan: SemiPlan,
 ) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """The configs of all methods.
+    """Make the configs of all methods.
 
     Returns:
-        tuple: Configs by the method's name, and what the user should know.
+        tuple: Configs by the method's name, and notes for the user.
     """
     configs, notes = {}, []
     for name in args.method:
@@ -292,7 +294,7 @@ def make_configs(
 
 def suite_of(args: argparse.Namespace, data: SemiData) -> str:
     """The suite file's content."""
-    # Where they are the same in all runs, the configs have them.
+    # Lists that are the same in all runs are in the configs.
     follow = args.lists is not None and args.lists.follow_runs
     return suite_text(
         args.suite,
@@ -305,7 +307,7 @@ def suite_of(args: argparse.Namespace, data: SemiData) -> str:
 
 
 def check_suite(suite: Path) -> None:
-    """Refuse a suite that suite.py would not begin.
+    """Refuse a suite that suite.py would not accept.
 
     Raises:
         ValueError: If an option cannot be given on a command line.
@@ -318,7 +320,7 @@ def files_of(args: argparse.Namespace) -> dict[str, Path]:
     """Config files by the method's name.
 
     Raises:
-        ValueError: If a file is not named as a config.
+        ValueError: If the name of a file does not end in .py.
     """
     target = args.suite or args.out
     if target.suffix != '.py':
@@ -333,10 +335,10 @@ def files_of(args: argparse.Namespace) -> dict[str, Path]:
 
 
 def check_new(paths: Iterable[Path], force: bool) -> None:
-    """Refuse to overwrite files, unless that is asked for.
+    """Refuse to overwrite files, unless forced to.
 
     Raises:
-        FileExistsError: If one exists.
+        FileExistsError: If a file exists and ``force`` is False.
     """
     for path in paths:
         if path.exists() and not force:
@@ -347,7 +349,7 @@ def run(args: argparse.Namespace) -> list[str]:
     """Write the configs, once they have been checked.
 
     Returns:
-        list[str]: What to tell the user.
+        list[str]: Lines to print for the user.
 
     Raises:
         ValueError: If the stock configs or the data do not fit.
@@ -416,7 +418,7 @@ def run(args: argparse.Namespace) -> list[str]:
 
 
 def main() -> None:
-    """Run the tool; problems end it with a message."""
+    """Run the tool; errors end it with a message."""
     args = parse_args()
     try:
         lines = run(args)
