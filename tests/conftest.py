@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-# Tests say what the CPU computes; only tests/test_cuda.py is for a GPU. Before
-# PyTorch is imported, which looks for one.
+# Tests check the CPU; only tests/test_cuda.py is for a GPU. This must be set
+# before PyTorch is imported, which looks for GPUs.
 if not os.environ.get('RML_TEST_GPU'):
     os.environ['CUDA_VISIBLE_DEVICES'] = ''
 
@@ -26,7 +26,7 @@ RUNS = itertools.count()
 # The networks are tiny, and a forked process cannot use the threads of its
 # parent's pool.
 torch.set_num_threads(1)
-# Seconds say nothing of a law on a machine that others use, too.
+# No deadlines: on a shared machine the time of an example says nothing.
 settings.register_profile(
     'laws', deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -75,7 +75,7 @@ def tiny_config(tiny_data, tmp_path, monkeypatch):
         cfg = Config.fromfile(ROOT / 'tests' / 'tiny_mutual.py')
         number = next(RUNS)
         cfg.work_dir = str(tmp_path / f'run_{number}')
-        # Runners of one second would share a log otherwise.
+        # Otherwise runners that start in the same second would share a log.
         cfg.experiment_name = f'tiny_{os.getpid()}_{number}'
         cfg.merge_from_dict(options or {})
         return cfg
@@ -102,7 +102,7 @@ def run_command(tmp_path):
             text=True,
         )
         if check:
-            # The end first: reports of long output are cut.
+            # Only the end, because pytest cuts long output.
             printed = done.stdout + done.stderr
             assert done.returncode == 0, '\n'.join(
                 [f'exit code {done.returncode}', printed[-4000:]]

@@ -1,7 +1,7 @@
-"""Processes of their own for what would not leave others alone."""
+"""Separate processes for tests that would affect others."""
 
 import multiprocessing
 
 FORK = multiprocessing.get_context('fork')
-# What a person at a console would wait for.
+# Seconds that a person at a console would wait.
 PATIENCE = 60

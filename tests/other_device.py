@@ -1,4 +1,4 @@
-"""A device beside the CPU, for machines that have none.
+"""A simulated device beside the CPU, for machines that have none.
 
 Its tensors are those of the CPU under another name. Like a GPU it refuses
 tensors of two devices in one operation, and where a GPU would be waited for is
@@ -26,7 +26,7 @@ import rml_mmseg  # noqa: F401  (registers what a config names)
 NAME = 'other'
 PACKAGE = str(Path(__file__).parents[1] / 'rml_mmseg')
 aten = torch.ops.aten
-# What a GPU takes beside tensors of the CPU: copies, and indices.
+# Operations for which a GPU accepts CPU tensors, too: copies and indexing.
 MIXED = {
     aten.copy_.default,
     aten._to_copy.default,
@@ -35,7 +35,8 @@ MIXED = {
     aten.index_put_.default,
     aten._index_put_impl_.default,
 }
-# What ends in a number or in as many elements as the values say.
+# Operations that wait for the device, since they return a number or a tensor
+# whose size depends on values.
 WAITS = {
     aten._local_scalar_dense.default,
     aten._unique2.default,
@@ -58,7 +59,7 @@ def _note_wait() -> None:
 
 
 class OtherTensor(Tensor):
-    """Tensor on the device, which holds one of the CPU."""
+    """Tensor on the device, which wraps a CPU tensor."""
 
     raw: Tensor
 
@@ -90,7 +91,7 @@ def _raw(tree):
 
 def _check_devices(op, tensors) -> None:
     for tensor in tensors:
-        # A number may be anywhere.
+        # Tensors without dimensions may be on any device.
         if not isinstance(tensor, OtherTensor) and tensor.dim():
             raise RuntimeError(
                 f'{op}: expected tensors of one device, found '
@@ -109,7 +110,7 @@ def _is_waited_for(op, args, tensors, device) -> bool:
 
 
 def compute(op, args, kwargs):
-    """An operation of which a tensor, or the result, is on the device."""
+    """Compute an operation with a tensor or its result on the device."""
     tensors = [t for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)]
     here = any(isinstance(t, OtherTensor) for t in tensors)
     device = kwargs.get('device')
@@ -130,21 +131,21 @@ def compute(op, args, kwargs):
     if not here:
         return result
     if device == 'cpu':
-        # What was moved is a copy.
+        # Moving a tensor makes a copy.
         return result.clone()
     result = tree_map_only(Tensor, OtherTensor, result)
     return return_and_correct_aliasing(op, args, kwargs, result)
 
 
 class OtherDevice(TorchDispatchMode):
-    """Also what is made on the device, of no tensor, goes through it."""
+    """Mode that also handles operations that create tensors from nothing."""
 
     def __torch_dispatch__(self, op, types, args=(), kwargs=None):
         return compute(op, args, kwargs or {})
 
 
 def register() -> None:
-    """Make the device known to PyTorch, and mmengine's choice."""
+    """Register the device with PyTorch and make mmengine use it."""
 
     class Backend(backend_registration._DummyBackendModule):
         def get_amp_supported_dtype(self):
@@ -154,7 +155,7 @@ def register() -> None:
         NAME, backend_module=Backend()
     )
     library = torch.library.Library('aten', 'IMPL')
-    # PyTorch itself makes tensors of lists of indices, below the mode.
+    # PyTorch makes tensors from lists of indices below the dispatch mode.
     for name, op in {
         'empty_strided': aten.empty_strided.default,
         'empty.memory_format': aten.empty.memory_format,

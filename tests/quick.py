@@ -8,8 +8,8 @@ import yapf.yapflib.yapf_api
 
 
 def skip_formatting():
-    """A patch of what formats a config before it is logged or saved."""
-    # The forks of mmengine import the function where they use it.
+    """Patch out the formatting of configs before they are logged or saved."""
+    # Forks of mmengine import the function from yapf where they use it.
     owner = mmengine.config.config
     if not hasattr(owner, 'FormatCode'):
         owner = yapf.yapflib.yapf_api
@@ -20,7 +20,7 @@ def skip_formatting():
 
 @pytest.fixture(autouse=True)
 def quick_runners(monkeypatch):
-    """What a Runner reports of itself takes longer than toys train."""
+    """Turn off a Runner's reports, which take longer than toys train."""
     monkeypatch.setattr('mmengine.runner.runner.collect_env', dict)
     with skip_formatting():
         yield

@@ -98,7 +98,7 @@ class TestCheckVersions:
 
 
 class TestTorchvision:
-    """With a package that fails as a CUDA build beside CPU-only torch does."""
+    """A fake package fails like a CUDA build beside a CPU-only torch."""
 
     def fake(self, tmp_path, body):
         package = tmp_path / 'torchvision'
@@ -214,7 +214,7 @@ class TestCheckpoints:
             torch.load(file, weights_only=True)
 
     def test_an_old_torch_gets_no_list(self, monkeypatch):
-        """PyTorch 2.4 takes no names with the types, and then reads none."""
+        """PyTorch 2.4 takes no names with the types, so it gets no list."""
 
         def fail(kinds):
             raise AssertionError(kinds)
@@ -227,7 +227,7 @@ class TestCheckpoints:
 
 
 class TestKeepLoadingSafe:
-    """With a function like that of the fork, which asks torch twice."""
+    """With a function like the fork's, which calls ``torch.load`` twice."""
 
     @pytest.fixture
     def asked(self, monkeypatch):
@@ -268,7 +268,7 @@ class TestKeepLoadingSafe:
 class TestPredictPaddedImages:
     @pytest.fixture
     def predict(self, monkeypatch):
-        """Function that gives the sizes which a head of a release uses."""
+        """Function that returns the sizes which a release's head uses."""
 
         def run(version, metas):
             sizes = []
@@ -391,7 +391,8 @@ class TestWeighIgnoredPixels:
         loss = losses.cross_entropy(
             torch.zeros(1, 2, 1, 2), labels, None, weight, ignore_index=0
         )
-        # Class 0 has no loss, and its weight in the mean, beside a fork none.
+        # Class 0 has no loss, but its weight counts in the mean; with a fork
+        # it does not.
         share = 1 if ON_FORK else 3 / 4
         assert float(loss) == pytest.approx(share * math.log(2))
 
@@ -421,7 +422,7 @@ class TestHues:
         turned = mmcv.adjust_hue(image, turn, backend=backend)
         assert turned.dtype == np.uint8
         found = cv2.cvtColor(turned, cv2.COLOR_BGR2HSV_FULL)[..., 0]
-        # Of 256 levels; the way to BGR and back rounds.
+        # Hues have 256 levels, and the conversion to BGR and back rounds.
         off = (found.astype(int) - hues - int(turn * 255)) % 256
         assert np.minimum(off, 256 - off).max() <= 3
 
@@ -438,7 +439,7 @@ def test_albumentations_draw_by_numpy(monkeypatch, seeds):
         aug.set_random_seed = drawn.append
     step = Albu.__new__(Albu)
     step.aug = aug
-    # What it wraps is mmseg's own.
+    # The workaround wraps mmseg's own method; replace that one.
     cell = dict(
         zip(
             Albu.transform.__code__.co_freevars,

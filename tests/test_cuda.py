@@ -51,7 +51,7 @@ DTYPES = [torch.float32, torch.float16, torch.bfloat16]
 
 
 def without_kernel(monkeypatch):
-    """As where Triton is missing."""
+    """Behave as if Triton were missing."""
     monkeypatch.setattr(rectified_labels_gpu, 'kernel_on', lambda device: None)
 
 
@@ -61,7 +61,7 @@ def test_the_kernel_runs_where_triton_is():
     assert rectified_labels_gpu.kernel_on(device) is not None
 
 
-# All items in a step, two of three, a part of one.
+# One step takes all items, two of three, or a part of one.
 @pytest.mark.parametrize('fit', [10**6, 2 * C * SIZE[0] * SIZE[1], 11 * C])
 def test_rectifying_equals_the_cpu(monkeypatch, fit):
     monkeypatch.setattr(batched_prototypes, 'LARGE_ELEMENTS', fit)
@@ -83,7 +83,7 @@ def test_rectifying_equals_the_cpu(monkeypatch, fit):
 
 
 def assert_same_labels(labels, probs, weights):
-    """Labels are the CPU's but where two products are as good as equal."""
+    """Labels equal the CPU's, unless two products are almost equal."""
     expected = rectify(probs.cpu().float(), weights.cpu())
     assert labels.is_cuda and labels.dtype == torch.int64
     differ = labels.cpu() != expected
@@ -142,7 +142,7 @@ def test_the_first_of_equals_and_what_is_not_a_number():
 
 
 def test_labels_of_a_part_of_a_huge_tensor():
-    # Elements beyond 2**31, of a memory that is not read in between.
+    # Elements at offsets beyond 2**31; the memory between is not read.
     if torch.cuda.mem_get_info()[0] < 10 * 2**30:
         pytest.skip('needs 10 GB')
     stride = 2**30 + 2**29
@@ -168,7 +168,7 @@ def test_sums_and_weights_of_many_classes(dtype, shift, k, c):
     found = class_sums(spoilt.cuda(), labels.cuda(), k)
     one_hot = (labels.flatten() == torch.arange(k)[:, None]).double()
     flat = features.double().movedim(1, 0).flatten(1)
-    # As exact as float32, of a mean of the size of the shift.
+    # The precision of float32 for means as large as the shift.
     torch.testing.assert_close(
         found[0].cpu().double(), one_hot @ flat.t(), rtol=3e-6, atol=1e-4
     )
@@ -330,7 +330,7 @@ def test_cuda_graphs_change_no_run(train, options):
     graphs = {'model.semi_train_cfg.cuda_graphs': True}
     runner, losses = train({**options, **graphs})
     assert len(runner.model.pseudo_labeller.graphs) == 1
-    # Recorded ones begin later, and rounding turns some pseudo labels.
+    # Replayed steps come after the warm-up; rounding turns some pseudo labels.
     assert losses[:WARM_UP] == pytest.approx(expected[:WARM_UP], rel=1e-2)
     assert losses == pytest.approx(expected, rel=0.2)
     copy.deepcopy(runner.model)
@@ -364,7 +364,7 @@ def test_recorded_labels_are_those_of_today(cfg, accumulated):
             assert same > 0.98, count
             torch.testing.assert_close(ours[2], theirs[2])
         for model in (graphs, plain):
-            # In place, as the hook moves them.
+            # Update in place, like the hook.
             for teacher in model.teachers.parameters():
                 teacher.data.mul_(0.9)
             for module in model.rectifiers if count % accumulated else ():

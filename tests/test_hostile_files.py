@@ -29,12 +29,12 @@ class Trap:
 
 @pytest.fixture
 def trap(tmp_path):
-    """A trap, which must not have sprung when the test is over."""
+    """A trap that must not have sprung when the test is over."""
     path = tmp_path / 'sprung'
     yield Trap(path)
     assert not path.exists()
     pickle.loads(pickle.dumps(Trap(path)))
-    # It would have.
+    # Unpickling does spring it.
     assert path.exists()
     path.unlink()
 

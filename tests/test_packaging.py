@@ -19,7 +19,7 @@ print(getattr(build_meta, 'build_' + sys.argv[1])(sys.argv[2]))
 
 @pytest.fixture(scope='module')
 def checkout(tmp_path_factory):
-    """A copy, as a build leaves traces in the folder it runs in."""
+    """Copy of the checkout, as a build leaves files where it runs."""
     folder = tmp_path_factory.mktemp('checkout')
     ignored = shutil.ignore_patterns('__pycache__', '.mim')
     for name in ('rml_mmseg', 'configs', 'tools'):
@@ -44,7 +44,7 @@ def build(kind, source):
 
 
 def carried():
-    """Files of the folder .mim, as they lie in the checkout."""
+    """Paths in the checkout of the files that go to the folder .mim."""
     found = [
         path.relative_to(ROOT).as_posix()
         for name in ('configs', 'tools')

@@ -263,12 +263,12 @@ def val_settings(folder: Path) -> dict:
 
 
 def total(losses) -> torch.Tensor:
-    """What is back-propagated."""
+    """Sum of the losses, which is back-propagated."""
     return sum(v for name, v in losses.items() if 'loss' in name)
 
 
 def pasted(tensor, boxes):
-    """Box n of item n taken from the item before it."""
+    """Paste box n into item n from the item before it."""
     mixed = tensor.clone()
     for n, (y1, x1, y2, x2) in enumerate(boxes.tolist()):
         mixed[n, ..., y1:y2, x1:x2] = tensor[n - 1, ..., y1:y2, x1:x2]
@@ -276,7 +276,7 @@ def pasted(tensor, boxes):
 
 
 def shared_split(name: str) -> Path:
-    """A published split file, where the checkout has those."""
+    """Path of a published split file; skip the test if it is missing."""
     root = Path(__file__).resolve().parents[1]
     path = root.parent / 'shared' / 'data' / 'splits' / name
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""What the tests need of the packages below, where old ones lack it."""
+"""Features of other packages that tests need and old releases lack."""
 
 import importlib.metadata
 import importlib.util

@@ -29,7 +29,7 @@ def mount(folder, kib, *options):
 
 
 def attempt(folder, kib, expected):
-    """How a run with so much space ended, and whether all was well."""
+    """Run with ``kib`` of disk space; return how it ended and if correctly."""
     work = folder / 'work'
     work.mkdir()
     assert mount(work, kib)

@@ -77,7 +77,7 @@ class Phases:
         os.write(self.pipe, bytes([self.now]) + stamp)
 
     def watch(self, owner, method, name, after=None):
-        """Enter a phase with a method; with its end the one before, or..."""
+        """Enter a phase with a method; after it, the one before or another."""
         original = getattr(owner, method)
 
         def watched(this, *args, **kwargs):
@@ -131,14 +131,14 @@ def read_phases(pipe):
 
 
 def kill_at(folder, instant):
-    """Kill a run some seconds after its start; give the phase it was in."""
+    """Kill a run some seconds after its start; return the phase it was in."""
     process, pipe = start(folder)
     time.sleep(instant)
     return finish(process, pipe)
 
 
 def kill_in(folder, phase, number, delay):
-    """Kill a run some seconds into the n-th time of a phase."""
+    """Kill a run some seconds into the n-th occurrence of a phase."""
     process, pipe = start(folder)
     seen, content = [], b''
     wanted = PHASES.index(phase)
@@ -164,7 +164,7 @@ def finish(process, pipe):
 
 
 def outcome(folder):
-    """What a run that is over left."""
+    """Results that a finished run left."""
     found = {}
     for path in sorted((folder / 'work').glob('*.pth')):
         content = torch.load(path, weights_only=SAFE_LOADING)
@@ -203,7 +203,7 @@ def main():
     def fresh(name):
         folder = root / name
         folder.mkdir()
-        # A data set is there before a training, not written by it.
+        # The data set must exist before the training that reads it.
         write_toy_sets(folder)
         return folder
 
@@ -234,7 +234,7 @@ def main():
         else:
             where = kill_at(folder, draw.uniform(0, length))
         if where == 'over':
-            # The machine has become faster than it was.
+            # The run ended before the kill: the machine has become faster.
             length *= 0.95
             shutil.rmtree(folder)
             continue

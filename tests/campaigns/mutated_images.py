@@ -61,14 +61,14 @@ def turned(image, orientation):
 
 
 def absurd_header(content):
-    """A PNG file that says it has 3.6 thousand million pixels."""
+    """A PNG file whose header claims 3.6 billion pixels."""
     content = bytearray(content)
     content[16:24] = (60_000).to_bytes(4, 'big') * 2
     content[29:33] = zlib.crc32(content[12:29]).to_bytes(4, 'big')
     return bytes(content)
 
 
-# By name: how a file is made, and whether it must be refused (None: may be).
+# How each kind of file is made, and if it must be refused (None: may be).
 IMAGES = {
     'PNG': (lambda d, a: encode(a, 'PNG'), False),
     'JPEG': (lambda d, a: encode(a, 'JPEG', quality=95), False),
@@ -144,7 +144,7 @@ def write(root, name, image, mask):
 
 
 def attempt(dataset, roots, labelled, expected, expected_mask):
-    """'right', 'refused', or what is wrong."""
+    """Load an item: 'right', 'refused', or what is wrong."""
     try:
         item = dataset[Draw(0, (0,), seed=1)]
     except RuntimeError as error:
@@ -221,7 +221,7 @@ def main():
             refused, {'refused', 'loaded'}
         )
         if 'cut off' in kind:
-            # Nothing of the picture may be in what was cut off.
+            # The part that was cut off may hold nothing of the picture.
             wanted.add('right')
         if result not in wanted:
             faults.append((kind, name, result))

@@ -1,4 +1,4 @@
-"""What the campaigns share: quick runners, and processes without start-up."""
+"""Helpers of the campaigns: quick runners, and processes without start-up."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ from quick import skip_formatting
 
 
 def quicken():
-    """Leave out what a Runner reports of itself, and use one thread."""
+    """Turn off a Runner's reports of its environment; use one thread."""
     torch.set_num_threads(1)
     skip_formatting().start()
     mmengine.runner.runner.collect_env = dict
@@ -28,7 +28,8 @@ def fork(work, log):
         return process
     code = 1
     try:
-        # Progress bars hold the output that was there when they were made.
+        # Progress bars keep the output that existed when they were made, so
+        # redirect the descriptors instead of replacing sys.stdout.
         file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         os.dup2(file, 1)
         os.dup2(file, 2)

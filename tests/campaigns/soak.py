@@ -47,7 +47,7 @@ def children():
 
 
 def segments():
-    """Segments of shared memory that this process and its workers made."""
+    """Number of shared memory segments of this process and its workers."""
     shared = Path('/dev/shm')
     ours = tuple(f'torch_{p}_' for p in (os.getpid(), *children()))
     return sum(path.name.startswith(ours) for path in shared.iterdir())

@@ -20,8 +20,8 @@ BACKBONES = {
         out_indices=[0, 1, 2, 3],
     ),
 }
-# Channels of the levels that a small backbone gives out, the last being what
-# a head of one level reads.
+# Channels of the levels that a small backbone outputs; a head of one level
+# reads the last.
 WIDTHS = {
     'mmpretrain.ResNet': [64],
     'ResNet': [64],
@@ -139,7 +139,7 @@ def shrink_run(cfg: Config, iterations: int) -> None:
     if isinstance(schedulers, dict):
         schedulers = [item for group in schedulers.values() for item in group]
     for scheduler in schedulers:
-        # No warm-up outlasts a stage.
+        # Warm-ups must not last longer than a stage.
         scheduler.begin = 0
         if 'end' in scheduler:
             scheduler.end = 1

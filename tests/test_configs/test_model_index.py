@@ -53,7 +53,7 @@ def test_readme_links_every_config(family):
 
 def test_scores_of_the_camvid_grid_are_those_of_its_runs():
     suite = load_suite(ROOT / 'tools/benchmarks/suites/camvid_cpu.py')
-    # The first method of a config has its settings, others change some.
+    # The first method of a config uses it unchanged, others override settings.
     plain = {}
     for name, method in suite['methods'].items():
         plain.setdefault(method['config']['1-8'], name)
@@ -63,7 +63,7 @@ def test_scores_of_the_camvid_grid_are_those_of_its_runs():
         if run['method'] == plain[run['config']]:
             seeds = found.setdefault(run['config'], {})
             seeds[run['seed']] = run['scores']['mIoU']
-    # Means over fewer seeds than the others have would not compare.
+    # Means over fewer seeds than the others have are not comparable.
     seeds = set.union(*map(set, found.values()))
     scores = {
         config: list(runs.values())

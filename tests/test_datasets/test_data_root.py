@@ -34,7 +34,7 @@ def test_names_setting_folder_and_remedy(tmp_path):
 
 
 def test_the_remedy_is_for_the_data_of_its_config_alone(tmp_path):
-    """A config may have it from its base, and data of its own."""
+    """A config may inherit the text from its base but have other data."""
     cfg = loaders(data_root=str(tmp_path / 'mine'), ann_file='list.txt')
     cfg['data_preparation'] = 'get the base'
     for root, told in (('base', False), ('mine', True), ('', True)):

@@ -22,10 +22,10 @@ class Items(torch.utils.data.Dataset):
 
 @pytest.fixture
 def pinned(monkeypatch):
-    """Memory that was pinned, where nothing can be."""
+    """List of memory that was pinned, on machines that cannot pin."""
     found = []
 
-    # PyTorch 1.13 also says for which device.
+    # PyTorch 1.13 also passes the device.
     def pin(tensor, device=None):
         found.append(tensor.clone())
         return found[-1]

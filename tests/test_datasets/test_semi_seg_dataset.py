@@ -283,7 +283,7 @@ def test_sets_of_several_folders(roots, tmp_path):
     assert torch.equal(item['labelled']['inputs'], _pixels(tmp_path / 'm', 0))
     weak = item['unlabelled'][0]['inputs']['weak']
     assert torch.equal(weak, _pixels(roots[1], 2))
-    # Each part has a pipeline of its own.
+    # Each part of the joined set uses its own pipeline.
     (cropped,) = dataset[Draw(0, (5,), 0)]['unlabelled']
     assert cropped['inputs']['weak'].shape == (3, 5, 5)
     assert cropped['data_samples'].img_path == str(tmp_path / 'v/img/0.png')

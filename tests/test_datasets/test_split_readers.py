@@ -68,7 +68,7 @@ def test_hostile_pickle_is_refused_and_not_run(tmp_path, protocol):
 
 
 class Huge:
-    """A pickle of an array whose memory is asked for before its content."""
+    """Pickles to an array that allocates memory before it has content."""
 
     def __reduce__(self):
         return np.ndarray(0).__reduce__()[0], (np.ndarray, (1 << 20,), b'b')

@@ -174,7 +174,7 @@ def test_shipped_camvid_lists_with_held_out_images(seed):
     for part in ('1-30', '1-8', '1-4'):
         count = len(shipped[part]['labelled'])
         assert shipped[part] == splits.split_order(order, count, held_out=37)
-        # The labels are those of the splits with nothing held out.
+        # The labelled images are the same as without held-out ones.
         path = CONFIG_SPLITS / 'camvid' / f'{part}_seed{seed}/labelled.txt'
         assert shipped[part]['labelled'] == split_readers.read_names(path)
     full = splits.split_order(order, 330, held_out=37)

@@ -75,12 +75,12 @@ def test_masks_for_monitoring_are_named_after_the_image(tmp_path):
     assert dataset.get_data_info(0)['seg_map_path'] == str(
         tmp_path / 'ann' / 'a_ids.png'
     )
-    # Not all need one.
+    # Not every image needs a mask.
     assert 'seg_map_path' not in dataset.get_data_info(1)
 
 
 def test_listed_images_may_lie_in_a_remote_store(tmp_path, monkeypatch):
-    # As the clients of such stores do, which are not installed.
+    # The clients of such stores, which join like this, are not installed.
     module = 'rml_mmseg.datasets.unlabelled_seg_dataset'
     monkeypatch.setattr(f'{module}.join_path', lambda *a: '/'.join(a))
     (tmp_path / 'list.txt').write_text('a.png\n')

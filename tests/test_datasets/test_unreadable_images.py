@@ -106,7 +106,7 @@ def test_a_fault_of_the_pipeline_is_not_hidden(roots, monkeypatch):
 
 
 class LoadArray(LoadImageFromFile):
-    """Reads what is no image file."""
+    """Reads files that are not images."""
 
     def transform(self, results):
         image = np.load(results['img_path'])
@@ -123,7 +123,7 @@ class AddBand(BaseTransform):
 
 
 def test_loaders_of_ones_own(roots):
-    """A child of the stock loader may read any file."""
+    """A subclass of the stock loader may read any file."""
     dataset = build(roots, max_unreadable=1.0)
     steps = dataset.unlabelled.pipeline.transforms
     files = roots / 'unlabelled/img'
@@ -137,7 +137,7 @@ def test_loaders_of_ones_own(roots):
     del steps[0]
     steps[0] = LoadArray()
     assert len(dataset[Draw(0, (1,), seed=7)]['unlabelled']) == 1
-    # What fails later is no fault of the file.
+    # An error after loading is not the fault of the file.
     steps.insert(1, AddBand())
     steps.insert(2, PhotometricRandAugment())
     with pytest.raises(
@@ -148,7 +148,7 @@ def test_loaders_of_ones_own(roots):
 
 
 def test_draws_go_on_as_they_would(roots):
-    """What is drawn for the image that takes the place is its own."""
+    """The replacing image gets the same augmentation as if drawn itself."""
     spoil(roots, 1)
     dataset = build(roots)
     first = dataset[Draw(0, (1,), seed=7)]

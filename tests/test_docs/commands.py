@@ -5,7 +5,8 @@ import runpy
 import shlex
 import sys
 
-# A second Runner of a process would write to the first one's logs.
+# Tools that need a process of their own: a second Runner in a process would
+# write to the first one's logs.
 APART = ('tools/train.py', 'tools/benchmarks/suite.py')
 
 
@@ -14,8 +15,8 @@ def bash_blocks(document, smaller):
 
     Args:
         document (Path): Page.
-        smaller (Sequence[tuple[str, str]]): What takes long, and what stands
-            in the place of it.
+        smaller (Sequence[tuple[str, str]]): Texts that make commands take
+            long, each with its replacement.
     """
     blocks = re.findall(r'```bash\n(.*?)```', document.read_text(), re.S)
     for found, replaced in smaller:

@@ -30,7 +30,7 @@ THRESHOLDS = dict(type='ClassThresholds', momentum=0.5)
 
 @pytest.fixture(scope='module', autouse=True)
 def own():
-    """Names that the page defines, as in one module of a user."""
+    """Names that the page defines, as if in a user's module."""
     blocks = re.findall(r'```python\n(.*?)```', DOCUMENT.read_text(), re.S)
     names = {'__name__': 'my_method'}
     for block in blocks[1:]:
@@ -43,7 +43,7 @@ def own():
 
 
 def train(folder, steps=(), hooks=(), kept=PACKED, looks=(), **model):
-    """Two stages of toys, with steps after the views."""
+    """Train toys for two stages, with more transforms after the views."""
     write_toy_sets(folder)
     unlabelled = unlabelled_cfg(folder / 'unlabelled')
     unlabelled['pipeline'][-1:] = [*steps, kept]

@@ -11,7 +11,7 @@ SKIPPED = ('data', 'work_dirs', 'build', 'dist')
 FENCE = re.compile(r'^( *)(`{3,})[^\n]*\n.*?^\1\2`*$', re.M | re.S)
 LINK = re.compile(r'\]\(([^()\s]+)(?: "[^"]*")?\)')
 PLACEHOLDER = 'NAME'
-# Of our own folders; what follows a placeholder is not a path.
+# Paths in our own folders; those that go on with a placeholder do not count.
 NAMED = re.compile(
     r'(?<![\w./{-])((?:configs|docs|rml_mmseg|tests|tools)/[\w./-]*[\w/])'
     r'(?![\w{<*$])'
@@ -53,7 +53,7 @@ def anchors(text):
 
 
 def broken(path, text):
-    """Links of a text that lead nowhere, and paths it names in vain."""
+    """Links and paths in a text whose target does not exist."""
     missing = []
     plain = FENCE.sub('', text)
     for link in LINK.findall(re.sub(r'`[^`\n]+`', '', plain)):

@@ -24,7 +24,7 @@ SMALLER = (
 )
 TRAIN, TRAIN_AUG, CITYSCAPES = 1464, 10582, 2975
 NAMES = [f'2008_{i:06}' for i in range(TRAIN_AUG)]
-# As many of VOC's own images all over the list.
+# Names of VOC's own images, spread over the list, as many as VOC has.
 OWN = NAMES[::7][:TRAIN]
 
 

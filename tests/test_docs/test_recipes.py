@@ -43,9 +43,9 @@ REGISTRIES = (
     OPTIM_WRAPPERS,
     TASK_UTILS,
 )
-# Read by mmengine, and by no class.
+# Keys that mmengine reads, not a class.
 EVERYWHERE = {'type', '_delete_', 'init_cfg', '_scope_'}
-# Kinds that are no class of a registry.
+# Types that are not registered classes.
 WEIGHTS = {'Pretrained', 'GN', 'BN'}
 # Dicts without a type are merged into those of these classes.
 UNTYPED = {
@@ -219,7 +219,7 @@ def test_a_whole_config_builds(code, tmp_path, monkeypatch):
     model = MODELS.build(cfg.model)
     assert model.num_classes in (11, 19, 21)
     if cfg.model.get('rectifier', {}) is None:
-        # Labels of a stage's start would stay as they are.
+        # Labels made at a stage's start would never improve.
         assert model.semi_train_cfg.p0 == 'online'
     check_config(cfg)
     for hook in cfg.get('custom_hooks') or []:

@@ -22,7 +22,7 @@ from rml_mmseg.models.utils.semi_train_cfg import SemiTrainCfg
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / 'docs' / 'settings.md').read_text()
-# What is no setting of a config, or only accepted for stock tools.
+# Arguments that are not settings, or only accepted for stock tools.
 NOT_SET = {
     *('self', 'runner', 'dataloader', 'lazy_init'),
     *('pretrained', 'train_cfg', 'init_cfg'),
@@ -75,7 +75,7 @@ def check_table(heading, expected):
         elif default.startswith('`'):
             assert eval(default.strip('`')) == value, name
         else:
-            # In words: a default that is too long for a cell.
+            # A default that is too long for a cell is described in words.
             assert isinstance(value, (list, tuple)), name
             assert default, name
 

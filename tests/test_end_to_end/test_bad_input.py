@@ -7,12 +7,12 @@ from mmengine.runner import Runner
 
 
 def train(cfg):
-    """Train, and see to it that nothing was learnt before it failed."""
+    """Train, and check that no iteration was done before it failed."""
     runner = Runner.from_cfg(cfg)
     try:
         runner.train()
     finally:
-        # Runner has a loop once the data sets were read.
+        # Runner builds its loop when it reads the data sets.
         loop = runner._train_loop
         assert isinstance(loop, dict) or loop.iter == 0
 

@@ -39,7 +39,7 @@ def test_ranks_hold_equal_teachers(tiny_config, run_command, tmp_path):
     (tmp_path / 'dump_state.py').write_text(HOOK)
     cfg = tiny_config({'train_cfg.val_interval': 2})
     cfg.custom_imports = dict(imports=['rml_mmseg', 'dump_state'])
-    # Last, when everything has moved.
+    # The hook runs last, after everything has been updated.
     cfg.custom_hooks.append(dict(type='DumpState', priority='LOWEST'))
     cfg.dump(tmp_path / 'config.py')
     done = run_command(

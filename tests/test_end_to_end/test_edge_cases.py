@@ -1,4 +1,4 @@
-"""What is rare but allowed trains, and is as it is said to be."""
+"""Rare but allowed cases train, and behave as documented."""
 
 import cv2
 import numpy as np
@@ -22,7 +22,7 @@ METAINFO = dict(classes=[str(k) for k in range(255)])
 
 
 def train(folder, iterations=2, **settings):
-    """Train, and see to it that every network stays finite."""
+    """Train, and check that every network stays finite."""
     losses = []
     runner = toy_runner(
         folder,
@@ -60,7 +60,7 @@ def test_class_that_no_labelled_image_shows(tmp_path):
     write_images(tmp_path / 'labelled', 3, seed=3)
     paint(tmp_path / 'labelled', lambda mask: mask % 2, 3)
     runner = train(tmp_path)
-    # Its prototype is that of the pixels that teachers put into it, if any.
+    # Pixels that teachers assign to the class make its prototype, if any do.
     for rectifier in runner.model.rectifiers:
         known = rectifier.initialised
         assert known.any()
@@ -144,7 +144,7 @@ def test_more_classes_than_labels(tmp_path):
 
 
 def test_image_one_pixel_high_is_refused(tmp_path):
-    # Stock loading of masks drops the side of one pixel.
+    # Stock loading of masks squeezes away a side of one pixel.
     write_images(tmp_path / 'labelled', 3, (1, 9), seed=3)
     with pytest.raises(RuntimeError, match=r'mask .* the shape \(9,\)'):
         train(tmp_path)

@@ -31,7 +31,7 @@ def trained(tiny_config, tmp_path):
     meta = dict(dataset_meta=dict(classes=CLASSES, palette=PALETTE))
     whole = model.state_dict()
     own = learner_state(whole, 'teachers.0')
-    # As the dataset config of the project, and as its base configs have it.
+    # Name the test pipeline as the project's dataset and base configs do.
     cfg.test_pipeline = cfg.test_dataloader.dataset.pipeline
     for name, config, state in (
         ('wrapper', cfg, whole),

@@ -69,7 +69,7 @@ def test_rectifier_in_user_code(tiny_config):
     present = logits.argmax(1).unique()
     assert labels.shape == (2, *logits.shape[-2:])
     assert set(labels.unique().tolist()) <= set(range(4))
-    # What was seen first is the prototype.
+    # The features of the first batch make the prototypes.
     for k in present:
         mean = seen[-1].transpose(0, 1)[:, logits.argmax(1) == k].mean(1)
         torch.testing.assert_close(rectifier.prototypes[k], mean)

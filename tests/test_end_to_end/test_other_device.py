@@ -24,7 +24,7 @@ UNLABELLED = 'train_dataloader.dataset.unlabelled.pipeline'
 TWO_VIEWS = {f'{UNLABELLED}.5.num_strong': 2, f'{UNLABELLED}.6.num_masks': 2}
 CASES = {
     'stages': {**MONITOR, 'train_cfg.stages': 2},
-    # Of which a batch comes as one memory.
+    # A worker sends each batch as one memory.
     'a worker': {'train_dataloader.num_workers': 1},
     'online': {
         'model.semi_train_cfg': dict(p0='online', ensemble_p0=True),
@@ -56,11 +56,11 @@ CASES = {
 
 @pytest.fixture(scope='module')
 def trainer():
-    """Pipe to a process with the device; PyTorch's threads bar a fork."""
+    """Pipe to a process with the device, spawned as threads forbid a fork."""
     spawn = multiprocessing.get_context('spawn')
     pipe, other = spawn.Pipe()
     process = spawn.Process(
-        # The tests are no package that it could import.
+        # The tests are not a package, so it cannot import a function.
         target=runpy.run_path,
         args=(other_device.__file__, {'pipe': other}, 'served'),
     )
@@ -82,7 +82,7 @@ def test_as_on_the_cpu(tiny_config, trainer, name):
     assert not isinstance(result, str), result
     weights, devices, waits = result
     assert devices == {'other:0'}
-    # The monitor looks at intervals; what is left is two looks a step.
+    # The monitor waits only at intervals; two waits a step are left.
     assert {k: n for k, n in waits.items() if 'monitor' not in k} == {
         'mutual_optim_wrapper._read': 1,
         'mutual_ema_hook.after_train_iter': 1,

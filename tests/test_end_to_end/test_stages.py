@@ -31,7 +31,7 @@ def die(*args, **kwargs):
 
 
 def before_iteration(number):
-    """Die before an iteration, its checkpoint being the one before."""
+    """Die before an iteration, after the previous one's checkpoint."""
     run_iter = StagedTrainLoop.run_iter
 
     def trap(self, batch):
@@ -148,7 +148,7 @@ def test_damaged_and_foreign_labels_are_made_again(tiny_config):
     rest.write_bytes(b'')
     assert_equal(resumed(cfg), weights(whole))
     assert not rest.exists()
-    # Of too few iterations to change the weights.
+    # So few iterations with a foreign file would not change the weights.
     assert foreign.read_bytes() == stored(whole, 2)[1].read_bytes()
 
 
@@ -201,7 +201,7 @@ def test_restart_without_stored_labels_is_refused(tiny_config):
 
 @pytest.mark.parametrize('schedulers', [None, []])
 def test_a_quick_try_without_schedules(tiny_config, schedulers):
-    """As docs/troubleshooting.md begins with."""
+    """The first step that docs/troubleshooting.md suggests."""
     runner = Runner.from_cfg(tiny_config({'param_scheduler': schedulers}))
     runner.train()
     assert runner.iter == 4

@@ -9,9 +9,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 STOCK = Path(importlib.util.find_spec('mmseg').origin).parent / '.mim/tools'
-# Runs a tool where rml_mmseg cannot be imported. What keeps stock mmseg from
-# working at all is put right: without compiled operators by the workarounds,
-# run as a file; a torchvision of another torch by hiding it.
+# Run a tool where rml_mmseg cannot be imported. What keeps stock mmseg from
+# working is still corrected: missing compiled operators by the workarounds,
+# which run as a file; a torchvision built for another torch by hiding it.
 ALONE = f"""
 import importlib.util
 import runpy
@@ -43,7 +43,7 @@ def scores(text):
 
 @pytest.fixture
 def config(tiny_config, tmp_path):
-    # Written out whole, as a run's work folder holds it.
+    # Dumped without bases, as in a run's work folder.
     tiny_config().dump(tmp_path / 'tiny.py')
     return tmp_path / 'tiny.py'
 

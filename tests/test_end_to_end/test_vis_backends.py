@@ -55,7 +55,7 @@ def train_with_wandb(folder, backend):
     # "AST constructor recursion depth mismatch" now and then.
     gc.disable()
     train(folder, backend)
-    # It writes in a process of its own.
+    # W&B writes in a separate process; wait for it.
     importlib.import_module('wandb').finish()
 
 
@@ -64,10 +64,10 @@ def test_wandb(tmp_path, monkeypatch):
     monkeypatch.setenv('WANDB_SILENT', 'true')
     options = dict(mode='offline', project='test')
     backend = dict(type='WandbVisBackend', init_kwargs=options)
-    # Its threads would stay, and begin again in whatever a later test forks.
+    # W&B's threads would stay and start again in processes of later tests.
     process = FORK.Process(target=train_with_wandb, args=(tmp_path, backend))
     process.start()
-    # Its service takes a minute to start where all cores are busy.
+    # W&B's service takes a minute to start if all cores are busy.
     process.join(5 * PATIENCE)
     assert process.exitcode == 0
     (folder,) = tmp_path.glob('work/*/vis_data/wandb')

@@ -50,7 +50,7 @@ def state(folder, name='iter_4.pth'):
 
 
 def begin(runner):
-    """As a training begins, up to the choice of its checkpoint."""
+    """Begin a training, up to the choice of its checkpoint."""
     runner._train_loop = runner.build_train_loop(runner._train_loop)
     runner.call_hook('before_run')
 
@@ -308,7 +308,7 @@ def test_the_best_that_is_saved_again_under_its_name_stays(tmp_path):
 def test_a_test_replaces_no_checkpoints(tmp_path):
     runner_with(tmp_path).train()
     runner_with(tmp_path).val()
-    # A training of another name would.
+    # A training of another config would, so it is refused.
     with pytest.raises(CheckpointError, match='of another config'):
         runner_with(tmp_path).train()
 
@@ -322,7 +322,7 @@ def test_by_epochs_nothing_replaces_the_last_whole_one(tmp_path, monkeypatch):
     hook.last_ckpt = None
     runner = SimpleNamespace(epoch=7, work_dir=str(tmp_path))
     assert hook.save_now(runner, 15) is None
-    # That of the run before, which this one was resumed from.
+    # The last checkpoint of the run that this one was resumed from.
     (tmp_path / 'last_checkpoint').write_text('work/epoch_6.pth')
     assert hook.save_now(runner, 15) == 'work/epoch_6.pth'
     hook.last_ckpt = 'work/epoch_7.pth'

@@ -12,7 +12,7 @@ from rml_mmseg.models.utils.network_state import network_state
 
 
 def _on_a_cpu(tensors):
-    """What a GPU does, which older releases do on it alone."""
+    """The way of a GPU, on a CPU; older releases support it only on GPUs."""
     try:
         return finite._all_finite_at_once(tensors, torch.device('cpu'))
     except (NotImplementedError, RuntimeError):

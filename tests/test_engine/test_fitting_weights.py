@@ -22,7 +22,7 @@ def test_weights_of_the_model(tested):
     for found in (dict(state_dict=STATE), STATE):
         check_weights(found, NETWORK, tested)
     check_weights({f'module.{k}': STATE[k] for k in STATE}, NETWORK, tested)
-    # What one has alone is left to the loader, which warns.
+    # Keys that only one side has are left to the loader, which warns.
     check_weights(dict(bias=torch.ones(3), more=0), NETWORK, tested)
 
 

@@ -21,7 +21,7 @@ def test_iou_of_the_classes_that_the_truth_holds():
     truth = torch.tensor([[0, 0, 1, 255]])
     labels = torch.tensor([[0, 2, 1, 1]])
     found = image_iou(labels, truth, 3)
-    # Class 2 is not in the truth, and the last pixel has none.
+    # Class 2 is not in the ground truth, and the last pixel is ignored.
     assert found[:2].tolist() == [0.5, 1.0]
     assert found[2].isnan()
 

@@ -79,7 +79,7 @@ def test_a_training_that_failed_leaves_signals_alone(tmp_path):
     ('place', 'iteration', 'saved'),
     [
         ('before_train_iter', 1, 'iter_2.pth'),
-        # This one comes when the iteration is over.
+        # This signal comes when the iteration is over.
         ('after_train_iter', 0, 'iter_2.pth'),
         ('before_val_iter', 2, 'iter_2.pth'),
     ],
@@ -128,11 +128,11 @@ def test_a_forked_worker_does_not_react():
 
 
 class Wait(Hook):
-    """Tells that a run is at a place, and waits there for a signal."""
+    """Hook that tells that a run is at a place, and waits for a signal."""
 
     def __init__(self, place, ready):
         def wait(runner, *args, **kwargs):
-            # By then both workers have given a batch.
+            # By then both workers have sent a batch.
             if runner.iter == 2 and not ready.is_set():
                 ready.set()
                 [hook] = [
@@ -147,10 +147,10 @@ class Wait(Hook):
 
 
 def run_with_workers(folder, place, ready):
-    """A run in a group of its own, as a shell or Slurm starts it."""
+    """Run in a separate process group, as a shell or Slurm does."""
     os.setsid()
     torch.set_num_threads(1)
-    # The tests' own shell may have it ignored.
+    # The shell that runs the tests may ignore SIGINT.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     runner = runner_with(folder)
     workers = dict(num_workers=2, persistent_workers=True)
@@ -187,7 +187,8 @@ def test_a_signal_to_all_processes_saves(tmp_path, name, place):
         (SimpleNamespace(validates_again=True), [], True),
         # The validation would be lost, and with it a best checkpoint.
         (SimpleNamespace(), [], False),
-        # The network holds the average, which would be saved as what trains.
+        # In a validation EMAHook has swapped the average in, which would be
+        # saved as the weights that train.
         (SimpleNamespace(validates_again=True), [EMAHook()], False),
     ],
 )

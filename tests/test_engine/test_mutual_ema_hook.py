@@ -176,7 +176,7 @@ def test_teachers_and_prototypes_move_only_with_a_step(tmp_path):
             assert _differ(kept[n], kept[n - 1]) == moves
     # Momentum counts steps, not iterations.
     _close(recorder.teachers[4], _averaged(recorder, [0.0, 0.5], [2, 4]))
-    # A step takes the pixels of both its batches: 2 * 2 images of 8 x 10.
+    # A step counts the pixels of both its batches: 2 * 2 images of 8 x 10.
     counts = [int(kept[0]['counts'].sum()) for kept in recorder.rectifiers]
     assert [b - a for a, b in zip(counts[::2], counts[2::2])] == [320, 320]
 
@@ -310,7 +310,7 @@ def test_teachers_absent_from_a_checkpoint_are_copied(tmp_path):
     recorder = _run(tmp_path, load_from=str(path))
     assert _differ(recorder.students[0], _states(source.students))
     _close(recorder.teachers[0], recorder.students[0], exact=True)
-    # Of one learner alone.
+    # Weights of only one teacher.
     own = source.teachers[0].state_dict()
     state.update({f'teachers.0.{key}': own[key] for key in own})
     torch.save(dict(state_dict=state), path)
@@ -397,7 +397,7 @@ class TestNonFinite:
             assert _differ(kept[2], kept[1])
 
     def test_skip_mends_running_statistics(self, tmp_path):
-        """Which a batch moves though its step is left out."""
+        """A batch moves them even if its step is skipped."""
 
         class Overflow(Hook):
             priority = 'VERY_HIGH'
@@ -563,7 +563,7 @@ def test_students_that_start_again_have_a_warm_up_again(tmp_path):
 def test_teachers_are_put_into_eval_mode_also_without_validation(tmp_path):
     recorder = Recorder()
     runner = toy_runner(tmp_path, hooks=[recorder])
-    # As synchronising batch normalisation leaves them.
+    # The conversion to SyncBatchNorm leaves them in training mode.
     runner.model.teachers.train()
     runner.train()
     assert not any(mode for modes in recorder.modes for mode in modes)

@@ -23,7 +23,7 @@ DROPS_GRADIENTS = (
 
 @pytest.fixture(autouse=True)
 def _own_hub():
-    """Counts are kept in the hub of the run."""
+    """The wrapper keeps its counts in the message hub of a run."""
     MessageHub.get_instance(f'wrapper_{next(HUBS)}')
 
 
@@ -119,8 +119,8 @@ def test_one_backward_pass_for_all():
     loss.register_hook(calls.append)
     wrapper.update_params(loss)
     assert len(calls) == 1
-    # The graph is gone, and so are the gradients, to what the optimiser's
-    # own `zero_grad` makes of them: before PyTorch 2.0 they become zero.
+    # The graph is freed and the gradients are reset by the optimiser's own
+    # `zero_grad`: before PyTorch 2.0 they become zero, not None.
     for parameter in students.parameters():
         assert parameter.grad is None or (
             not DROPS_GRADIENTS and not parameter.grad.any()
@@ -285,7 +285,7 @@ class TestNonFinite:
 class TestAmp:
     @pytest.fixture(autouse=True)
     def on_cpu(self, monkeypatch):
-        """The scaler of the CPU, where the wrapper asks for a device."""
+        """Use the CPU's gradient scaler, though the wrapper wants a GPU."""
         if not hasattr(torch.amp, 'GradScaler'):
             pytest.skip('this PyTorch has no gradient scaler for the CPU')
         module = 'mmengine.optim.optimizer.amp_optimizer_wrapper'

@@ -73,7 +73,7 @@ def test_setting_that_no_student_reads_is_told(monkeypatch):
         lambda text, **kwargs: told.append(text),
     )
     own = [dict(optimizer=SGD), dict(optimizer=SGD)]
-    # As the second student reads it, it is for something.
+    # The second student uses it, so there is no warning.
     _build(_model(), optimizer=dict(SGD, lr=0.5), students=[own[0], {}])
     assert told == []
     wrapper = _build(_model(), optimizer=dict(SGD, lr=0.5), students=own)
@@ -199,7 +199,7 @@ def test_plain_model_is_an_error():
 
 
 class TestGroups:
-    """Parameters under one rule are stepped together."""
+    """Parameters under one rule share a parameter group."""
 
     RULES = dict(
         norm_decay_mult=0.0, custom_keys=dict(decode_head=dict(lr_mult=10))

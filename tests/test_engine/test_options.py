@@ -15,7 +15,7 @@ CP = [f'model.segmentors.{i}.backbone.with_cp' for i in range(2)]
 
 @pytest.fixture
 def train(tiny_config):
-    """Function that trains the tiny config and gives what it did."""
+    """Function that trains the tiny config; returns runner and losses."""
 
     def run(options=None):
         cfg = tiny_config(options)
@@ -49,7 +49,7 @@ def test_bfloat16_trains_on_a_cpu(train):
     wrapper = runner.optim_wrapper['students.0']
     assert isinstance(wrapper, BFloat16OptimWrapper)
     assert losses == pytest.approx(expected, rel=0.05)
-    # Other numbers, or nothing was done in 16 bits; weights are kept in 32.
+    # Results differ, or nothing was computed in 16 bits; weights have 32.
     assert gap(plain, runner) > 0
     for parameter in runner.model.parameters():
         assert parameter.dtype == torch.float32 and parameter.isfinite().all()
@@ -98,7 +98,7 @@ def test_checkpointing_by_mmengine_gives_the_same_run(train):
     runner, expected = train()
     modules = [f'students.{i}.backbone' for i in range(2)]
     other, losses = train({'activation_checkpointing': modules})
-    # Beside a fork more is rounded otherwise.
+    # With a fork more results are rounded differently.
     rounding = 1e-4 if ON_FORK else 1e-5
     assert losses == pytest.approx(expected, rel=rounding)
     buffers = other.model.students.named_buffers()
@@ -115,8 +115,8 @@ def test_checkpointing_of_stock_backbones_gives_the_same_run(train):
         assert any(
             getattr(module, 'with_cp', False) for module in student.modules()
         )
-    # Also after the first step, though the forward pass that is made again
-    # moves running statistics, which the teachers normalise by.
+    # Also after the first step, although the recomputed forward pass moves
+    # running statistics, by which the teachers normalise.
     assert losses == pytest.approx(expected, rel=1e-5)
 
 
@@ -129,7 +129,7 @@ def test_joint_forward_shares_batch_statistics(train):
 
 @needs_compile
 def test_compiled_train_step_gives_the_same_run(train):
-    # The graphs are captured and run as they are: no compiler is needed.
+    # The captured graphs run without being compiled: no compiler is needed.
     options = {
         'optim_wrapper.optimizer': dict(_delete_=True, type='AdamW', lr=0.01),
         'optim_wrapper.paramwise_cfg': dict(

@@ -25,7 +25,7 @@ from tests.toys import (
 )
 
 FORK = multiprocessing.get_context('fork')
-# What a person at a console would wait for.
+# Seconds that a person at a console would wait.
 PATIENCE = 60
 
 
@@ -93,7 +93,7 @@ def train(
 
 
 def member(rank, size, store, function, arguments):
-    """One of several processes."""
+    """Run a function in one of several processes."""
     torch.set_num_threads(1)
     os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank))
     os.environ.update(WORLD_SIZE=str(size))
@@ -134,7 +134,7 @@ def saved(folder, iteration=4):
 
 
 def test_processes_equal_one_with_all_of_their_images(folder):
-    """Without batch statistics and mixing, which look at a whole batch."""
+    """Without batch statistics and mixing, which depend on the whole batch."""
     codes, _ = together(folder, train, folder)
     assert codes == [0, 0]
     several = saved(folder)
@@ -181,7 +181,7 @@ def test_synchronised_statistics_leave_the_teachers_in_eval_mode(folder):
 
 
 def test_a_resumed_run_of_several_keeps_their_running_statistics(folder):
-    """Each process has batches, and so statistics, of its own."""
+    """Each process has its own batches, and so its own statistics."""
 
     def both(resume=False):
         segmentors = [toy_segmentor(norm=True) for _ in range(2)]
@@ -250,7 +250,7 @@ def test_no_process_leaves_before_a_slow_checkpoint_is_saved(folder):
             time.sleep(1)
             save(*args, **kwargs)
 
-        # Of a process of its own.
+        # This changes only the forked process.
         torch.save = slow
         try:
             train(folder, [Act(1, 1, tell)], interval=100)
@@ -302,7 +302,7 @@ def test_elastic_restart_goes_on_where_it_was(folder):
 
 
 def test_running_statistics_are_the_mean_over_processes(tmp_path):
-    """All processes see the same images, so that it is that of each one."""
+    """All processes see the same images, so their mean is that of each."""
     states = []
     for name in ('several', 'alone'):
         folder = tmp_path / name

@@ -36,7 +36,7 @@ def rectifier(*prototypes):
 
 @pytest.fixture
 def look():
-    """Function that lets a hook look at a record, and gives its scalars."""
+    """Function that gives a record to a hook and returns its scalars."""
 
     def run(hook, record, confidence=None, rectifiers=(), iteration=0):
         model = SimpleNamespace(
@@ -142,7 +142,7 @@ def test_students_that_teach_are_those_whose_coupling_is_seen(look):
     'cfg', [dict(ensemble_p0=True), dict(p0='stage')], ids=str
 )
 def test_coupling_is_that_of_the_teachers_not_of_their_labels(tmp_path, cfg):
-    """Whatever the labels are made of, it falls as that of online labels."""
+    """Whatever makes the labels, coupling compares the current teachers."""
     monitor = PseudoLabelMonitorHook(interval=1)
     seen = []
 
@@ -159,7 +159,7 @@ def test_coupling_is_that_of_the_teachers_not_of_their_labels(tmp_path, cfg):
     toy_runner(tmp_path, [monitor], model=model).train()
     assert len(seen) == 4
     expected, found = zip(*seen)
-    # Teachers move after the labels were made, and before the look.
+    # Teachers move between the labels and the look of the monitor.
     assert min(found) > 1e-3
     assert len(set(found)) == 4
     assert found[1:] == pytest.approx(expected[:-1], abs=0.1)
@@ -171,13 +171,13 @@ def test_a_class_that_pseudo_labels_lost(look):
         sources, labelled=[0] * 4 + [1] * 10 + [2] * 6, valid=[1] * 20
     )
     found = look(PseudoLabelMonitorHook(interval=1), made)
-    # 0.05 of class 1 is a tenth of 0.5, and not less; class 2 is gone.
+    # Class 1 has 0.05, a tenth of 0.5 and not less; class 2 has nothing.
     assert found['teachers.0/starved_classes'] == 1
     assert found['teachers.0/prior_gap'] == pytest.approx(0.75)
 
 
 def named(hook, *names):
-    """What the hook takes from a training before it begins."""
+    """Give the hook the class names, as before a training."""
     metainfo = dict(classes=names)
     dataset = SimpleNamespace(metainfo=metainfo)
     loader = SimpleNamespace(dataset=dataset)
@@ -246,7 +246,7 @@ def test_the_log_names_starved_classes_when_they_become_others(
     both = record({'teachers.0': source([0, 2, 1, 1])})
     gem = 'gem (0.00% of them, 25.00% of the labels)'
     said = f'pseudo labels of teachers.0: starved classes: {gem}'
-    # A window that is not full says nothing yet.
+    # There is no message before the window is full.
     look(hook, lost)
     assert lines == []
     look(hook, lost)
@@ -333,7 +333,7 @@ def test_settings_below_one(setting):
 
 
 def weights(runner):
-    """State of the model, and of the random numbers, at a run's end."""
+    """State of the model and the random generator at a run's end."""
     state = dict(runner.model.state_dict())
     state['random'] = torch.get_rng_state()
     return state

@@ -22,7 +22,7 @@ def shielded(begin, ready):
 
 
 def send_from_a_stranger(process, numbers):
-    """Signals from a process that is not the parent of the one they go to."""
+    """Send signals from a process that is not the receiver's parent."""
     for number in numbers:
         stranger = FORK.Process(target=os.kill, args=(process.pid, number))
         stranger.start()
@@ -104,14 +104,14 @@ def test_the_parent_of_a_worker_may_be_a_server_that_forks(tmp_path):
         [sys.executable, str(path)],
         capture_output=True,
         text=True,
-        # Threads of libraries would be ended by it in any case.
+        # With more threads of libraries, signals would end the process anyway.
         env={**os.environ, 'OPENBLAS_NUM_THREADS': '1'},
     )
     assert done.stdout.endswith('ended: True\n'), done.stderr
 
 
 def test_a_worker_keeps_its_own_beginning():
-    """Which seeds it, also where processes are spawned."""
+    """Its ``worker_init_fn`` seeds it, also where processes are spawned."""
     hook = InterruptionHook(signals=[])
     loader = DataLoader([0], worker_init_fn=str)
     for _ in range(2):

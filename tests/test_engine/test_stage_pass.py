@@ -66,13 +66,13 @@ def test_labels_of_a_padded_image_lie_where_its_pixels_do(tmp_path):
 @pytest.mark.parametrize('align_corners', [False, True])
 @pytest.mark.parametrize('top, left', [(0, 0), (2, 4)])
 def test_padding_is_cut_off_the_logits(align_corners, top, left):
-    """A plane over the image stays that plane over what is no padding."""
+    """Logits that are linear over the image stay so without padding."""
     height, width, cells = 12, 16, (6, 8)
     valid = torch.zeros(1, height, width, dtype=torch.bool)
     valid[:, top : top + 6, left : left + 8] = True
 
     def pixels(count, length):
-        """Where cells lie, in pixels whose first has its centre at 0."""
+        """Centres of cells in pixels; the first pixel's centre is at 0."""
         return (torch.arange(count) + 0.5) / count * length - 0.5
 
     rows, columns = pixels(cells[0], height), pixels(cells[1], width)
@@ -102,7 +102,7 @@ def test_labels_of_aligned_corners_lie_where_their_head_has_them():
     def error(found):
         return (sample_logits(found, places) - expected)[inside].abs().max()
 
-    # Interpolated twice, but not half a pixel away.
+    # Interpolation twice costs less than a shift by half a pixel.
     assert error(stored) < 0.5 * error(logits)
     plane = torch.arange(3.0)[:, None] + torch.arange(4.0)
     expected = F.interpolate(plane[None, None], size, None, 'bilinear', True)[
@@ -134,7 +134,7 @@ def test_restarted_students_have_prototypes_of_their_own(tmp_path, initialise):
                 return
             self.seen += 1
             if not initialise:
-                # The first batch makes them.
+                # The first batch of the training initialises them.
                 for rectifier in runner.model.rectifiers:
                     assert not rectifier.initialised.any()
                 return
@@ -268,7 +268,7 @@ def test_an_image_of_each_size(tmp_path):
 
 
 def test_a_size_that_a_teacher_cannot_read(tmp_path):
-    """As of a network that needs sides divisible by 32."""
+    """Such as with a network that needs sides divisible by 32."""
     runner = toy_runner(tmp_path)
     write_images(tmp_path / 'unlabelled', 5)
     write_images(tmp_path / 'wide', 1, size=(8, 12))

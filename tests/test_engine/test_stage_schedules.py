@@ -48,7 +48,7 @@ def test_a_schedule_by_scores_steps_with_each_validation(tmp_path):
         train_cfg=dict(
             type='StagedTrainLoop', iters_per_stage=3, stages=2, val_interval=1
         ),
-        # No score is ever better.
+        # With this threshold no score counts as better.
         param_scheduler=[dict(plateau, rule='greater', threshold=1e9)],
         default_hooks=dict(logger=None, checkpoint=None, timer=None),
         **val_settings(tmp_path),
@@ -101,7 +101,7 @@ def test_schedules_beyond_a_stage_are_told(monkeypatch):
 
 @pytest.mark.parametrize('end', [{}, dict(end=20)])
 def test_a_warm_up_longer_than_the_stage(tmp_path, end):
-    """As of a quick try with fewer iterations."""
+    """As in a quick try with fewer iterations."""
     schedulers = [
         dict(type='LinearLR', by_epoch=False, start_factor=0.1, end=1500),
         dict(type='PolyLR', by_epoch=False, begin=1500, **end),

@@ -21,7 +21,7 @@ from tests.toys import toy_model_cfg, toy_runner, toy_segmentor, val_settings
 
 
 class Watch(Hook):
-    """Keeps what is asked for at the start of every iteration."""
+    """Hook that records what ``look`` returns before every iteration."""
 
     priority = 'LOWEST'
 
@@ -134,7 +134,7 @@ class TestSchedule:
         )
 
     def test_of_a_runner_of_keywords(self, tmp_path):
-        """Which has an empty config."""
+        """A runner built from keyword arguments has an empty config."""
         cfg = toy_runner(tmp_path).cfg
         watch = Watch(_rates)
         cfg.update(
@@ -214,7 +214,7 @@ class TestPrototypes:
         for iteration in (0, 2):
             for prototypes, counts, means, expected in seen[iteration]:
                 assert int(expected.sum()) == 8 * (80 // stride**2)
-                # A class that the teacher gives no pixel keeps what it has.
+                # A class without pixels from the teacher keeps its prototype.
                 known = expected > 0
                 assert torch.equal(counts[known].float(), expected[known])
                 torch.testing.assert_close(prototypes[known], means[known])
@@ -245,7 +245,7 @@ class TestPrototypes:
 
 
 class TestStageLabels:
-    """``p0='stage'``: labels by the teachers as a stage began."""
+    """``p0='stage'``: labels by the teachers at the start of a stage."""
 
     def _seen(self, tmp_path, look, **train_cfg):
         return _seen(
@@ -280,7 +280,7 @@ class TestStageLabels:
                     differences.append(float((found - expected).abs().max()))
             return max(differences)
 
-        # A step of the coding where a logit lies between two of them.
+        # Interpolated logits are off by at most one step of the encoding.
         assert max(self._seen(tmp_path, look)) <= STEP + 0.02
 
     def test_a_finished_run_needs_its_labels_no_more(self, tmp_path):
@@ -343,7 +343,7 @@ class TestStageLabels:
         ]
 
     def test_labels_outlive_the_teachers_that_made_them(self, tmp_path):
-        """Restarted students learn from what their predecessors said."""
+        """Restarted students learn from their predecessors' labels."""
 
         def look(runner, batch):
             soft = batch['unlabelled'][0]['inputs']['soft_labels']
@@ -483,7 +483,7 @@ class TestModes:
         )
         runner.train()
         assert len(watch.seen) > 3 and all(watch.seen)
-        # Once in the beginning, and once after the hook.
+        # Once at the start, and once after the hook.
         assert [mode for mode in calls if mode] == [True, True]
 
     def test_burn_in_learns_from_labelled_images_alone(self, tmp_path):
@@ -698,7 +698,7 @@ def test_draws_that_processes_do_not_share_evenly_are_read_once(
     loop = toy_runner(tmp_path).train_loop
     sampler, seen = loop.dataloader.sampler, []
     whole = list(islice(sampler, 40))
-    # Two iterations with each number of processes, of a batch of 2.
+    # Two iterations with each number of processes, with batches of 2.
     for loop._iter, world_size in ((0, 1), (2, 4), (4, 3), (6, 2)):
         monkeypatch.setattr(
             staged_train_loop, 'get_world_size', lambda n=world_size: n

@@ -10,7 +10,7 @@ from tests.toys import toy_runner
 
 
 class InfiniteLoss(Hook):
-    """Of the first iteration; its gradients stay finite."""
+    """Makes the first loss infinite; its gradients stay finite."""
 
     def before_train_iter(self, runner, batch_idx, data_batch=None):
         runner.optim_wrapper.update_params = lambda loss: type(

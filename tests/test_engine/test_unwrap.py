@@ -1,4 +1,4 @@
-"""Models inside of wrappers."""
+"""Models inside wrappers."""
 
 import pytest
 from mmengine.model import BaseTTAModel
@@ -8,7 +8,7 @@ from tests.toys import toy_mutual
 
 
 class Wrapper(BaseTTAModel):
-    """One of those that mmengine puts around a model."""
+    """One of the wrappers that mmengine puts around a model."""
 
     def merge_preds(self, data_samples_list):
         return data_samples_list
@@ -26,7 +26,7 @@ def test_the_model_inside_is_found():
 def test_training_mode_is_that_of_all(part):
     wrapped = Wrapper(toy_mutual()).train()
     assert in_training(wrapped)
-    # The flag alone, as walking through what is below would set it there.
+    # Set only this flag: ``train(False)`` would set those of children, too.
     wrapped.get_submodule(part).training = False
     assert not in_training(wrapped)
     assert in_training(wrapped.train())

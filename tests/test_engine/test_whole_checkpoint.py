@@ -50,7 +50,7 @@ class Hostile:
     [
         ('rml_20261126_220529', 'rml_20261127_010203', None),
         ('rml_20261126_220529', 'child_20261127_010203', 'config, rml, such'),
-        # Of runs without a config only the time is known.
+        # The name of a run without a config has only the time.
         ('20261126_220529', 'rml_20261127_010203', None),
         (None, 'rml_20261127_010203', None),
     ],
@@ -74,7 +74,7 @@ def test_whole(tmp_path):
 
 def test_whole_in_a_process_that_has_logged_nothing(tmp_path, monkeypatch):
     path = write(tmp_path / 'iter_4.pth')
-    # Filled when the first buffer is made.
+    # mmengine fills the dict when it makes the first buffer.
     monkeypatch.setattr(HistoryBuffer, '_statistics_methods', {})
     assert check_checkpoint(str(path), STATE) == 4
 
@@ -163,7 +163,7 @@ def test_hostile_objects_are_not_made(tmp_path, legacy):
 
 
 class Getattr:
-    """Asks for an attribute that a log does not need."""
+    """Pickles to an access of an attribute that no log needs."""
 
     def __reduce__(self):
         return getattr, (np.ndarray, 'tofile')

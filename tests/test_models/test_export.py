@@ -139,7 +139,7 @@ def test_our_parts_keep_the_import(cfg):
 
 
 def test_imports_that_need_our_package(cfg, monkeypatch):
-    """A module of the user that we cannot be hidden from."""
+    """A module of the user that cannot be imported without the package."""
     module = ModuleType('own_method')
     module.PrototypeRectifier = PrototypeRectifier
     monkeypatch.setitem(sys.modules, 'own_method', module)
@@ -148,7 +148,7 @@ def test_imports_that_need_our_package(cfg, monkeypatch):
     assert plain['custom_imports']['imports'] == ['own.layers']
 
     class OwnHead(FCNHead):
-        """Defined there."""
+        """Head that is defined in the module."""
 
     OwnHead.__module__ = 'own_method.heads'
     MODELS.register_module('OwnHead', module=OwnHead, force=True)
@@ -160,7 +160,7 @@ def test_imports_that_need_our_package(cfg, monkeypatch):
 
 def test_a_child_of_the_wrapper_is_exported(cfg):
     class Child(MutualSemiSegmentor):
-        """Of the user."""
+        """A user's subclass."""
 
     MODELS.register_module('ExportedChild', module=Child, force=True)
     cfg.model.type = 'ExportedChild'

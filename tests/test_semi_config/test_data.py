@@ -1,4 +1,4 @@
-"""Data sets of stock configs, out of what they are wrapped in."""
+"""Data sets of stock configs, unwrapped."""
 
 import pytest
 from mmengine.config import Config

@@ -77,7 +77,7 @@ def test_a_rival_is_what_its_config_says(name):
     [
         (2, LONG_RUN - 1, dict(p0='stage', ensemble_p0=True)),
         (2, LONG_RUN, {}),
-        # Without a rectifier labels of a stage would never improve.
+        # Without a rectifier, labels of the stage's start never improve.
         (1, LONG_RUN - 1, {}),
     ],
 )

@@ -25,7 +25,7 @@ def test_schedule_is_stretched():
 
 
 def test_schedule_of_stages():
-    """As of a baseline of this package, whose schedule is a stage's."""
+    """As in a baseline of this package, whose schedule covers one stage."""
     loop = dict(type='StagedTrainLoop', iters_per_stage=1600, stages=2)
     schedulers = [dict(type='PolyLR', begin=160, end=800, by_epoch=False)]
     cfg = Config(dict(train_cfg=loop, param_scheduler=schedulers))

@@ -31,7 +31,7 @@ RESIZE = {'scale': (64, 32), 'crop_size': (32, 64), 'size': (64, 32)}
 
 
 def options(number, settings):
-    """Settings of a network as those of a learner."""
+    """Options that apply a network's settings to a learner."""
     return [f'model.segmentors.{number}.{setting}' for setting in settings]
 
 

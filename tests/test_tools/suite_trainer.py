@@ -19,7 +19,7 @@ folder = Path(sys.argv[sys.argv.index('--work-dir') + 1])
 resumed = '--resume' in sys.argv
 words = [part, config, str(seed), *(['resumed'] if resumed else [])]
 if '--launcher' in sys.argv:
-    # The first process does it for all.
+    # Only the first process does the work.
     if os.environ['RANK'] != '0':
         sys.exit()
     words.append(f'of_{os.environ["WORLD_SIZE"]}')

@@ -208,7 +208,7 @@ def test_training_without_data_reads_generated_scenes(tmp_path, monkeypatch):
 
 
 def test_trainings_of_one_process_need_no_folder_of_another(tmp_path):
-    # As mmseg names it in its own configs; mmengine has one of a name.
+    # The name in mmseg's own configs, of which mmengine keeps one instance.
     options = {'visualizer.name': 'visualizer'}
     for name in ('first', 'second'):
         folder = tmp_path / name
@@ -255,7 +255,7 @@ class TestRunAll:
 
 @pytest.mark.parametrize('option', ['float16', 'cuda_graphs'])
 def test_what_only_a_gpu_has_is_refused_on_a_cpu(call, monkeypatch, option):
-    # Also where there is one.
+    # Also on a machine with a GPU.
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
     with pytest.raises(SystemExit, match=f'{option} on cpu: .*bfloat16'):
         call(options, '--options', option, 'with_cp', '--device', 'cpu')

@@ -1,4 +1,4 @@
-"""Every fault of a data set is named, and the exit code tells."""
+"""Every fault of a data set is named, and the exit code shows it."""
 
 import importlib.util
 import json

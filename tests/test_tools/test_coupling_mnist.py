@@ -63,7 +63,7 @@ def test_direct_learners_couple_and_labels_are_learnt(data):
 
 
 class Always(torch.nn.Module):
-    """Network certain of one class; it remembers what it read."""
+    """Network that always predicts one class and records its input."""
 
     def __init__(self, label):
         super().__init__()
@@ -78,9 +78,9 @@ class Always(torch.nn.Module):
 @pytest.mark.parametrize(
     ('mode', 'terms'),
     [
-        # Students say 0 and 1; a term is 20 where the label is another one.
+        # Students predict 0 and 1; a term is 20 if the label differs.
         ('direct', 2),  # each learns the other's label
-        ('indirect', 4),  # teachers say 2 and 2: both terms of each
+        ('indirect', 4),  # both teachers predict 2: two terms for each
         ('indirect_noise', 4),
     ],
 )
@@ -102,7 +102,7 @@ def test_pseudo_loss_by_hand(mode, terms):
 
 
 def test_own_and_peer_teacher_are_both_heard():
-    # Each student pays for the peer's label only: it has its own already.
+    # Only the peer's label costs a student: its own teacher's label agrees.
     nets = [Always(0), Always(1)]
     teachers = [Always(0), Always(1)]
     loss = tool.pseudo_loss(

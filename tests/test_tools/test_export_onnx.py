@@ -26,7 +26,7 @@ def plain_model(folder, cfg, learner):
 
 
 def assert_deployed(cfg):
-    """Of an image it makes the logits of a test with mmseg."""
+    """Check that the deployed model gives the logits of a test in mmseg."""
     model = MODELS.build(cfg).eval()
     image = torch.randint(0, 256, (3, 6, 8), dtype=torch.uint8)
     with torch.no_grad():
@@ -92,7 +92,7 @@ def test_graph_of_a_learner(trained, tiny_config, call, capsys, learner):
 
 @pytest.mark.parametrize('keep_ratio', [False, True])
 def test_default_size_is_that_of_a_test(trained, call, capsys, keep_ratio):
-    """Not that of training crops, 32 x 48."""
+    """It is not the size of training crops, 32 x 48."""
     pytest.importorskip('onnxruntime')
     pytest.importorskip('onnxscript')
     cfg = Config.fromfile(trained / 'tiny.py')

@@ -189,7 +189,7 @@ class TestImageFolder:
             call(image_folder, images, out, *settings, *names)
         text = capsys.readouterr().out
         assert text.count('is 2, the number of --classes. If 0 is none') == 1
-        # Both ways that are offered give each id its name.
+        # Both suggested ways name the ids correctly.
         call(image_folder, images, out, *settings, *names, '--ignore-index', 0)
         assert ids(out / 'ann_dir/train/city/1.png') == [[255, 0, 1, 255]] * 2
         assert (out / 'classes.txt').read_text() == 'road\ntram\n'
@@ -285,7 +285,7 @@ class TestImageFolder:
     def test_configs_of_the_guide_have_a_folder_of_their_own(
         self, tmp_path, call, monkeypatch
     ):
-        """What inherits a work_dir overwrites the checkpoints in it."""
+        """A config that inherits a work_dir would overwrite checkpoints."""
         images, _, *masks = self._source(tmp_path)
         out = tmp_path / 'data/mine'
         call(image_folder, images, out, *masks, '--networks', 'tiny')
@@ -355,7 +355,7 @@ class TestImageFolder:
         assert len(train) == 12 and {n[0] for n in train} == {*'0123'} - {
             patient
         }
-        # Nothing of the images that are left out.
+        # Images that are left out are not written.
         images = [p.stem for p in (tmp_path / 'out/img_dir').rglob('*.png')]
         assert sorted(images) == sorted(train + val)
         text = capsys.readouterr().out

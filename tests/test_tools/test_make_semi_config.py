@@ -337,7 +337,7 @@ def test_methods_on_the_data_of_a_stock_config(cityscapes, tmp_path, call):
             semi.model.data_preprocessor, type='SegDataPreProcessor'
         ),
     )
-    # The stock test, of the one network and of student and teacher.
+    # The stock test, for the single network and for student and teacher.
     assert plain.val_evaluator.type == 'IoUMetric'
     assert semi.val_evaluator.learners == ['students.0', 'teachers.0']
     assert plain.val_dataloader == semi.val_dataloader

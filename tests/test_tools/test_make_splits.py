@@ -52,7 +52,7 @@ def test_images_without_a_mask_are_unlabelled(tmp_path, capsys, seed):
     names = [f'p{p}_{s}' for p in range(8) for s in range(2)]
     masks = tmp_path / 'masks'
     masks.mkdir()
-    # Of four patients, of one of them not of all images.
+    # Four patients have masks, one of them not for all images.
     masked = [name for name in names if name < 'p4' and name != 'p1_1']
     for name in masked:
         Image.new('L', (2, 2)).save(masks / f'{name}.png')
@@ -66,7 +66,7 @@ def test_images_without_a_mask_are_unlabelled(tmp_path, capsys, seed):
         for title in ('labelled', 'unlabelled', 'held_out')
     }
     held = found['held_out'][0][:2]
-    # Of p1 one of two images has a mask, of the others both.
+    # One of the two images of p1 has a mask, and both of the others'.
     told = f'held out: {held}; {int(held == "p1")} images of these have no'
     assert told in capsys.readouterr().out
     assert sorted(found['labelled'] + found['held_out']) == masked
@@ -172,7 +172,7 @@ def test_tool_holds_images_out(images, tmp_path, capsys):
 
 @pytest.fixture
 def pooled(tmp_path):
-    """Six names to draw from, a pool with four of them and others, a call."""
+    """Function that draws from six names, with a pool that shares some."""
     names, pool = tmp_path / 'train.txt', tmp_path / 'train_aug.txt'
     names.write_text(splits.list_text(NAMES[:6]))
     pool.write_text(splits.list_text([*NAMES[10:14], *NAMES[3:0:-1], 'x']))

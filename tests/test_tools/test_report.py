@@ -80,11 +80,11 @@ def test_scalars_of_own_hooks_are_drawn_by_name(page, tmp_path):
     path.write_text('\n'.join([path.read_text('utf-8'), *lines]), 'utf-8')
     found = page(folder)
     assert found.tags.count('svg') == before.tags.count('svg') + 3
-    # That one has a place of its own.
+    # Pseudo-label accuracy has a plot of its own.
     assert found.shown.count('teachers.0/accuracy') == 0
     assert any('Pseudo-label accuracy' in text for text in found.shown)
     assert found.shown.count('Other monitored scalars') == 1
-    # As the title of the element, and as that of the plot.
+    # Once as the title of the element, once as that of the plot.
     for name in ('entropy', 'teachers.0/my_loss'):
         assert found.shown.count(name) == 2
 

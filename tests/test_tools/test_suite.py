@@ -169,7 +169,7 @@ def test_only_the_end_of_a_log_is_told(run_suite, capsys):
     log.write_text(''.join(f'old {i}\n' for i in range(30)))
     run_suite(['fails'])
     lines = capsys.readouterr().err.splitlines()
-    # 20 lines: 18 of the log before, two of this run.
+    # 20 lines: 18 of the previous log, two of this run.
     assert lines[-20] == 'old 12'
     assert 'old 11' not in lines
 
@@ -390,7 +390,7 @@ def test_runs_of_files_that_changed_are_refused(
     'noted', [{}, dict(digests={'config': '0123456789abcdef'})]
 )
 def test_runs_without_a_digest_that_is_known_are_taken(with_files, noted):
-    """As of before there were any, or others of the config."""
+    """Records from before there were digests, or with unknown ones."""
     with_files()
     path = OUT / 'plain/seed_0/run.json'
     before = {k: v for k, v in record('plain').items() if k != 'digests'}
@@ -404,7 +404,7 @@ def test_runs_without_a_digest_that_is_known_are_taken(with_files, noted):
 
 def test_what_does_not_count_may_change(with_files):
     with_files()
-    # The option overrides it, and comments are no settings.
+    # An option overrides the new value, and comments are not settings.
     Path('base.py').write_text('lr = 1  # small\nmodel = dict(a=3)')
     assert with_files() == 0
     assert len(calls()) == 2
@@ -438,7 +438,7 @@ def test_much_disk_that_checkpoints_take_is_told(run_suite, capsys):
     out = capsys.readouterr().out
     assert out.count(f'the checkpoints in {OUT} take 2.3 GB') == 1
     assert out.endswith(f"\nfind {OUT} -name '*.pth' -delete\n")
-    # The command is true: a finished run stays so.
+    # The command is safe: a run without its checkpoint stays finished.
     (OUT / 'plain/seed_0/iter_4.pth').unlink()
     assert run_suite(['plain']) == 0
     assert len(calls()) == 2
@@ -663,7 +663,7 @@ def test_processes_end_also_where_no_time_can_be_saved(
         raise OSError('no space left')
 
     def send(job, number):
-        # As of processes that do not mind being asked.
+        # Like processes that ignore other signals.
         if number == signal.SIGKILL:
             jobs.append(job)
             really_send(job, number)
@@ -680,7 +680,7 @@ def test_processes_end_also_where_no_time_can_be_saved(
 
 
 def test_runs_hold_the_lock(run_suite, monkeypatch):
-    """Runs of a suite that was killed by force are not begun again."""
+    """A run that outlives its killed suite is not started again."""
     refused = []
 
     def say(text):
@@ -704,7 +704,7 @@ def test_runs_hold_the_lock(run_suite, monkeypatch):
         keep_open=[held.fileno()],
         report_every=0,
     )
-    # Descriptors are passed on when a job begins: only training has begun.
+    # Processes inherit descriptors when they start: start only the training.
     scheduler._finish_training = lambda slot, job: None
     scheduler.run()
     assert refused

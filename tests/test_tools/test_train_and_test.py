@@ -61,7 +61,7 @@ visualizer = dict(
     type='SegLocalVisualizer', vis_backends=[dict(type='LocalVisBackend')])
 """
 
-# In mmengine's form of pure Python.
+# A config in mmengine's pure Python style.
 LAZY = """
 from mmengine.optim import OptimWrapper
 from mmseg.evaluation import DepthMetric, IoUMetric
@@ -275,7 +275,7 @@ class TestTestArguments:
         metrics = [{'type': 'IoUMetric'}, {'type': 'DepthMetric'}]
         cfg = self.apply({'test_evaluator': metrics}, '--out', maps)
         assert cfg.test_evaluator[0].output_dir == maps
-        # Before any process writes there.
+        # The folder exists before any process writes there.
         assert (tmp_path / 'maps').is_dir()
         assert 'output_dir' not in cfg.test_evaluator[1]
 
@@ -345,7 +345,7 @@ def test_predictions_that_would_share_a_file(folder_with_data):
 
 
 def refused(folder, script, *arguments):
-    """What a tool says, without a traceback, of what it refuses."""
+    """Error output of a tool that refuses, without a traceback."""
     done = run(
         *(sys.executable, TOOLS / script, 'config.py', *arguments), cwd=folder
     )

@@ -141,7 +141,7 @@ def test_images_of_other_channels_are_stretched(channels):
     image[0, 0], image[-1, 0] = torch.tensor([-3.0, 1.0]), 9.0
     picture = to_rgb(image, unit.base)
     assert picture.shape == (1, 2, 3)
-    # In the order that no swap makes of three.
+    # Of more channels the first three count as BGR and are shown reversed.
     first = picture[0, :, 2 if channels > 3 else 0].tolist()
     assert first == ([0, 0] if channels == 1 else [0, 255])
 

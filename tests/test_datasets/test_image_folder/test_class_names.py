@@ -36,7 +36,7 @@ def test_names_of_a_file_that_begins_with_a_byte_order_mark(tmp_path):
 def test_names_given_and_found():
     assert agreed_names(None, None) is None
     assert agreed_names(('a', 'b'), None) == ('a', 'b')
-    # Names of a colour table may be replaced.
+    # --classes may replace the names of a colour table.
     assert agreed_names(('a', 'b'), ('c', 'd')) == ('a', 'b')
     with_rest = ('background', 'a', 'b')
     assert agreed_names(('a', 'b'), with_rest) == with_rest
@@ -66,7 +66,7 @@ def test_names_are_not_asked_for_where_they_are_given():
         ((1, 2), ('background', 'b', 'c'), ''),
         ((1, 2), ('Void', 'b', 'c'), ''),
         ((255,), ('a', 'b'), ''),
-        # Too large by more than one.
+        # The largest id is too large by more than one.
         ((0, 3), ('a', 'b'), ''),
         ((1, 2), ('a', 'b'), 'no mask holds 0. --ignore-index 0 '),
         ((0, 2, 255), ('a', 'b'), 'own, --classes background,a,...'),

@@ -71,7 +71,7 @@ def test_a_large_group_stays_in_training(seed):
     assert (
         len(choose_held_out('val', names, 0.2, generator, groups=groups)) == 20
     )
-    # Of one size too large the smallest is taken.
+    # If all groups are larger than the fraction, the smallest is taken.
     val = choose_held_out('val', names, 0.02, generator, groups=groups)
     assert len(val) == 10
 

@@ -13,7 +13,7 @@ from rml_mmseg.datasets.image_folder import LabelMeFolder
 def write(folder, name, *shapes, size=(4, 6)):
     data = dict(shapes=list(shapes), imageHeight=size[0], imageWidth=size[1])
     path = folder / f'{name}.json'
-    # As Windows may write it.
+    # With a byte order mark, as Windows may write it.
     path.write_text(json.dumps(data), 'utf-8-sig')
     return path
 
@@ -68,7 +68,7 @@ def test_names_that_are_ignored(tmp_path, name):
     found = LabelMeFolder(tmp_path, ['a'])
     assert found.classes == ('background', 'wall')
     assert found.read('a').max(axis=1).tolist() == [1, 1, 255, 255]
-    # Who asks for it as a class has it.
+    # If it is among the given classes, it is a class.
     found = LabelMeFolder(tmp_path, ['a'], (label, 'wall'), False)
     assert found.read('a')[2, 2:].tolist() == [0, 0, 255, 255]
 

@@ -18,7 +18,7 @@ def test_palette_is_taken_from_the_first_mask(tmp_path):
     found = MaskFolder(tmp_path, ['a'])
     assert found.palette[:3] == [list(colour) for colour in colours]
     assert found.read('a').tolist() == [[0, 1, 2]]
-    # A palette image is not written as it is.
+    # A palette image must be decoded, so it cannot be copied.
     assert found.ready('a') is None
     moved = MaskFolder(tmp_path, ['a'], ignore_index=0)
     assert moved.palette[:2] == [[6, 5, 4], [3, 2, 1]]
@@ -79,7 +79,7 @@ def test_masks_in_other_sub_folders_than_their_images(tmp_path):
     found, wanted = tmp_path / 'a_m.png', tmp_path / 'site/a_m.png'
     told = f'that of site/a is {found}, and should be {wanted}'
     assert told in str(no.value)
-    # The other way round, and with another name.
+    # The mask in the wrong sub-folder, and one with another name.
     (tmp_path / 'site').mkdir()
     found.rename(wanted)
     with pytest.raises(ValueError, match=f'should be {found}$'):

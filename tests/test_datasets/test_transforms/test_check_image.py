@@ -1,4 +1,4 @@
-"""Damaged and absurd images are told before they are decoded."""
+"""Damaged and absurdly large images are refused before decoding."""
 
 import io
 import zlib

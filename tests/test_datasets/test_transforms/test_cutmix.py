@@ -140,7 +140,7 @@ class TestDirectMixing:
             results = CutMix('class')(dict(_item(10), mix_results=[other]))
             pasted = results['img'][..., 0] >= 100
             classes = set(other['gt_seg_map'][pasted].tolist())
-            # Five classes and ignored pixels: three classes.
+            # Half of five classes, rounded up; ignored pixels are no class.
             assert len(classes) == 3
             assert 255 not in classes
             assert np.array_equal(

@@ -42,11 +42,11 @@ def test_values_far_below_the_largest(tmp_path, top, hot):
 def test_images_of_which_enough_is_left(tmp_path):
     whole = (RAMP * 16).astype(np.uint16)
     assert told(tmp_path / 'whole.png', whole) is None
-    # A tile of little contrast.
+    # A bright tile of little contrast.
     tile = (30000 + RAMP * 3).astype(np.uint16)
     assert told(tmp_path / 'tile.png', tile) is None
     assert told(tmp_path / 'flat.png', np.full_like(whole, 300)) is None
-    # Few values, that stay as many.
+    # Few values, of which none are lost.
     assert told(tmp_path / 'few.png', whole // 10000 * 10000) is None
     dark = (RAMP // 512).astype(np.uint8)
     for name in ('dark.png', 'dark.tif', 'dark.bmp'):

@@ -1,4 +1,4 @@
-"""The valid map, through stock geometry to the packed item."""
+"""The valid map, through stock geometric transforms to the packed item."""
 
 import cv2
 import numpy as np
@@ -50,14 +50,14 @@ GEOMETRY = {
 
 
 def _image():
-    """Every pixel tells its place: row, column; and 9, that it is one."""
+    """Image whose channels are row, column and 9, which marks real pixels."""
     rows, columns = np.mgrid[1 : SIZE + 1, 1 : SIZE + 1]
     nine = np.full_like(rows, 9)
     return np.stack([rows, columns, nine], axis=-1).astype(np.uint8)
 
 
 def _class_of(image):
-    """Class by place, some of it ignored, from a view (3, H, W)."""
+    """Classes, some ignored, by the places in a view (3, H, W)."""
     rows, columns = image[0].astype(int), image[1].astype(int)
     classes = (rows * 3 + columns * 5) % 7
     return np.where(classes == 6, 255, classes)
@@ -139,7 +139,7 @@ def test_places_tell_where_a_pixel_came_from(name, seed):
     valid = inputs['valid'][0].bool()
     rows, columns, _ = inputs['weak'][:, valid]
     x, y = inputs['places'][valid].unbind(1)
-    # The image counts from 1, and a pixel is in the middle of its place.
+    # The image counts from 1; places are the centres of pixels.
     np.testing.assert_allclose(x * SIZE + 0.5, columns, atol=1e-4)
     np.testing.assert_allclose(y * SIZE + 0.5, rows, atol=1e-4)
 

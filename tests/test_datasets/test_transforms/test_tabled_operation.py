@@ -52,7 +52,7 @@ def test_operation_draws_and_computes_as_the_stock_one(kind, settings):
         for operation in (stock, TabledOperation(stock)):
             with seeded(seed):
                 done = operation.transform(dict(img=picture()))['img']
-                # What is drawn afterwards must not shift either.
+                # Later random numbers must be the same, too.
                 results.append((done, np.random.rand()))
         np.testing.assert_array_equal(results[0][0], results[1][0])
         assert results[0][1] == results[1][1]

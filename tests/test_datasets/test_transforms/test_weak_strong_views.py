@@ -7,7 +7,7 @@ from rml_mmseg.datasets import WeakStrongViews
 
 
 class _Add(BaseTransform):
-    """Adds a random number, in place, and would change the label."""
+    """Adds a random number in place and tries to change the label."""
 
     def transform(self, results):
         results['img'] += np.random.randint(1, 100, dtype=np.uint8)

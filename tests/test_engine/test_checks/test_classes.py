@@ -23,7 +23,7 @@ def validation(*classes):
 def test_what_agrees_passes():
     model = SimpleNamespace(num_classes=3)
     check_classes(model, dataset(*CLASSES), validation(*CLASSES))
-    # Where nothing is known nothing is compared.
+    # Unknown classes are not compared.
     check_classes(SimpleNamespace(), dataset(*CLASSES))
     check_classes(model, SimpleNamespace(), validation(*CLASSES))
     check_classes(model, dataset(*CLASSES), SimpleNamespace())

@@ -29,7 +29,7 @@ def test_a_good_config():
 
 def test_hooks_that_move_teachers():
     class Own(MutualEMAHook):
-        """One of the user's."""
+        """A hook of the user."""
 
     HOOKS.register_module('OwnEMAHook', module=Own, force=True)
     hook = dict(type='MutualEMAHook')
@@ -46,7 +46,7 @@ def test_hooks_that_move_teachers():
 
 
 def test_a_misspelt_setting_beside_the_right_one(monkeypatch):
-    """As `--cfg-options train_confg.x=1` makes it, or a config's variable."""
+    """`--cfg-options train_confg.x=1` makes one, or a config's variable."""
     told = []
     monkeypatch.setattr(
         'rml_mmseg.engine.checks.config.print_log',

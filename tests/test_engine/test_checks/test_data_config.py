@@ -79,7 +79,7 @@ def test_a_child_of_the_pairs_may_take_out_of_its_keywords():
             super().__init__(**kwargs)
 
     class Named(SemiSegDataset):
-        """With the settings of the pairs."""
+        """A data set with the settings of ``SemiSegDataset``."""
 
     own = dict(type=OwnPairs, days=2, labelled={}, unlabelled={})
     check_data_config(config(dataset=own))
@@ -88,7 +88,7 @@ def test_a_child_of_the_pairs_may_take_out_of_its_keywords():
 
 
 def sampled_by(method):
-    """A child of a stock sampler, that has a method of its own."""
+    """A subclass of a stock sampler that overrides a method."""
 
     def drawn(self):
         """Draws pairs."""
@@ -113,11 +113,11 @@ def test_a_child_of_a_stock_preprocessor_may_know_more():
 
     class Both(SegDataPreProcessor):
         def forward(self, data, training=False):
-            """Reads both."""
+            """Read labelled and unlabelled images."""
 
     class Moved(BaseDataPreprocessor):
         def cast_data(self, data):
-            """Reads both, too."""
+            """Read labelled and unlabelled images, too."""
 
     for kind in (Both, Moved):
         model = dict(data_preprocessor=dict(type=kind))
@@ -171,7 +171,7 @@ def test_folders_as_they_were_called():
 def test_a_data_set_that_finds_its_files_itself():
     class Own(BaseSegDataset):
         def load_data_list(self):
-            """By names of its own."""
+            """Find files by other settings."""
 
     DATASETS.register_module('OwnFolders', module=Own, force=True)
     prefix = dict(img_dir='img')

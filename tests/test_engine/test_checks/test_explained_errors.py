@@ -71,12 +71,12 @@ def test_what_a_class_hands_on_to_its_base_is_known():
     sys.version_info < (3, 10), reason='errors name no class before 3.10'
 )
 def test_another_class_is_not_blamed():
-    """As of a loop that builds a DataLoader from a config."""
+    """Such as the class of a DataLoader that a loop builds from a config."""
     registry = Registry('loop')
 
     class Loader:
         def __init__(self, batch_size=1):
-            """What the loop builds."""
+            """Build the loader, as the loop does."""
 
     @registry.register_module()
     class Loop:
@@ -92,7 +92,7 @@ def test_another_class_is_not_blamed():
 
 @pytest.mark.parametrize('wrong', ['size', 'channels'])
 def test_a_fault_of_the_class_is_no_wrong_setting(wrong):
-    """Which the config does not give, or which the class does know."""
+    """The setting is not in the config, or the class does know it."""
     registry = Registry('head')
 
     @registry.register_module()
@@ -101,7 +101,7 @@ def test_a_fault_of_the_class_is_no_wrong_setting(wrong):
             self.convolve(**{wrong: channels})
 
         def convolve(self, width):
-            """Knows neither."""
+            """Accept neither of the settings."""
 
     with (
         pytest.raises(TypeError, match=rf"convolve\(\) got .* '{wrong}'"),

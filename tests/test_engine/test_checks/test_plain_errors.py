@@ -44,7 +44,7 @@ def test_a_type_that_is_not_registered():
 
 @pytest.mark.parametrize('part', [None, {}, dict(type=3)])
 def test_a_registry_that_does_not_say_of_what(part):
-    """``backbone=None``, say: the traceback alone tells where."""
+    """As with ``backbone=None``, where only the traceback tells the place."""
     with pytest.raises((KeyError, TypeError)), plain_errors():
         MODELS.build(part)
 

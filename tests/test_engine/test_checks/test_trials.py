@@ -73,7 +73,7 @@ def test_an_item_that_is_not_packed(refused):
 
 
 def test_ids_that_are_no_class(refused, tmp_path):
-    """A metric leaves them out in silence."""
+    """A metric would silently leave them out."""
     write_toy_sets(tmp_path)
     mask = cv2.imread(str(tmp_path / 'val/ann/1.png'), cv2.IMREAD_UNCHANGED)
     mask[0, :2] = 3, 255
@@ -92,7 +92,7 @@ def test_ids_are_named_as_they_are_in_the_file(refused, tmp_path):
 
 
 def warnings_of(monkeypatch):
-    """What will be told as a warning."""
+    """List to which warnings will be added."""
     told = []
 
     def note(text, logger, level=logging.INFO):

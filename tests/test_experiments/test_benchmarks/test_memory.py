@@ -26,7 +26,7 @@ def test_peak_is_what_lives_at_one_time():
 
 
 def test_resident_memory_follows_what_is_kept():
-    # Pages of its own: an allocator may reuse what lies in memory already.
+    # New pages: an allocator might reuse memory that is already resident.
     with mmap.mmap(-1, 256 * MB) as kept:
         before = resident_bytes()
         for _ in range(256):
@@ -41,7 +41,7 @@ def test_saved_bytes_are_those_of_the_inputs_of_squares():
 
     def forward():
         hidden = network(batch)
-        # Keeps its input twice, which is one storage.
+        # The product saves its input twice, in one storage.
         return hidden * hidden
 
     # The batch for the weights' gradient, and the hidden values.

@@ -27,7 +27,7 @@ def test_everything_of_a_run(tmp_path):
     assert run.score('mIoU') == 50.0
     assert run.best('mIoU') == (100, 50.0)
     assert run.test == {'mIoU': 49.0}
-    # The last validation, a name with a bar in it, and no score at all.
+    # The last validation; a class name with a bar; a class without score.
     assert run.class_scores('val', 'IoU') == {'road': 90.0, 'a|b': 50.0}
     assert run.classes['val']['students.1']['IoU'] == {
         'road': 3.0,
@@ -105,7 +105,7 @@ def test_a_test_without_a_score(tmp_path):
         path.write_text('{"mIoU": NaN, "aAcc": 50}')
     read = [read_run(folder) for folder in folders]
     assert [run.test for run in read] == [{'aAcc': 50.0}] * 4
-    # Two runs each: those of one name are of one config.
+    # Two runs in each group: those of one name share a config.
     for run in read[:2]:
         run.record = dict(method='plain')
     _, group = compare_groups(read, 'mIoU', read[0])

@@ -34,7 +34,7 @@ def test_mmengine_reads_the_same_values(options):
     try:
         words = cfg_options(options)
     except ValueError:
-        # What mmengine cannot read has to be refused, nothing else.
+        # Only values that mmengine cannot read may be refused.
         assert any(
             isinstance(value, (list, tuple)) for value in options.values()
         )
@@ -67,7 +67,7 @@ def test_fill():
     options = {'a': 'x/{split}_{seed}.txt', 'b': [1, ('{seed}', None)]}
     filled = {'a': 'x/1-8_3.txt', 'b': [1, ('3', None)]}
     assert fill(options, split='1-8', seed=3) == filled
-    # What is not known may be filled in later.
+    # Unknown placeholders may be filled later.
     assert fill({'a': '{cwd}/{seed}'}, seed=1) == {'a': '{cwd}/1'}
     check_filled(filled | {'c': 1, 'd': None, 'e': {}})
 

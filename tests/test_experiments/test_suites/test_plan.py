@@ -55,7 +55,7 @@ def test_lists_follow_split_and_seed(load):
             {'n': 1, 'm': '1-8', 'l': '{cwd}/1-8_1', 'randomness.seed': 1},
         ),
     ]
-    # The folder is known where a command is made, and in no record.
+    # Commands contain the folder, records do not.
     assert f'l={Path.cwd()}/1-8_0' in runs[0].train_arguments()
     assert f'l={Path.cwd()}/1-8_0' in runs[0].test_arguments()
     assert runs[0].settings['options']['l'] == '{cwd}/1-8_0'
@@ -93,7 +93,7 @@ def test_recorded_seeds(load):
     suite = load("methods = dict(x=dict(config='a.py'))\nseeds = [2]")
     run = plan_runs(suite, Path('out'), [11])[0]
     run.save(status='begun')
-    # A copy that is kept beside is no run of the suite.
+    # A copy beside it is not a run of the suite.
     shutil.copytree(run.folder, run.folder.with_name('seed_11_old'))
     assert recorded_seeds(suite, Path('out')) == [2, 11]
 

@@ -207,7 +207,7 @@ def test_gains_are_over_the_seeds_of_both(tmp_path):
     runs += [finish(make_run(tmp_path, 'y', split='1-4'), mIoU=9.0)]
     runs += [make_run(tmp_path, 'x', split='1-4')]
     rows = collect_results(runs, 'x')
-    # Seed 2 of x has no partner; the means differ by 2.5 less.
+    # Seed 2 of x has no partner; with it the means would differ by -2.5.
     assert [row['gain'] for row in rows] == [
         None,
         dict(mean=2.5, std=pytest.approx(4.5**0.5), count=2),
@@ -297,7 +297,7 @@ def test_saved_iteration(tmp_path, checkpoint, iteration):
     assert run.checkpoint == checkpoint
     assert run.saved_iteration == iteration
     if checkpoint:
-        # One that is in the folder is found there, wherever it was before.
+        # A checkpoint in the folder is found, wherever it was before.
         here = run.folder / Path(checkpoint).name
         here.touch()
         assert run.checkpoint == str(here)

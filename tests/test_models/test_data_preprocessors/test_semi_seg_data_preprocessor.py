@@ -289,7 +289,7 @@ class TestOneCopy:
             assert tensor.device.type == 'meta'
             assert tensor.shape == like.shape and tensor.dtype == like.dtype
             assert tensor.storage_offset() == like.storage_offset()
-            # The memory of all, and not a copy of its own.
+            # A part of the common memory, not a copy.
             assert tensor.untyped_storage().nbytes() == 96
         assert alone.untyped_storage().nbytes() == 12
 
@@ -298,7 +298,7 @@ class TestOneCopy:
         sample = SegDataSample(gt_sem_seg=PixelData(data=image.view(1, 1, 3)))
         there = OneCopy(torch.device('cpu'))([image, sample, None])
         assert there[0] is image and there[2] is None
-        # A sample of its own, as its mask will be padded.
+        # A new sample, as its mask will be padded.
         assert there[1] is not sample
         moved = there[1].gt_sem_seg.data
         assert moved.data_ptr() == image.data_ptr()

@@ -23,7 +23,7 @@ def _build(form: str, **kwargs) -> DeepLabV2Head:
     settings = dict(
         type='DeepLabV2Head',
         in_channels=IN_CHANNELS,
-        # The sum classifies the backbone's output itself.
+        # The form 'sum' classifies the backbone's output directly.
         channels=IN_CHANNELS if form == 'sum' else 64,
         num_classes=CLASSES,
         form=form,
@@ -218,8 +218,8 @@ class TestBottleneck:
     def test_classifier_sees_normalised_features(self):
         seen = _seen_by_classifier(_build('bottleneck'), _features())
         assert seen.shape == (2, 64, 9, 9)
-        # GroupNorm is the last word before the dropout: no ReLU cuts off
-        # the negative half, and whole items have zero mean, unit variance.
+        # GroupNorm is the last layer before the dropout: no ReLU cuts off
+        # negative values, and each item has zero mean and unit variance.
         assert (seen < 0).any()
         torch.testing.assert_close(
             seen.mean((1, 2, 3)), torch.zeros(2), atol=1e-4, rtol=0

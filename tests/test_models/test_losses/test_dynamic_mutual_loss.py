@@ -10,12 +10,12 @@ from rml_mmseg.models.losses import DynamicMutualLoss
 
 
 def row(*first):
-    """Two classes on a row of pixels, of which the first has these."""
+    """Probabilities of two classes on a row, those of the first given."""
     first = torch.tensor(first)
     return torch.stack([first, 1 - first])[None, :, None]
 
 
-# Agreed; disputed with a surer peer, twice; with a less sure one.
+# Agreement; dispute with a surer peer, twice; with a less sure peer.
 OWN = row(0.6, 0.4, 0.25, 0.1)
 PEER = row(0.9, 0.8, 0.8, 0.7)
 

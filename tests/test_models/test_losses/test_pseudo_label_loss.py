@@ -56,7 +56,7 @@ def test_valid_may_be_left_out_or_all_true(row):
 def test_ignored_labels_cost_nothing_but_count(row):
     labels = torch.tensor([[[0, 255, 0, 255]]])
     loss = pseudo_label_loss(row, labels, None)
-    # (ln 2 + ln 8) / 4, where a mean over the kept ones would divide by 2
+    # (ln 2 + ln 8) / 4; a mean over the pixels kept would divide by 2
     assert loss.item() == pytest.approx(math.log(2))
 
 
@@ -200,7 +200,7 @@ def test_module_takes_logits_of_any_precision():
 
 
 def test_module_ignores_what_all_ignore():
-    """Everything writes 255, so that there is nothing to set."""
+    """All parts use 255, so there is no setting."""
     logits = torch.zeros(1, 2, 1, 2)
     (value,) = PseudoLabelLoss()(logits, [torch.tensor([[[0, 255]]])])
     assert value.item() == pytest.approx(math.log(2) / 2)

@@ -35,7 +35,7 @@ class TestUpdate:
         rectifier.update(
             torch.tensor([[[[6.0, 7.0]]]]), torch.tensor([[[0, 2]]])
         )
-        # 0.75 * 2 + 0.25 * 6; absent; first seen.
+        # 0.75 * 2 + 0.25 * 6; class absent; class seen first.
         assert rectifier.prototypes.flatten().tolist() == [3.0, 10.0, 7.0]
         assert rectifier.counts.tolist() == [3, 1, 1]
 
@@ -157,7 +157,7 @@ class TestInitialise:
         rectifier.accumulate(FEATURES, LABELS)
         rectifier.accumulate(torch.tensor([[[[11.0]]]]), torch.tensor([[[0]]]))
         rectifier.initialise()
-        # (1 + 3 + 11) / 3, the only pixel, and what it had.
+        # (1 + 3 + 11) / 3; the only pixel; the previous prototype.
         assert rectifier.prototypes.flatten().tolist() == [5.0, 10.0, -5.0]
         assert rectifier.counts.tolist() == [3, 1, 4]
 
@@ -274,7 +274,7 @@ def test_two_processes_hold_the_prototypes_of_the_union(tmp_path):
 
 
 def test_labels_of_a_network_that_learns():
-    """As in any training loop, where probabilities have a gradient."""
+    """As in a user's training loop, where probabilities need gradients."""
     unit = PrototypeRectifier(num_classes=3, channels=2, momentum=0.5)
     features = torch.randn(1, 2, 4, 4, requires_grad=True)
     weight = torch.randn(3, 2, requires_grad=True)

@@ -113,7 +113,7 @@ def test_class_without_labels_so_far_is_left_alone():
 
 
 def test_quotient_is_that_of_the_unaligned_labels():
-    """Or it would shrink as it acts."""
+    """Otherwise the quotient would shrink as the alignment acts."""
     rectifier, probs, features = _skewed(2.0, momentum=0.5)
     quotients = []
     for _ in range(3):
@@ -151,7 +151,7 @@ def test_feature_that_is_not_finite_is_not_noted():
 
 
 def test_padding_is_not_noted():
-    """Not even what a network makes of it that is not finite."""
+    """Not even if the network's output for it is not finite."""
     whole, probs, features = _skewed(2.0)
     whole(probs, features)
     whole.update()
@@ -193,7 +193,7 @@ def test_shares_are_a_moving_average():
     first = rectifier.shares[:, 0].clone()
     rectifier(probs, features)
     rectifier.update()
-    # Those wanted do not depend on the bias.
+    # The wanted shares do not depend on the bias.
     torch.testing.assert_close(rectifier.shares[:, 0], 1.25 * first)
 
 

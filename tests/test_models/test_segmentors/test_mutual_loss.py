@@ -462,7 +462,7 @@ def test_unlabelled_part_without_weight_may_have_no_labels():
 
 @pytest.mark.parametrize('rectifier', [None, True])
 def test_of_several_outputs_the_first_is_learnt_and_taught(rectifier):
-    """As of DANet and of DDRNet, whose heads are tested by it."""
+    """As in DANet and DDRNet, whose heads are tested by the first one."""
 
     class SeveralHead(FCNHead):
         def forward(self, inputs):

@@ -132,7 +132,7 @@ def test_every_learner_reads_a_batch_once():
     model.predict(IMAGES, _samples())
     assert sorted(read) == sorted(NAMES[:-1])
     assert all(len(batches) == 1 for batches in read.values())
-    # Without ground truth, as in inference, the deployed one is enough.
+    # Without ground truth, as in inference, only the deployed one runs.
     samples = _samples()
     for sample in samples:
         del sample.gt_sem_seg
@@ -261,7 +261,7 @@ def test_a_learner_of_windows_leaves_those_of_whole_images_alone():
 
 def test_a_test_puts_teachers_into_eval_mode():
     model = toy_mutual(2)
-    # As synchronising batch normalisation leaves them.
+    # The conversion to SyncBatchNorm leaves them in training mode.
     model.teachers.train()
     model.eval()
     assert not any(module.training for module in model.modules())

@@ -21,7 +21,7 @@ def soft(network, images):
 
 
 def cost_of(student, images, labels):
-    """Cross entropy with labels, 255 costing nothing but counting."""
+    """Cross entropy where pixels of 255 cost nothing but count in the mean."""
     logits = student._forward(images)
     cost = F.cross_entropy(logits, labels, ignore_index=255, reduction='none')
     return cost.mean()
@@ -197,7 +197,7 @@ def test_soft_labels_are_mixed_and_learnt():
                 losses[f'students.{i}.loss_{name}'],
                 (probs - target).square().sum(1).mean(),
             )
-        # What is shown of soft labels are their most probable classes.
+        # The record shows the most probable classes of soft labels.
         _, targets, _, _ = model.record['mixed'][i]
         own = pasted(soft(model.teachers[i], inputs['weak']), BOXES[:, 0])
         assert torch.equal(targets[0][1], own.argmax(1))
@@ -249,7 +249,7 @@ def test_perturbed_features_of_every_student_and_no_padding():
     model = toy_mutual(
         2,
         rectifier=None,
-        # So small a share drops nothing.
+        # A share so small drops no channel.
         semi_train_cfg=dict(peer_weight=0.25, feature_dropout=1e-9),
     )
     inputs, samples = toy_batch()

@@ -24,7 +24,7 @@ def _changed(**head):
 
 @MODELS.register_module(force=True)
 class _NoClassifier(FCNHead):
-    """Its last layer has a name of its own."""
+    """Head whose last layer has an unusual name."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -134,7 +134,7 @@ def test_checkpointing_of_a_head_with_a_loss_of_its_own(monkeypatch):
     own = type('OwnHead', (kind,), {'loss_by_feat': lambda *_: {}})
     model.students[1].decode_head.__class__ = own
     model.check_passes()
-    # As mmengine's activation_checkpointing, whose modules are not known.
+    # Like mmengine's activation_checkpointing, of unknown modules.
     model.recomputed.activate()
     with pytest.raises(ValueError, match=r'segmentors\[1\], OwnHead makes'):
         model.check_passes()
@@ -382,7 +382,7 @@ def test_channels_last_changes_no_value():
             segmentors=[toy_segmentor(kernel_size=3)] * 2,
             semi_train_cfg=dict(channels_last=flag),
         )
-        # The same random numbers fill the two layouts in another order.
+        # Random numbers fill the two layouts in different orders.
         state = state or model.state_dict()
         model.load_state_dict(state)
         losses.append(model.loss(*toy_batch()))
@@ -409,7 +409,7 @@ def test_burn_in_learns_from_labelled_images_alone():
 
 
 def test_a_learner_of_another_kind():
-    """As a user's own child of BaseSegmentor."""
+    """Such as a user's own subclass of BaseSegmentor."""
     with pytest.raises(ValueError, match=r'segmentors\[0\] is a Linear.*Enco'):
         learners.check_learners([torch.nn.Linear(1, 1)])
 

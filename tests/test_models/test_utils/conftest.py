@@ -10,7 +10,7 @@ from rml_mmseg.models.utils import batched_prototypes, prototypes
     params=['small pieces', 'large steps', 'several steps'],
 )
 def each_way(request):
-    """As a CPU and as a GPU does it, also in several steps."""
+    """Compute as on a CPU and as on a GPU, also in several steps."""
     with pytest.MonkeyPatch.context() as patch:
         if request.param != 'small pieces':
             patch.setattr(prototypes, '_on_cpu', lambda features: False)

@@ -13,7 +13,7 @@ from rml_mmseg.models.utils.alignment import (
 def test_shares_by_hand():
     probs = torch.tensor([[0.5, 1.0], [0.5, 0.0]]).view(1, 2, 1, 2)
     weights = torch.tensor([[0.2, 0.7], [0.6, 0.3]]).view(1, 2, 1, 2)
-    # Rectified, the pixels have 1/4 and 3/4, and 1 and 0.
+    # Rectified, the pixels have probabilities 1/4 and 3/4, and 1 and 0.
     expected = torch.tensor([[1.5, 1.25], [0.5, 0.75]])
     torch.testing.assert_close(class_shares(probs, weights), expected)
 

@@ -28,13 +28,13 @@ def _flat(outputs):
 
 @pytest.fixture
 def captured(monkeypatch):
-    """Recordings, as replays write into the same tensors again."""
+    """List of recordings, whose replays write into the same tensors."""
     made = []
 
     def capture(function, tensors):
         outputs = function(*tensors)
         for tensor in _flat(outputs):
-            # Nothing was computed yet.
+            # A recording computes nothing yet.
             tensor.zero_()
 
         def replay():

@@ -1,4 +1,4 @@
-"""Every head of mmseg speaks of pixels as it does when it is tested."""
+"""Every head of mmseg gives the pixel probabilities of its own test."""
 
 import copy
 from importlib.util import find_spec

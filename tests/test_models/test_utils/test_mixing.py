@@ -108,7 +108,7 @@ class TestMixMasks:
 
 class TestMixedView:
     def test_view_labels_and_validity_are_mixed_alike(self, monkeypatch):
-        # Boxes need no class ids, which of probabilities take long.
+        # Boxes need no class ids, which are slow to get from probabilities.
         monkeypatch.setattr(mixing, 'hard_labels', None)
         view = torch.arange(6.0).view(2, 1, 1, 3)
         inputs = dict(

@@ -68,8 +68,8 @@ def test_learners_of_other_networks_are_an_error():
     )
     with pytest.raises(ValueError, match='fits no learner.*students.1: 4 ten'):
         other.load_state_dict(pair, strict=False)
-    # The first is of the same network, and the second of another one: their
-    # tensors are left out by mmengine's loader.
+    # The first learner has the same network, the second another one, whose
+    # tensors mmengine's loader leaves out.
     mixed = toy_mutual(
         segmentors=[toy_segmentor(channels=4), toy_segmentor(channels=6)]
     )
@@ -160,13 +160,13 @@ def test_keys_of_a_wrapped_model_are_found_behind_their_prefix():
 
 
 class Quantised(nn.Linear):
-    """With a state that is no tensor."""
+    """A layer with a state that is not a tensor."""
 
     def get_extra_state(self):
         return dict(scale=2)
 
     def set_extra_state(self, state):
-        """Nothing to do."""
+        """Ignore the state."""
 
 
 def test_teachers_with_an_extra_state_are_whole():

@@ -96,7 +96,7 @@ def test_uninitialised_against_loops(seed, initialised):
     )
     wanted = _loop_weights(features, prototypes, 1.0, initialised)
     torch.testing.assert_close(weights, wanted, atol=1e-5, rtol=0)
-    # A mean before normalisation is one K-th after it.
+    # A mean weight before normalisation becomes 1 / K by it.
     unknown = ~torch.tensor(initialised)
     torch.testing.assert_close(
         weights[:, unknown], torch.full_like(weights[:, unknown], 0.25)
@@ -194,7 +194,8 @@ def test_common_shift_changes_nothing(seed, shift):
     torch.testing.assert_close(
         prototype_weights(features + shift, prototypes + shift),
         prototype_weights(features, prototypes),
-        # A feature upon its prototype: the root of a rounding error.
+        # Where a feature equals its prototype, the distance is the root of a
+        # rounding error.
         atol=2e-4,
         rtol=0,
     )
