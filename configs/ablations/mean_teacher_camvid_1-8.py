@@ -1,4 +1,4 @@
-# The first learner and its own teacher, without noise, as IML here.
+# The first learner and its own teacher, without noise, like IML here.
 _base_ = './_base_/camvid_1-8.py'
 learners = ['students.0', 'teachers.0']
 model = dict(

@@ -1,5 +1,5 @@
-# FixMatch (arXiv 2001.07685) on pixels: the student's own labels above a
-# threshold, on a strong view, here under CutMix as well.
+# FixMatch (arXiv 2001.07685) for pixels: the student's own labels above a
+# threshold, on a strong view, here with CutMix as well.
 _base_ = './_base_/single_camvid_1-8.py'
 model = dict(semi_train_cfg=dict(self_source='student', confidence=0.95))
 pipeline = [

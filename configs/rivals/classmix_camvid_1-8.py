@@ -1,5 +1,5 @@
-# ClassMix (arXiv 2007.07936): half of the classes of an image pasted, and
-# all weighed by the share of sure pixels.
+# ClassMix (arXiv 2007.07936): pastes half of an image's classes; the loss is
+# weighted by the share of confident pixels.
 _base_ = './_base_/single_camvid_1-8.py'
 model = dict(semi_train_cfg=dict(confidence_share=0.968))
 pipeline = [

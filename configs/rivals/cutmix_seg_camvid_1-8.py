@@ -1,5 +1,5 @@
-# CutMix-Seg (arXiv 1906.01916): a mean teacher under CutMix masks, by the
-# squared error of probabilities, weighed by the share of sure pixels.
+# CutMix-Seg (arXiv 1906.01916): a mean teacher under CutMix masks; squared
+# error of probabilities, weighted by the share of confident pixels.
 _base_ = './_base_/single_camvid_1-8.py'
 loss = dict(type='ConsistencyLoss')
 model = dict(semi_train_cfg=dict(loss=loss, confidence_share=0.97))

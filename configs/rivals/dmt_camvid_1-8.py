@@ -1,5 +1,5 @@
-# Dynamic mutual training (arXiv 2004.08514): the peer's labels of the start,
-# less where the student doubts them, on a strong view under CutMix.
+# Dynamic mutual training (arXiv 2004.08514): the peer's labels from the start,
+# weighted less where the student doubts them, on a strong view under CutMix.
 _base_ = './_base_/camvid_1-8.py'
 loss = dict(type='DynamicMutualLoss')
 learning = dict(p0='stage', self_weight=0.0, loss=loss)

@@ -1,5 +1,5 @@
 # UniMatch (arXiv 2208.09910): FixMatch with two strong views, each with a box
-# of its own, and half of the channels of the weak view's features dropped.
+# of its own, and a weak view with half of its feature channels dropped.
 _base_ = './fixmatch_camvid_1-8.py'
 model = dict(semi_train_cfg=dict(strong_views=2, feature_dropout=0.5))
 two_views = dict(_base_.strong_view, num_strong=2)

@@ -1,5 +1,5 @@
-# UniMatch V2 (arXiv 2410.10777): a mean teacher's sure labels, and two strong
-# views, each without the channels that the other one keeps.
+# UniMatch V2 (arXiv 2410.10777): a mean teacher's confident labels, and two
+# strong views, each without the feature channels that the other one keeps.
 _base_ = './_base_/single_camvid_1-8.py'
 learning = dict(confidence=0.95, strong_views=2, complementary_dropout=0.5)
 model = dict(semi_train_cfg=learning)

@@ -1,5 +1,5 @@
 # UniMatch V2 (arXiv 2410.10777) with its paper's network and moving average,
-# over this package's VOC. Not measured yet.
+# on this package's VOC splits. Not measured yet.
 _base_ = './_base_/single_dinov2-dpt_voc_1-8.py'
 learning = dict(confidence=0.95, strong_views=2, complementary_dropout=0.5)
 model = dict(semi_train_cfg=learning)

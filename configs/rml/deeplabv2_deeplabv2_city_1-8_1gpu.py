@@ -4,5 +4,5 @@ optim_wrapper = dict(accumulative_counts=2)
 train_cfg = dict(
     iters_per_stage=180000, burn_in_iters=20000, val_interval=10000
 )
-# --auto-scale-lr does not know of accumulation: 2 times 2 is 4.
+# --auto-scale-lr ignores accumulation: 2 here, times 2, is the batch of 4.
 auto_scale_lr = dict(base_batch_size=2)

@@ -4,7 +4,7 @@ _base_ = [
     '../_base_/schedules/adamw_2k_semi.py',
     '../_base_/runtime/default.py',
 ]
-# The best on validation images when it was chosen: docs/results.md.
+# The best on validation images when chosen: docs/results.md.
 model = dict(
     rectifier=dict(temperature=0.4),
     semi_train_cfg=dict(p0='stage', unsup_weight=0.25),

@@ -5,7 +5,7 @@ _base_ = [
     '../_base_/runtime/default.py',
 ]
 optim_wrapper = dict(constructor='MutualOptimWrapperConstructor')
-# Not in the paper: a first sixth of the run on the labels alone.
+# Not in the paper: the first sixth of the run uses the labels alone.
 train_cfg = dict(burn_in_iters=250)
 custom_hooks = [dict(type='MutualEMAHook', momentum=0.99)]
 val_evaluator = dict(

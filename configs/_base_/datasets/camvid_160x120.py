@@ -1,4 +1,4 @@
-# CamVid at a third of its size, so that two CPU cores can train on it.
+# CamVid at a third of its size, for training on two CPU cores.
 # Scores are taken at 480x360: predictions are enlarged to the masks.
 dataset_type = 'CamVidDataset'
 data_root = '{{$DATA_ROOT:data/camvid}}'

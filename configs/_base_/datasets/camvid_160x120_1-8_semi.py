@@ -1,6 +1,6 @@
 # 46 labelled images and the other 321 without their masks.
 _base_ = './camvid_160x120.py'
-# At level 0 AutoContrast and Equalize act, and what has a strength does not:
+# At level 0 AutoContrast and Equalize act, but no operation with a strength:
 # networks that see 1,000 batches have no time to learn from more.
 photometric = dict(type='PhotometricRandAugment', magnitude_level=0)
 unlabelled_pipeline = [
@@ -19,7 +19,7 @@ unlabelled_pipeline = [
         strong=[photometric],
         num_strong=2,
     ),
-    # Boxes in the paper. Pasted by class, small objects come whole.
+    # The paper pastes boxes. Pasting by class keeps small objects whole.
     dict(type='CutMix', mask='class'),
     dict(type='PackSemiSegInputs'),
 ]

@@ -40,8 +40,8 @@ test_pipeline = [
     dict(type='PackSegInputs'),
 ]
 train_dataloader = dict(
-    # On two GPUs the batch of 4 of section 5.2. The paper had four GPUs, but
-    # CutMix needs two images on each; *_4gpu.py is for four.
+    # Makes the batch of 4 of section 5.2 on two GPUs. The paper had four GPUs,
+    # but CutMix needs two images on each; *_4gpu.py is for four.
     batch_size=2,
     num_workers=4,
     persistent_workers=True,

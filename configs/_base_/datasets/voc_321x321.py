@@ -13,8 +13,8 @@ data_preparation = (
     "data/VOCdevkit/VOC2012/splits/1-8`, with CutMix-Seg's split_0.pkl, or "
     "with --seed 12345 for lists that are not the paper's."
 )
-# Images differ in size; nearly all are 500 pixels long. So a scale by 0.5 to
-# 1.5 (section 5.1) is one of their longer side.
+# Images differ in size, but the longer side is nearly always 500 pixels, so it
+# is scaled by 0.5 to 1.5 (section 5.1).
 scale = (500, 500)
 ratio_range = (0.5, 1.5)
 crop_size = (321, 321)
@@ -42,14 +42,14 @@ train_pipeline = [
     dict(type='RandomFlip', prob=0.5),
     dict(type='PackSegInputs'),
 ]
-# At the images' own size, as in the line of work that the paper compares to.
+# At the images' own size, as in the works that the paper compares to.
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),
     dict(type='PackSegInputs'),
 ]
 train_dataloader = dict(
-    # On two GPUs the batch of 10 of section 5.2, which four cannot share.
+    # Makes the batch of 10 of section 5.2 on two GPUs; four cannot share it.
     batch_size=5,
     num_workers=4,
     persistent_workers=True,

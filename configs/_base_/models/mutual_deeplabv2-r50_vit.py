@@ -20,7 +20,7 @@ deeplabv2 = dict(
         dilations=(1, 1, 2, 4),
         out_indices=(3,),
         norm_cfg=norm_cfg,
-        # He et al.'s own weights have the stride in the first convolution.
+        # The weights of He et al. have the stride in the first convolution.
         style='caffe',
         init_cfg=dict(
             type='Pretrained',

@@ -1,6 +1,6 @@
 # MobileNetV2 and a hybrid ViT: ResNet-18 to stride 16, a transformer
 # encoder on its tokens, and SegFormer's head over the levels of both. With
-# SETR's head, which sees stride 16 alone, it was the weaker teacher by far.
+# SETR's head, which sees only stride 16, it was by far the weaker teacher.
 _base_ = './mobilenetv2_small.py'
 vit = dict(
     type='EncoderDecoder',
@@ -47,11 +47,11 @@ model = dict(
         type='SemiSegDataPreProcessor', **_base_.preprocessor
     ),
     segmentors=[_base_.mobilenetv2, vit],
-    # 0.9999 in the paper, for 90k steps. In 1,000 the features outrun such
-    # prototypes, and what is stale makes labels worse instead of better.
+    # 0.9999 in the paper, for 90k steps. In 1,000 steps such prototypes lag
+    # behind the features and make labels worse instead of better.
     rectifier=dict(type='PrototypeRectifier', momentum=0.95),
-    # 1 in Eq. 5; so short a run needs the ground truth more. Weak views and
-    # tests are normalised by statistics of images as they are.
+    # unsup_weight is 1 in Eq. 5, but the ground truth must weigh more in so
+    # short a run. Strong views move no statistics of weak views and tests.
     semi_train_cfg=dict(
         unsup_weight=0.5, unlabelled_statistics=False, channels_last=True
     ),

@@ -4,7 +4,7 @@ model = dict(
     # Section 4.2: the momentum of Eq. 11; Eq. 9 has no temperature.
     rectifier=dict(type='PrototypeRectifier', momentum=0.9999),
     semi_train_cfg=dict(
-        # The paper weighs Eq. 1 and Eq. 5 by nothing, nor Eq. 5's terms.
+        # The paper has no weights in Eq. 1 and Eq. 5.
         unsup_weight=1.0,
         self_weight=1.0,
         peer_weight=1.0,

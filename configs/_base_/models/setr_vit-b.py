@@ -34,10 +34,10 @@ setr = dict(
         arch='deit-base',
         img_size=(256, 512),
         patch_size=16,
-        # SETR's levels 10, 15, 20 and 24 of 24, in proportion of 12.
+        # SETR's levels 10, 15, 20 and 24 of 24, scaled to 12 layers.
         out_indices=[4, 7, 9, 11],
         out_type='featmap',
-        # The head normalises.
+        # The head normalises the features.
         final_norm=False,
         # Section 5.2, survival 0.8, over the transformer's layers.
         drop_path_rate=0.2,

@@ -1,6 +1,6 @@
 # Not in the paper: fine-tuning small pretrained networks in 2,000 steps.
-# With a quarter of this rate the baseline converges more slowly. Backbones
-# are pretrained; a transformer (the neck) bears no such rate.
+# With a quarter of this rate the baseline converges more slowly. Pretrained
+# backbones and the transformer (the neck) need a lower rate.
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.01),
@@ -8,8 +8,8 @@ optim_wrapper = dict(
         custom_keys=dict(backbone=dict(lr_mult=0.25), neck=dict(lr_mult=0.25))
     ),
 )
-# Once down to zero. Down to zero and up again after the burn-in, rare classes
-# are still unknown when the first pseudo labels are made.
+# One decay to zero. With a restart after the burn-in, rare classes are still
+# unknown when the first pseudo labels are made.
 param_scheduler = [
     dict(
         type='CosineRestartLR',

@@ -1,5 +1,5 @@
-# Not in the paper: 4,000 steps of pretrained networks on one GPU, with a
-# lower rate than the small networks of adamw_2k.py have.
+# Not in the paper: 4,000 steps of pretrained networks on one GPU, at a lower
+# rate than for the small networks of adamw_2k.py.
 _base_ = './adamw_2k.py'
 optim_wrapper = dict(optimizer=dict(lr=5e-4))
 param_scheduler = [

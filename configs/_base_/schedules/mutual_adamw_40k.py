@@ -1,5 +1,5 @@
-# Not in the paper: two stages of 40k iterations of AdamW, each student by a
-# rule of its own. The first is mmseg's for SegFormer; the second fine-tunes
+# Not in the paper: two stages of 40k iterations of AdamW, with a rule for each
+# student. The first is mmseg's for SegFormer; the second fine-tunes
 # DINOv2 slowly and its new head forty times faster, as UniMatch V2 does.
 optim_wrapper = dict(
     constructor='MutualOptimWrapperConstructor',

@@ -1,11 +1,11 @@
-# What the rows of the CamVid ladder are put together from.
+# Building blocks for the rows of the CamVid ladder.
 _base_ = '../../rml/mobilenetv2_vit_camvid_1-8.py'
-# Without a rectifier, labels of the stage's start would never improve.
+# Without a rectifier, labels made at the stage's start never improve.
 model = dict(semi_train_cfg=dict(p0='online'))
-# Of a learner with one teacher; the two of a pair weigh as much together.
+# Weight for one teacher: as much as the two teachers of a pair together.
 one_source = 2 * _base_.model.semi_train_cfg.unsup_weight
 # Model noise: dropout 0.1 and, in the transformer, stochastic depth 0.1. The
-# paper's 0.5 and 0.2, section 5.2, cost so narrow heads three points before
+# paper's 0.5 and 0.2 (section 5.2) cost such narrow heads three points before
 # the first pseudo label: docs/results.md.
 noisy = [
     dict(
@@ -29,7 +29,7 @@ plain = [
         decode_head=dict(_base_.vit.decode_head, dropout_ratio=0.0),
     ),
 ]
-# The geometry of the data set's own pipeline, without input noise.
+# The geometric transforms of the data set's pipeline, without input noise.
 unlabelled_pipeline_plain = [
     dict(type='LoadImageFromFile'),
     dict(type='MarkValid'),

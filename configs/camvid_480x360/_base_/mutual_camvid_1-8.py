@@ -1,5 +1,5 @@
-# What the methods at 480x360 are put together from: the networks with the
-# paper's model noise (`noisy`; `plain` has none), the parts of the unlabelled
+# Building blocks of the methods at 480x360: the networks with the paper's
+# model noise (`noisy`; `plain` has none), the parts of the unlabelled
 # pipeline, and the schedule.
 _base_ = [
     '../../_base_/models/mutual_deeplabv2-r50_vit.py',
@@ -7,9 +7,9 @@ _base_ = [
     '../../_base_/schedules/adamw_4k.py',
     '../../_base_/runtime/default.py',
 ]
-# Of a learner with one teacher; the two of a pair weigh as much together.
+# Weight for one teacher: as much as the two teachers of a pair together.
 one_source = 2 * _base_.model.semi_train_cfg.unsup_weight
-# Dropout 0.5 before the classifier and stochastic depth of survival 0.8;
+# Dropout 0.5 before the classifier and stochastic depth with survival 0.8;
 # this ResNet has no stochastic depth.
 noisy = [
     dict(
