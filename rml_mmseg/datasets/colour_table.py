@@ -15,7 +15,7 @@ IGNORED_NAMES = (
     'unlabelled',
     'unlabeled',
 )
-"""Names, in lower case, whose pixels are not learnt from."""
+"""Names, in lower case, of classes whose pixels are ignored."""
 
 
 def _first_id(ignore_index: int) -> int:

@@ -32,8 +32,8 @@ TITLES = {
 }
 """Titles of all methods, by name, in the order of tables."""
 WEIGHTS = dict(unimatch=0.5)
-"""``unsup_weight`` where a method's own is not 1: two strong views and the
-perturbed features, which would weigh twice as much as the labels."""
+"""``unsup_weight`` of methods where it is not 1: UniMatch's two strong views
+and perturbed features would weigh twice as much as the labels."""
 
 
 class Method(NamedTuple):

@@ -18,14 +18,14 @@ GEOMETRIC = (
     'ResizeShortestEdge',
     'ResizeToMultiple',
 )
-"""Move image and label map alike, so the map of valid pixels, too."""
+"""Transforms that move the label map, and so the valid map, with the image."""
 FIXED = ('AdjustGamma', 'CLAHE', 'RGB2Gray', 'Rerange')
-"""Change every image in the same way; all views need them."""
+"""Transforms that change every image alike, so that all views need them."""
 EDGES = 'GenerateEdge'
 LEFT_OUT = (EDGES, 'PhotoMetricDistortion', 'RandomCutOut')
-"""About labels, or random colours, which are the strong views' own part."""
+"""Transforms of labels, or of random colours, which only strong views get."""
 RECOLOURED = [dict(type='PhotometricRandAugment')]
-"""What strong views have beside the weak one, where the data do not say."""
+"""Transforms of strong views, unless the data config gives others."""
 JITTERED = [
     dict(
         type='RandomApply',
@@ -54,7 +54,7 @@ JITTERED = [
     ),
 ]
 STRONG_VIEWS = dict(randaugment=RECOLOURED, jitter=JITTERED)
-"""By name: that of RML, and that of ClassMix, UniMatch and UniMatch V2."""
+"""Strong views by name: RML's, and that of ClassMix, UniMatch, UniMatch V2."""
 BOXES = [dict(type='CutMix')]
 
 

@@ -9,7 +9,7 @@ from typing import Any, Union
 from mmengine.config import Config
 
 HERE = '{{ fileDirname }}'
-"""The folder of a config, as mmengine puts it into the text as it is."""
+"""mmengine's variable for the folder of a config, replaced in its text."""
 _STRING = re.compile(rf"'({re.escape(HERE)}[^'\"\n]*)'")
 
 
