@@ -173,7 +173,8 @@ class PrototypeRectifier(Rectifier):
         Args:
             features (Tensor): (N, C, h, w).
             labels (Tensor): Class ids (N, h, w); ``ignore_index`` and ids
-                outside of [0, K) are left out.
+                outside of [0, K) are left out, and so are features that are
+                not finite.
         """
         sums, counts = class_sums(
             features, labels, self.num_classes, self.ignore_index
@@ -222,7 +223,7 @@ class PrototypeRectifier(Rectifier):
         all_reduce(packed)
         sums, counts, shares = packed.split([self.channels, 1, 2], dim=1)
         counts = counts.squeeze(1)
-        # A class with a non-finite feature counts as absent.
+        # A class whose sum overflows counts as absent.
         present = sums.isfinite().all(1) & (counts >= self.min_pixels)
         counts = torch.where(present, counts, 0.0)
         return sums, counts, torch.where(shares.isfinite().all(), shares, 0.0)

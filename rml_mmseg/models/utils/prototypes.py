@@ -52,7 +52,8 @@ def class_sums(
     Args:
         features (Tensor): (N, C, h, w).
         labels (Tensor): Class ids, (N, h, w). Ids outside of
-            [0, num_classes) belong to no class.
+            [0, num_classes) belong to no class, nor do features that are not
+            finite.
         num_classes (int): Number of classes K.
         ignore_index (int): Label that belongs to no class. Defaults to 255.
 
@@ -69,11 +70,31 @@ def class_sums(
             f'got {tuple(labels.shape)}'
         )
     with _no_autocast(features):
-        if _on_cpu(features):
-            return _sums_by_chunk(features, labels, num_classes, ignore_index)
-        return batched_prototypes.class_sums(
+        if not _on_cpu(features):
+            labels = _finite_labels(features, labels, ignore_index)
+            return batched_prototypes.class_sums(
+                features, labels, num_classes, ignore_index
+            )
+        sums, counts = _sums_by_chunk(
             features, labels, num_classes, ignore_index
         )
+        if sums.isfinite().all():
+            return sums, counts
+        labels = _finite_labels(features, labels, ignore_index)
+        return _sums_by_chunk(features, labels, num_classes, ignore_index)
+
+
+def _finite_labels(
+    features: Tensor, labels: Tensor, ignore_index: int
+) -> Tensor:
+    """Ignore the labels of features that are not finite.
+
+    In a product of memberships with features, one such feature would spoil
+    the sums of all classes.
+    """
+    # The sum over the channels needs little memory.
+    finite = features.sum(1, dtype=torch.float32).isfinite()
+    return labels.masked_fill(~finite, ignore_index)
 
 
 def _sums_by_chunk(

@@ -78,6 +78,13 @@ class TestClassSums:
         assert sums.tolist() == [[0], [1]]
         assert counts.tolist() == [0, 1]
 
+    @pytest.mark.parametrize('poison', [math.nan, math.inf])
+    def test_features_that_are_not_finite_are_ignored(self, poison):
+        features = torch.tensor([[[[1.0, poison, 3.0]], [[2.0, 5.0, 4.0]]]])
+        sums, counts = class_sums(features, torch.tensor([[[1, 1, 0]]]), 2)
+        assert sums.tolist() == [[3, 4], [1, 2]]
+        assert counts.tolist() == [1, 1]
+
     @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
     def test_low_precision_features_are_summed_in_float32(self, dtype):
         # Half formats cannot hold 4097; a running sum would stop far below.
