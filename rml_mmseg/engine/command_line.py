@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.dist import all_gather_object, is_main_process
 from mmengine.runner import Runner
 from mmseg.registry import RUNNERS
@@ -21,7 +21,7 @@ from ..datasets.data_root import check_data_roots
 from .checks.config import check_config, check_options
 from .checks.explained_errors import explained_errors
 from .checks.plain_errors import plain_errors
-from .config_files import override, read_config
+from .config_files import OptionsAction, override, read_config
 
 
 def add_runner_arguments(parser: ArgumentParser) -> None:
@@ -38,7 +38,7 @@ def add_runner_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=OptionsAction,
         help='settings of the config to override, as key=value with dots in '
         'the key; a list is written key="[a,b]" or key=a,b, a list of tuples '
         'key="[(a,b),(c,d)]", in quotes and without spaces',
@@ -88,8 +88,9 @@ def load_config(args: Namespace) -> Config:
         Config: The config, with `launcher` and `work_dir` set.
 
     Raises:
-        ValueError: If the config cannot be read, or if an override does not
-            fit it or sets something that nothing reads.
+        ValueError: If the config cannot be read, if an override does not fit
+            it or sets something that nothing reads, or if the work folder is
+            a file.
         SystemExit: If there is no such file.
     """
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
@@ -101,7 +102,17 @@ def load_config(args: Namespace) -> Config:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
         cfg.work_dir = os.path.join('work_dirs', Path(args.config).stem)
+    _check_work_dir(Path(cfg.work_dir))
     return cfg
+
+
+def _check_work_dir(work_dir: Path) -> None:
+    for path in (work_dir, *work_dir.parents):
+        if path.exists() and not path.is_dir():
+            raise ValueError(
+                f'work_dir={str(work_dir)!r} cannot be made, because {path} '
+                'is a file: set --work-dir to another folder'
+            )
 
 
 @contextmanager

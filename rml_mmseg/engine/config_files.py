@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from traceback import walk_tb
 from typing import Any
 
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
 from mmengine.config.config import BASE_KEY
 
 # Functions of mmengine that read the config file `filename`.
 READERS = ('_file2dict', '_is_lazy_import')
 # Errors that mmengine raises for an override that does not fit.
 MISFITS = (AttributeError, KeyError, TypeError)
+
+
+class OptionsAction(DictAction):
+    """Reads ``--cfg-options KEY=VALUE ...`` into a dict."""
+
+    def __call__(
+        self,
+        parser: ArgumentParser,
+        namespace: Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Store the options; one without ``=`` ends the program."""
+        for value in values:
+            if '=' not in value:
+                parser.error(
+                    f"{option_string}: {value!r} has no '='; expected "
+                    'KEY=VALUE'
+                )
+        super().__call__(parser, namespace, values, option_string)
 
 
 def read_config(path: str | Path, imports: bool = True) -> Config:

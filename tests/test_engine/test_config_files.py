@@ -1,10 +1,15 @@
 import re
+from argparse import ArgumentParser
 from pathlib import Path
 
 import pytest
 from mmengine.config import Config
 
-from rml_mmseg.engine.config_files import override, read_config
+from rml_mmseg.engine.config_files import (
+    OptionsAction,
+    override,
+    read_config,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -99,3 +104,13 @@ def test_what_does_not_fit_is_named(cfg, key, value, why):
     with pytest.raises(ValueError, match=f'^options {key}={value!r} .*{why}'):
         override(cfg, {key: value}, 'options')
     assert cfg.to_dict() == before
+
+
+def test_options_of_the_command_line(capsys):
+    parser = ArgumentParser()
+    parser.add_argument('--cfg-options', nargs='+', action=OptionsAction)
+    args = parser.parse_args(['--cfg-options', 'a.b=1', 'c=[2,3]'])
+    assert args.cfg_options == {'a.b': 1, 'c': [2, 3]}
+    with pytest.raises(SystemExit):
+        parser.parse_args(['--cfg-options', 'a=1', 'train_cfg'])
+    assert "--cfg-options: 'train_cfg' has no '='" in capsys.readouterr().err

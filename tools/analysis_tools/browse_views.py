@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import mmcv
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmseg.registry import MODELS
@@ -24,6 +24,7 @@ import rml_mmseg  # noqa: F401  (registers what the config names)
 from rml_mmseg.datasets.data_root import check_data_roots
 from rml_mmseg.engine.checks.plain_errors import plain_errors
 from rml_mmseg.engine.command_line import overridden_config
+from rml_mmseg.engine.config_files import OptionsAction
 from rml_mmseg.visualization import class_colours, draw_panels
 from rml_mmseg.visualization.panel_grid import Row
 from rml_mmseg.visualization.view_grid import labelled_rows, view_rows
@@ -49,7 +50,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=OptionsAction,
         help='settings of the config to override, as key=value',
     )
     args = parser.parse_args(argv)

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
@@ -29,6 +29,7 @@ from rml_mmseg.datasets.data_check import (
 )
 from rml_mmseg.datasets.progress_bar import with_bar
 from rml_mmseg.engine.command_line import overridden_config
+from rml_mmseg.engine.config_files import OptionsAction
 
 # Stock data sets assert that their files are there.
 WRONG_CONFIG = (
@@ -58,7 +59,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=OptionsAction,
         help='settings of the config to override, as key=value',
     )
     return parser.parse_args(argv)

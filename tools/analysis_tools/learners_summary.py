@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import argparse
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 from prettytable import PrettyTable
 
 from rml_mmseg.engine.command_line import overridden_config
+from rml_mmseg.engine.config_files import OptionsAction
 from rml_mmseg.models.summary import NetworkSummary, summarise_networks
 
 DEFAULT_SIZE = (512, 512)
@@ -37,7 +38,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=OptionsAction,
         help='settings of the config to override, as key=value',
     )
     return parser.parse_args(argv)

@@ -37,11 +37,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 
 import rml_mmseg  # noqa: F401  (registers what the config names)
 from rml_mmseg.engine.checks.config import check_options
-from rml_mmseg.engine.config_files import override
+from rml_mmseg.engine.config_files import OptionsAction, override
 from rml_mmseg.experiments.suites import (
     cfg_options,
     check_seeds,
@@ -164,7 +164,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=OptionsAction,
         help='settings of the written config to override, as key=value, '
         'such as model.segmentors.0.backbone.init_cfg=None for random '
         'weights; of several methods, each takes what it has',

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import CheckpointLoader
 from mmseg.registry import MODELS
@@ -26,6 +26,7 @@ from mmseg.registry import MODELS
 from rml_mmseg.engine.checks.explained_errors import explained_errors
 from rml_mmseg.engine.checks.plain_errors import plain_errors
 from rml_mmseg.engine.command_line import overridden_config
+from rml_mmseg.engine.config_files import OptionsAction
 from rml_mmseg.models.deployment import DeployedSegmentor
 from rml_mmseg.models.export import (
     check_learner,
@@ -81,7 +82,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=OptionsAction,
         help='settings of the config to override, as key=value',
     )
     return parser.parse_args(argv)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import CheckpointLoader
 from mmseg.registry import DATASETS, MODELS
@@ -31,6 +31,7 @@ from rml_mmseg.datasets.data_root import check_data_roots
 from rml_mmseg.engine.checks.explained_errors import explained_errors
 from rml_mmseg.engine.checks.plain_errors import plain_errors
 from rml_mmseg.engine.command_line import overridden_config
+from rml_mmseg.engine.config_files import OptionsAction
 from rml_mmseg.models.export import (
     check_learner,
     export_config,
@@ -67,7 +68,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=OptionsAction,
         help='settings of the config to override, as key=value',
     )
     return parser.parse_args(argv)

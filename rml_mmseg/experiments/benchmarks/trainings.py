@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any, Callable, Optional
 
 import mmcv
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.runner import Runner
 
 from rml_mmseg.datasets.data_root import check_data_roots, dataset_nodes
 from rml_mmseg.datasets.scene_generator import SceneGenerator
+from rml_mmseg.engine.config_files import OptionsAction
 from rml_mmseg.models.utils.learner_cfg import without_weights
 
 from .measured_loop import MeasuredLoop
@@ -45,7 +46,7 @@ def add_training_arguments(
         metavar=('H', 'W'),
         help='of generated scenes, where there is no data',
     )
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction)
+    parser.add_argument('--cfg-options', nargs='+', action=OptionsAction)
 
 
 def load_asked(

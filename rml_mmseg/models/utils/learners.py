@@ -246,6 +246,10 @@ def build_rectifiers(
     rectifiers = nn.ModuleList()
     if rectifier is None:
         return rectifiers
+    if not isinstance(rectifier, Mapping):
+        raise ValueError(
+            f'model.rectifier must be a dict or None, got {rectifier!r}'
+        )
     if not cfg.taught_by('teacher', len(students)):
         raise ValueError(
             'model.rectifier corrects the labels of teachers, and '

@@ -288,6 +288,11 @@ def test_a_rectifier_is_a_child_of_ours():
         toy_mutual(1, rectifier=dict(type='_Unit'))
 
 
+def test_a_rectifier_is_a_dict():
+    with pytest.raises(ValueError, match='model.rectifier must be .*got 3'):
+        toy_mutual(rectifier=3)
+
+
 def test_head_without_classifier_needs_no_rectifier():
     with pytest.raises(ValueError, match='_NoClassifier.*rectifier=None'):
         toy_mutual(segmentors=[_no_classifier()])
