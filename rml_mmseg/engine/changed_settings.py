@@ -37,10 +37,11 @@ KEPT = re.compile(
     r'\boptimizer\.|^param_scheduler\b|^train_cfg\.iters_per_stage$'
 )
 KEPT_MESSAGE = (
-    '\nOptimisers and schedulers go on from the checkpoint: those settings of '
-    'optimizer and param_scheduler have no effect, and a stage that is made '
-    'longer trains on at the rate that its schedule ended with. For a longer '
-    'run raise train_cfg.stages; for other rates begin one by load_from'
+    '\nOptimisers and schedulers are restored from the checkpoint, so '
+    'changed settings of optimizer and param_scheduler have no effect, and a '
+    'longer stage continues at the final learning rate of its schedule. To '
+    'train longer, raise train_cfg.stages; to change the rates, start a new '
+    'run with load_from'
 )
 
 
@@ -63,15 +64,15 @@ def compare_texts(before: str, now: str) -> str:
     for name, line in zip(changes, lines):
         if name.endswith('optimizer.type'):
             raise CheckpointError(
-                'the checkpoint to resume from is of another optimiser '
-                f'({line}); load_from starts a new run with its weights'
+                'the checkpoint to resume from was saved with another '
+                f'optimiser ({line}). Use load_from to start a new run with '
+                'its weights'
             )
     if not lines:
         return ''
     kept = any(KEPT.search(name) for name in changes)
     return (
-        'the run goes on with other settings than its checkpoint was '
-        'trained with:\n'
+        'the run resumes with other settings than those of its checkpoint:\n'
         + '\n'.join(lines[:MOST_LINES])
         + ('\n...' if len(lines) > MOST_LINES else '')
         + (KEPT_MESSAGE if kept else '')

@@ -32,22 +32,22 @@ def add_runner_arguments(parser: ArgumentParser) -> None:
     """
     parser.add_argument(
         '--work-dir',
-        help='folder for logs and checkpoints; by default that of the config, '
-        'or work_dirs/NAME_OF_THE_CONFIG',
+        help='folder for logs and checkpoints; default: work_dir of the '
+        'config, or work_dirs/NAME_OF_THE_CONFIG',
     )
     parser.add_argument(
         '--cfg-options',
         nargs='+',
         action=OptionsAction,
         help='settings of the config to override, as key=value with dots in '
-        'the key; a list is written key="[a,b]" or key=a,b, a list of tuples '
-        'key="[(a,b),(c,d)]", in quotes and without spaces',
+        'the key; write a list as key="[a,b]" or key=a,b, and a list of '
+        'tuples as key="[(a,b),(c,d)]", quoted and without spaces',
     )
     parser.add_argument(
         '--launcher',
         choices=['none', 'pytorch', 'slurm', 'mpi'],
         default='none',
-        help='what has started the processes; none for a single one',
+        help='launcher that started the processes; none for a single one',
     )
     parser.add_argument(
         '--local_rank',

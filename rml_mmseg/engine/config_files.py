@@ -53,10 +53,9 @@ def read_config(path: str | Path, imports: bool = True) -> Config:
         return Config.fromfile(path, import_custom_modules=imports)
     except ImportError as error:
         raise ValueError(
-            f'{path} imports what is not installed: '
-            f'{error.__cause__ or error}. A module of your own must be found '
-            'by all commands: PYTHONPATH=its folder before each, or install '
-            'it'
+            f'{path} imports a module that is not installed: '
+            f'{error.__cause__ or error}. Install your own module, or put '
+            'PYTHONPATH=ITS_FOLDER before each command'
         ) from error
     except Exception as error:
         # A config is a program and can raise anything.
@@ -88,8 +87,8 @@ def override(
             cfg.merge_from_dict({key: value})
         except MISFITS as error:
             why = _misfit(cfg, key.split('.')) or (
-                'an item of a list can only be changed as a dict by a dict; '
-                'give the whole list'
+                'a list item can only be overridden if it and the new value '
+                'are dicts; set the whole list'
                 if isinstance(error, AttributeError)
                 else error.args[0]
             )
@@ -120,8 +119,8 @@ def _misfit(cfg: Any, parts: Sequence[str]) -> str | None:
         if isinstance(node, (list, tuple)):
             if not part.isdigit() or int(part) >= len(node):
                 return (
-                    f'{name} is a list of {len(node)}, whose items are '
-                    f'numbered from 0, and has no {part!r}'
+                    f'{name} is a list of {len(node)} items, numbered from '
+                    f'0, and has no {part!r}'
                 )
             node = node[int(part)]
         elif index and not isinstance(node, Mapping):

@@ -49,15 +49,15 @@ def _of_another_model(found: Mapping[str, Any], wanted: str) -> str:
     }
     if learners:
         return (
-            f'it holds the learners {sorted(learners)}, and the model is a '
-            'single network: write one of them as a plain checkpoint, '
+            f'it holds the learners {sorted(learners)}, but the model is a '
+            'single network: export one of them as a plain checkpoint, '
             'tools/model_converters/export_segmentor.py CONFIG CHECKPOINT '
             '--learner NAME'
         )
     return (
         'it is of another model: none of its tensors, such as '
-        f'{next(iter(found), "none")!r}, has the name of one of the model, '
-        f'such as {wanted!r}'
+        f'{next(iter(found), "none")!r}, is in the model, whose tensors have '
+        f'names such as {wanted!r}'
     )
 
 
@@ -79,6 +79,6 @@ def _check_learners(found: Mapping[str, Any], model: Any) -> None:
             raise CheckpointError(
                 f'it lacks {len(lacking)} tensors of {name}, such as '
                 f'{lacking[0]!r}, which would predict with random weights: '
-                'set model.test_cfg.predict_on, and score, to learners that '
-                'it has'
+                'set model.test_cfg.predict_on and score to learners that it '
+                'has'
             )

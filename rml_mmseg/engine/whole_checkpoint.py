@@ -58,7 +58,7 @@ def read_checkpoint(path: str) -> dict[str, Any]:
         raise CheckpointError(f'it cannot be read ({reason})') from error
     if not isinstance(found, dict):
         raise CheckpointError(
-            f'it holds no checkpoint but a {type(found).__name__}'
+            f'it holds a {type(found).__name__}, not a checkpoint'
         )
     return found
 
@@ -94,8 +94,8 @@ def check_checkpoint(
     lacking = [key for key in NEEDED if key not in found]
     if lacking:
         raise CheckpointError(
-            f'it lacks {", ".join(lacking)}, so it is not of a training that '
-            'can go on; load_from starts a new run with its weights'
+            f'it lacks {", ".join(lacking)}, so no run can resume from it. '
+            'Use load_from to start a new run with its weights'
         )
     iteration = found['meta'].get('iter')
     if not isinstance(iteration, int):
@@ -115,8 +115,8 @@ def _check_model(
     }
     if names:
         raise CheckpointError(
-            f'it is of another model: {len(names)} tensors are in one of '
-            f'the two only, such as {min(names)!r}'
+            f'it is of another model: {len(names)} tensors are in only one '
+            f'of the two, such as {min(names)!r}'
         )
     check_shapes(found, wanted)
 
@@ -185,7 +185,7 @@ def newest_whole_checkpoint(
         try:
             check_checkpoint(path, state)
         except CheckpointError as error:
-            problems.append(f'{path!r} is passed over: {error}')
+            problems.append(f'{path!r} is skipped: {error}')
             print_log(problems[-1], logger='current', level=logging.WARNING)
             continue
         return path
@@ -193,7 +193,7 @@ def newest_whole_checkpoint(
         raise CheckpointError(
             'no checkpoint of the run can be resumed:\n'
             + '\n'.join(problems)
-            + '\nMove them away to start the run anew'
+            + '\nMove them away to start a new run'
         )
     return None
 
@@ -225,6 +225,6 @@ def check_owner(
             raise CheckpointError(
                 f'{folder!r} holds checkpoints of another config, {before}, '
                 f'such as {osp.basename(path)!r}, which those of {now} would '
-                'replace: give it a work_dir of its own (a config has that '
-                'of its _base_), or --work-dir'
+                'replace: set a separate work_dir (a config inherits that of '
+                'its _base_), or --work-dir'
             )

@@ -126,7 +126,7 @@ def test_resumes_from_the_newest_whole_one(tmp_path):
     assert all(torch.equal(found[k], expected[k]) for k in expected)
     text = ''.join(path.read_text() for path in work.glob('*/*.log'))
     for name in ('iter_4.pth', 'iter_3.pth'):
-        assert f"{name}' is passed over" in text
+        assert f"{name}' is skipped" in text
 
 
 def test_no_checkpoint_starts_from_the_beginning(tmp_path):
@@ -261,7 +261,7 @@ def test_a_resumed_run_names_what_was_changed(tmp_path):
     longer = dict(type='StagedTrainLoop', iters_per_stage=6, val_interval=3)
     runner_with(tmp_path, True, settings=dict(train_cfg=longer)).train()
     text = logged(tmp_path)
-    assert text.count('goes on with other settings than its checkpoint') == 1
+    assert text.count('resumes with other settings than those of its') == 1
     assert 'train_cfg.iters_per_stage: 4 -> 6\n' in text
     assert 'raise train_cfg.stages' in text
     assert 'val_interval:' not in text

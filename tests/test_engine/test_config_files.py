@@ -28,7 +28,7 @@ def _folder(tmp_path, monkeypatch):
         ("_base_ = './base.py'\nb = [1]\n", None),
         (
             "custom_imports = dict(imports=['no_such_module'])",
-            'imports what is not installed: .*no_such_module.*PYTHONPATH',
+            'a module that is not installed: .*no_such_module.*PYTHONPATH',
         ),
     ],
 )
@@ -91,12 +91,12 @@ def test_what_fits_is_overridden(cfg):
 @pytest.mark.parametrize(
     ('key', 'value', 'why'),
     [
-        ('hooks.2.type', 'C', 'hooks is a list of 2, .* no .2.'),
-        ('hooks.type', 'C', 'hooks is a list of 2, .* no .type.'),
+        ('hooks.2.type', 'C', 'hooks is a list of 2 items, .* no .2.'),
+        ('hooks.type', 'C', 'hooks is a list of 2 items, .* no .type.'),
         ('hooks.0.type.x', 1, "hooks.0.type is 'A', which has no 'x'"),
         ('seed.x', 1, "seed is None, which has no 'x'"),
-        ('periods.0', 3, 'give the whole list'),
-        ('hooks.0', 3, 'give the whole list'),
+        ('periods.0', 3, 'set the whole list'),
+        ('hooks.0', 3, 'set the whole list'),
     ],
 )
 def test_what_does_not_fit_is_named(cfg, key, value, why):

@@ -380,5 +380,7 @@ def test_state_of_other_groups_is_refused():
             ),
         }
     )
-    with pytest.raises(ValueError, match=r'students.0 was .* 1 groups.* 2'):
+    with pytest.raises(
+        ValueError, match=r'students.0 was .* 1 param.* makes 2'
+    ):
         other.load_state_dict(saved)

@@ -79,7 +79,7 @@ def test_setting_that_no_student_reads_is_told(monkeypatch):
     wrapper = _build(_model(), optimizer=dict(SGD, lr=0.5), students=own)
     assert wrapper['students.1'].optimizer.defaults['lr'] == 0.1
     (text,) = told
-    assert text.startswith('optim_wrapper.optimizer is read by no student')
+    assert text.startswith('optim_wrapper.optimizer has no effect, as every')
 
 
 def test_own_settings_come_before_the_common_ones():
@@ -188,7 +188,7 @@ def test_type_of_an_entry_against_that_of_all(own):
     with pytest.raises(
         ValueError,
         match=r"wrapper.type='BFloat16OptimWrapper'.*"
-        r'students\[1\].type=.*OptimWrapper.*: take the type out',
+        r'students\[1\].type=.*OptimWrapper.*: remove type from',
     ):
         _build(_model(), type='BFloat16OptimWrapper', students=entries)
 

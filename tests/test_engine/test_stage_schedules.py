@@ -63,9 +63,9 @@ ONE = dict(optimizer=dict(type='SGD', lr=0.1))
 @pytest.mark.parametrize(
     ('keys', 'wrapper', 'message'),
     [
-        ('0', OWN, r"nothing for \['students.1'\]"),
+        ('0', OWN, r"no entry for \['students.1'\]"),
         ('012', OWN, "a key of param_scheduler='students.2' is unknown"),
-        ('01', ONE, "dict of .*there is one optimiser.*constructor='Mutual"),
+        ('01', ONE, "dict of .*only one optimiser.*constructor='Mutual"),
     ],
 )
 def test_schedules_of_other_optimisers(tmp_path, keys, wrapper, message):
@@ -106,6 +106,6 @@ def test_a_warm_up_longer_than_the_stage(tmp_path, end):
         dict(type='LinearLR', by_epoch=False, start_factor=0.1, end=1500),
         dict(type='PolyLR', by_epoch=False, begin=1500, **end),
     ]
-    message = 'PolyLR of param_scheduler goes from iteration 1500 to 20, with'
+    message = 'PolyLR of param_scheduler runs from iteration 1500 to 20, but'
     with pytest.raises(ValueError, match=message):
         check_schedules(schedulers, 20)

@@ -154,7 +154,7 @@ class TestSchedule:
     def test_a_built_one_is_refused(self):
         optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], 0.1)
         built = PolyLR(optimizer, by_epoch=False)
-        with pytest.raises(ValueError, match='built PolyLR.*give its config'):
+        with pytest.raises(ValueError, match='built PolyLR.*set its config'):
             check_schedules([built], 3)
 
     def test_end_of_a_stage_is_the_default_end(self):
@@ -591,7 +591,7 @@ def test_labels_of_the_stage_need_a_sampler_that_knows_them(tmp_path):
     )
     runner._train_dataloader.update(kind)
     with pytest.raises(
-        ValueError, match=r'p0.*take train_dataloader\.batch_s'
+        ValueError, match=r'p0.*remove train_dataloader\.batch_s'
     ):
         runner.train()
 

@@ -213,7 +213,7 @@ def test_what_is_not_whole_is_passed_over(tmp_path):
 
 def test_none_is_whole(tmp_path):
     (tmp_path / 'iter_8.pth').write_bytes(b'x')
-    with pytest.raises(CheckpointError, match='iter_8.pth.*passed over'):
+    with pytest.raises(CheckpointError, match='iter_8.pth.*is skipped'):
         newest_whole_checkpoint(str(tmp_path))
 
 

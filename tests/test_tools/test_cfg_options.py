@@ -28,4 +28,4 @@ def test_every_tool_refuses_them(tool, trained, call, monkeypatch, capsys):
         said = capsys.readouterr().err
     except SystemExit as leaving:
         said = str(leaving)
-    assert "sets 'no_such_setting', which nothing reads" in said
+    assert "sets 'no_such_setting', which has no effect" in said

@@ -357,7 +357,7 @@ def refused(folder, script, *arguments):
 def test_an_override_that_nothing_reads(folder_with_data):
     option = 'modle.decode_head.channels=8'
     said = refused(folder_with_data, 'train.py', '--cfg-options', option)
-    assert "'modle.decode_head.channels', which nothing" in said
+    assert "'modle.decode_head.channels', which has no e" in said
 
 
 def test_an_option_that_does_not_fit_the_config(folder_with_data):

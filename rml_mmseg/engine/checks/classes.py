@@ -39,8 +39,8 @@ def check_classes(
         return
     message = (
         'val_dataloader.dataset has other classes than the training set, '
-        f'{tuple(others)} instead of {tuple(classes)}, and would score '
-        'them under wrong names: set its metainfo.classes alike'
+        f'{tuple(others)} instead of {tuple(classes)}, so scores would get '
+        'wrong names. Set its metainfo.classes to the same list'
     )
     moved = [
         name

@@ -91,15 +91,16 @@ def check_options(cfg: Mapping[str, Any], options: Iterable[str]) -> None:
             continue
         if name in cfg:
             raise ValueError(
-                f'--cfg-options sets {option!r}, which nothing reads: '
-                f'{name!r} is a variable of the file, and what was made of it '
-                'stays as it is. Set what it stands in, such as '
-                'train_dataloader.dataset..., or the variable in a file'
+                f'--cfg-options sets {option!r}, which has no effect: '
+                f'{name!r} is only a variable of the config file. Override '
+                'the settings that use it, such as '
+                'train_dataloader.dataset..., or change the variable in a '
+                'file'
             )
         hint = did_you_mean(name, READ)
         raise ValueError(
-            f'--cfg-options sets {option!r}, which nothing reads: neither '
-            f'the config nor mmengine has {name!r}{hint}'
+            f'--cfg-options sets {option!r}, which has no effect: neither '
+            f'the config nor mmengine has a setting {name!r}{hint}'
         )
 
 
@@ -111,8 +112,8 @@ def sharded_message(setting: str = f'runner_type={SHARDED!r}') -> str:
     """
     return (
         f'{setting} is not supported: FSDP and DeepSpeed split parameters '
-        'over processes, and teachers follow whole students. Take it out, '
-        'and train with DDP (tools/dist_train.sh)'
+        'over processes, but teachers need whole students. Remove it and '
+        'train with DDP (tools/dist_train.sh)'
     )
 
 
@@ -123,15 +124,15 @@ def _check_names(cfg: Mapping[str, Any]) -> None:
             continue
         if key in OLD_NAMES and isinstance(cfg[key], Mapping):
             raise ValueError(
-                f'the config sets {key!r}, which mmseg 0.x reads: mmseg 1.x '
-                f'has {OLD_NAMES[key]} in its place'
+                f'the config sets {key!r}, a setting of mmseg 0.x. In mmseg '
+                f'1.x use {OLD_NAMES[key]}'
             )
         close = difflib.get_close_matches(key, KNOWN, n=1, cutoff=0.85)
         if not close:
             continue
         text = (
-            f'the config sets {key!r}, which nothing reads; did you mean '
-            f'{close[0]!r}?'
+            f'the config sets {key!r}, which is not a known setting; did you '
+            f'mean {close[0]!r}?'
         )
         if close[0] not in cfg:
             raise ValueError(text)
@@ -144,8 +145,8 @@ def _check_loop(train_cfg: Mapping[str, Any]) -> None:
     epochs = 'max_epochs' in train_cfg or train_cfg.get('by_epoch')
     if epochs or kind == 'EpochBasedTrainLoop':
         raise ValueError(
-            f'train_cfg={dict(train_cfg)} counts epochs, and SemiSegSampler '
-            "draws without end: set train_cfg=dict(type='StagedTrainLoop', "
+            f'train_cfg={dict(train_cfg)} counts epochs, but SemiSegSampler '
+            "has none: set train_cfg=dict(type='StagedTrainLoop', "
             'iters_per_stage=...)'
         )
 
@@ -201,9 +202,9 @@ def _check_accumulation(cfg: Mapping[str, Any]) -> None:
         if numbers and count > 0 and length % count:
             raise ValueError(
                 f'train_cfg.iters_per_stage={length} must be a multiple of '
-                f'{name}.accumulative_counts={count} with '
-                'restart_students: the first step of a stage would have a '
-                'part of its gradients'
+                f'{name}.accumulative_counts={count} with restart_students: '
+                'otherwise the first step of a stage lacks a part of its '
+                'gradients'
             )
 
 
@@ -220,14 +221,14 @@ def _check_hooks(cfg: Mapping[str, Any]) -> None:
     if not found:
         names = [type_name(hook) for hook in cfg.get('custom_hooks') or []]
         raise ValueError(
-            f'custom_hooks has {names}, so that the teachers would never '
-            "move: add dict(type='MutualEMAHook')"
+            f'custom_hooks has {names}, so the teachers would never be '
+            "updated: add dict(type='MutualEMAHook')"
         )
     if len(found) > 1:
         names = [kind.__name__ for kind in found]
         raise ValueError(
-            f'custom_hooks and default_hooks have {names}, so that the '
-            'teachers would move more than once in a step: keep one'
+            f'custom_hooks and default_hooks have {names}, so the teachers '
+            'would be updated more than once per step: keep one'
         )
 
 
@@ -245,9 +246,9 @@ def check_checkpoint_hooks(hooks: Iterable[Any]) -> None:
             continue
         if hook.by_epoch:
             raise ValueError(
-                'default_hooks.checkpoint.by_epoch is True, which is the '
-                'default, and would save once, at the end of the run: set '
-                'by_epoch=False and an interval of iterations'
+                'default_hooks.checkpoint.by_epoch is True (the default), '
+                'which saves only once, at the end of the run: set '
+                'by_epoch=False and an interval in iterations'
             )
         # Below 1 it saves only at the end.
         check_count('default_hooks.checkpoint.interval', hook.interval, -1)

@@ -56,9 +56,9 @@ def check_loaders(cfg: Mapping[str, Any]) -> None:
         ):
             if loader.get(key) and not loader.get('num_workers'):
                 raise ValueError(
-                    f'{name}.num_workers=0 has no processes for '
-                    f'{name}.{key}={loader[key]!r}: set that to {without}, '
-                    'or num_workers to 1 or more'
+                    f'{name}.num_workers=0 starts no workers, but '
+                    f'{name}.{key}={loader[key]!r} needs them: set that to '
+                    f'{without}, or num_workers to 1 or more'
                 )
 
 
@@ -94,10 +94,10 @@ def check_data_config(cfg: Mapping[str, Any]) -> None:
     made = class_of(preprocessor, MODELS)
     if not name or works_as_one_of(made, STOCK_PREPROCESSORS):
         raise ValueError(
-            f'model.data_preprocessor is {name or "not set"}, which knows no '
-            'unlabelled images: set data_preprocessor=dict(type='
-            "'SemiSegDataPreProcessor', ...), which takes the settings of "
-            'SegDataPreProcessor'
+            f'model.data_preprocessor is {name or "not set"}, which cannot '
+            'handle unlabelled images: set '
+            "data_preprocessor=dict(type='SemiSegDataPreProcessor', ...) "
+            'with the settings of SegDataPreProcessor'
         )
 
 
@@ -125,8 +125,8 @@ def _check_prefix(place: str, dataset: Mapping[str, Any]) -> None:
     for old, new in OLD_FOLDERS.items():
         if old in prefix:
             raise ValueError(
-                f'{place}.data_prefix has {old!r}, which mmseg 0.x reads: '
-                f'call it {new!r}'
+                f'{place}.data_prefix has {old!r}, a name of mmseg 0.x: use '
+                f'{new!r}'
             )
 
 
@@ -151,7 +151,7 @@ def _check_sampler(loader: Mapping[str, Any]) -> None:
     kind = class_of(sampler, DATA_SAMPLERS)
     if not name or works_as_one_of(kind, STOCK_SAMPLERS):
         raise ValueError(
-            f'train_dataloader.sampler is {name or "not set"}, so that each '
-            'unlabelled image would always have the same labelled one: '
-            "set sampler=dict(type='SemiSegSampler')"
+            f'train_dataloader.sampler is {name or "not set"}, which would '
+            'always pair an unlabelled image with the same labelled one: set '
+            "sampler=dict(type='SemiSegSampler')"
         )

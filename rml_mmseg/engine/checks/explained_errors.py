@@ -61,8 +61,8 @@ def _unreadable_weights(
         if frame.f_code in LOADERS:
             return CheckpointError(
                 f'the weights {frame.f_locals["filename"]!r} cannot be read '
-                f'({why_unreadable(error)}): look at the setting, or the '
-                'argument, that names them'
+                f'({why_unreadable(error)}): check the setting or the '
+                'argument that names them'
             )
     return None
 
@@ -78,9 +78,9 @@ def _no_download(
         for place, value in _addresses(cfg.get(key), key)
     ]
     return RuntimeError(
-        f'pretrained weights cannot be downloaded ({error.reason}). Of these, '
-        'set those that are not there yet to a local file, or to None for '
-        f'random weights (of init_cfg the whole dict):{"".join(found)}'
+        f'pretrained weights cannot be downloaded ({error.reason}). Set each '
+        'of these that is missing on disk to a local file, or to None for '
+        f'random weights (for init_cfg, the whole dict):{"".join(found)}'
     )
 
 
@@ -107,7 +107,7 @@ def _empty_data(
         return None
     settings = ('data_root', 'data_prefix', 'ann_file', 'img_suffix')
     return ValueError(
-        f'a {type(dataset).__name__} has no image: look at its '
+        f'a {type(dataset).__name__} has no image: check its '
         + ', '.join(f'{k}={getattr(dataset, k, None)!r}' for k in settings)
     )
 

@@ -35,8 +35,8 @@ def check_scored_set(loop: Any, part: str) -> None:
     dataset = loop.dataloader.dataset
     if not len(dataset):
         raise ValueError(
-            f'{setting} has no image: look at its data_prefix, img_suffix '
-            'and ann_file'
+            f'{setting} has no image: check its data_prefix, img_suffix and '
+            'ann_file'
         )
     metrics = list(iou_metrics(loop))
     for metric in metrics:
@@ -44,9 +44,9 @@ def check_scored_set(loop: Any, part: str) -> None:
             check_choice(f'{part}_evaluator.iou_metrics', name, IOU_METRICS)
     scored = any(not metric.format_only for metric in metrics)
     hint = (
-        '. For label maps of images without masks take LoadAnnotations out '
-        f'of {setting}.pipeline, and set {part}_evaluator.format_only=True '
-        'and its output_dir'
+        '. To predict label maps of images without masks, remove '
+        f'LoadAnnotations from {setting}.pipeline and set '
+        f'{part}_evaluator.format_only=True and its output_dir'
     )
     for member in plain_members(dataset):
         loads = any(
@@ -77,8 +77,8 @@ def check_save_best(loop: Any, hooks: Iterable[Any]) -> None:
             if name == 'auto' or name in names:
                 continue
             raise ValueError(
-                f'default_hooks.checkpoint.save_best={name!r} is none of the '
-                f'scores of a validation{_hint(name, names)}. They are '
+                f'default_hooks.checkpoint.save_best={name!r} is not a score '
+                f'of the validation{_hint(name, names)}. Known: '
                 f'{sorted(names)}'
             )
 
@@ -151,7 +151,7 @@ def check_names(dataset: Any, setting: str) -> None:
         other = seen.setdefault(Path(path).stem, path)
         if other != path:
             raise ValueError(
-                f'{setting} would write {other!r} and {path!r} to one file: '
-                'predict the folders one by one, by data_prefix or ann_file '
-                'of the data set'
+                f'{setting} would write {other!r} and {path!r} to the same '
+                'file: predict one folder at a time, set by data_prefix or '
+                'ann_file of the data set'
             )

@@ -96,9 +96,10 @@ def _check_masks(dataset: Any, setting: str, ignored: set[int]) -> None:
             raise ValueError(f'{setting}: {what}')
     if len(seen - ignored) < 2 <= classes and 255 in seen:
         print_log(
-            f'{setting}: the masks that were looked at hold {sorted(seen)} '
-            'alone, and 255 is ignored. Black-and-white masks must be '
-            'converted to ids, as by image_folder.py --colour-table',
+            f'{setting}: the checked masks have only the values '
+            f'{sorted(seen)}, and 255 is ignored. Convert black-and-white '
+            'masks to class ids, for example with image_folder.py '
+            '--colour-table',
             logger='current',
             level=logging.WARNING,
         )
@@ -111,9 +112,9 @@ def _compare_label_rules(dataset: Any, learnt: list, setting: str) -> None:
             own, other = (getattr(m, key, None) for m in (member, learnt[0]))
             if own != other:
                 print_log(
-                    f'{setting}.{key} is {own!r}, and {other!r} of the '
-                    'labelled set: unless their masks differ in that, set '
-                    'both alike',
+                    f'{setting}.{key} is {own!r}, but {other!r} in the '
+                    'labelled set: set both to the same value, unless their '
+                    'masks differ in this',
                     logger='current',
                     level=logging.WARNING,
                 )
@@ -130,7 +131,7 @@ def _find_learnt_images(dataset: Any, learnt: list, setting: str) -> None:
         print_log(
             f'{len(both)} of {len(scored)} images of {setting} are labelled '
             f'training images, such as {both[0]!r}: their scores say nothing '
-            'of other images',
+            'about other images',
             logger='current',
             level=logging.WARNING,
         )

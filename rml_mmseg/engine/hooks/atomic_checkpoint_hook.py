@@ -66,8 +66,8 @@ class AtomicCheckpointHook(CheckpointHook):
     def __init__(self, **kwargs: Any) -> None:
         if kwargs.get('file_client_args') is not None:
             raise ValueError(
-                'default_hooks.checkpoint.file_client_args is of old '
-                'versions: use backend_args'
+                'default_hooks.checkpoint.file_client_args is no longer '
+                'supported: use backend_args'
             )
         if kwargs.get('greater_keys') is None:
             # Scores of single classes, such as IoU.crack.
@@ -110,7 +110,7 @@ class AtomicCheckpointHook(CheckpointHook):
             weights = runner._load_from
             runner.logger.info(
                 f'{self._folder(runner)!r} holds no checkpoint to resume '
-                'from: the run starts from its beginning'
+                'from: the run starts from the beginning'
                 + (f', with the weights of {weights!r}' if weights else '')
             )
 

@@ -35,7 +35,7 @@ class CompileBackbonesHook(Hook):
         if not hasattr(torch, 'compile'):
             raise RuntimeError(
                 'CompileBackbonesHook needs PyTorch 2.0 or later, found '
-                f'{torch.__version__}; take it out of custom_hooks'
+                f'{torch.__version__}; remove it from custom_hooks'
             )
         self.kwargs = kwargs
 

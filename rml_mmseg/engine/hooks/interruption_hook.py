@@ -168,10 +168,10 @@ class InterruptionHook(Hook):
         # One rank writes, and torchrun ends it when another has exited.
         barrier()
         newest = next((path for path in saved if path), None)
-        goes_on = 'goes on from there' if newest else 'begins anew'
+        goes_on = 'continues from it' if newest else 'starts again'
         runner.logger.warning(
             f'{signal.Signals(number).name} at iteration {iteration}: the '
-            f'newest checkpoint is {newest!r}; exit with code '
+            f'newest checkpoint is {newest!r}; exiting with code '
             f'{self.exit_code}. --resume {goes_on}'
         )
         self.after_train(runner)

@@ -88,7 +88,7 @@ class MutualEMAHook(Hook):
         if not hasattr(model, 'update_teachers'):
             raise TypeError(
                 'MutualEMAHook needs a MutualSemiSegmentor, got '
-                f'{type(model).__name__}; for a plain model take EMAHook'
+                f'{type(model).__name__}; for a plain model use EMAHook'
             )
         # Stock tools build a Runner without the checks of our tools.
         check_config(runner.cfg)
@@ -173,10 +173,9 @@ class MutualEMAHook(Hook):
             if not is_finite:
                 raise FloatingPointError(
                     f'students.{i} is not finite after iteration '
-                    f'{runner.iter + 1}; its teacher was left alone. Lower '
+                    f'{runner.iter + 1}; its teacher was not updated. Lower '
                     'the learning rate, set clip_grad, or use '
-                    'MutualOptimWrapperConstructor, which leaves such a '
-                    'step out'
+                    'MutualOptimWrapperConstructor, which skips such a step'
                 )
         done = getattr(runner.train_loop, 'steps_since_restart', runner.iter)
         step = done // self._accumulated(wrapper)
@@ -228,10 +227,10 @@ class MutualEMAHook(Hook):
             return
         count = self._accumulated(wrapper)
         print_log(
-            'This checkpoint lies inside of an accumulated step, and the '
-            'gradients of the other processes are not in it: a run resumed '
-            'from it loses them. Make default_hooks.checkpoint.interval a '
-            f'multiple of optim_wrapper.accumulative_counts={count}',
+            'This checkpoint was saved within an accumulated step, without '
+            'the gradients of the other processes, and a run resumed from it '
+            'loses them. Make default_hooks.checkpoint.interval a multiple '
+            f'of optim_wrapper.accumulative_counts={count}',
             logger='current',
             level=logging.WARNING,
         )

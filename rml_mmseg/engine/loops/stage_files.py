@@ -40,12 +40,12 @@ class StageFiles:
         if not hasattr(loader.sampler, 'soft_labels'):
             # A batch sampler hides the sampler that it wraps.
             raise ValueError(
-                "model.semi_train_cfg.p0='stage' needs a SemiSegSampler, "
-                'which tells where the labels of the stage are, got '
+                "model.semi_train_cfg.p0='stage' needs a SemiSegSampler to "
+                'find the labels of the stage, got '
                 f'{type(loader.sampler).__name__} and '
-                f'{type(loader.batch_sampler).__name__}: set train_dataloader'
-                ".sampler=dict(type='SemiSegSampler') and batch_size, and "
-                'take train_dataloader.batch_sampler out'
+                f'{type(loader.batch_sampler).__name__}: set '
+                "train_dataloader.sampler=dict(type='SemiSegSampler') and "
+                'batch_size, and remove train_dataloader.batch_sampler'
             )
         self.root = root
         self.model = model
@@ -86,8 +86,8 @@ class StageFiles:
         made = mend_store(self.model, self.dataset, store, snapshot)
         if made:
             print_log(
-                f'{made} soft pseudo labels were absent or damaged and '
-                'were made again',
+                f'{made} soft pseudo labels were missing or damaged and were '
+                'made again',
                 logger='current',
             )
 
@@ -116,9 +116,9 @@ class StageFiles:
     def _load(path: str) -> dict:
         if not osp.isfile(path):
             raise FileNotFoundError(
-                f'{path!r} is missing, without which a run with '
-                "p0='stage' cannot be resumed: resume in the work_dir where "
-                'it ran, or start it again'
+                f"{path!r} is missing, but a run with p0='stage' cannot be "
+                'resumed without it: resume in the work_dir of the run, or '
+                'start it again'
             )
         return torch.load(path, map_location='cpu', weights_only=True)
 

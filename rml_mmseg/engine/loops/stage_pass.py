@@ -107,7 +107,7 @@ def run_stage_pass(
     paths = image_paths(dataset, labelled=prototypes)
     title = 'Teachers read all images'
     if not prototypes:
-        title = 'Checking soft pseudo labels, and making those that lack'
+        title = 'Checking soft pseudo labels and making missing ones'
     for path, unlabelled in with_progress(paths, title):
         writes = store is not None and unlabelled and not store.holds(path)
         if not (prototypes or writes):

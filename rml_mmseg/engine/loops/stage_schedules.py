@@ -97,7 +97,7 @@ def check_schedules(config: Any, length: int) -> None:
         if not isinstance(item, Mapping):
             raise ValueError(
                 f'param_scheduler has a built {type(item).__name__}, which '
-                'cannot start again with a stage: give its config'
+                'cannot restart with each stage: set its config instead'
             )
         kind = item.get('type')
         if getattr(class_of(item, PARAM_SCHEDULERS), 'need_val_args', False):
@@ -105,23 +105,23 @@ def check_schedules(config: Any, length: int) -> None:
             continue
         if item.get('by_epoch', True):
             raise ValueError(
-                f'param_scheduler has a {kind} with by_epoch=True, which is '
-                'the default and never steps in train_cfg.type='
-                "'StagedTrainLoop': set by_epoch=False"
+                f'param_scheduler has a {kind} with by_epoch=True (the '
+                'default), which never steps in '
+                "train_cfg.type='StagedTrainLoop': set by_epoch=False"
             )
         first, last = item.get('begin', 0), item.get('end', length)
         if first >= last:
             raise ValueError(
-                f'the {kind} of param_scheduler goes from iteration {first} '
-                f'to {last}, with train_cfg.iters_per_stage={length}: make '
-                'its begin smaller, and so the end of the schedule before '
-                'it, or the stage longer'
+                f'the {kind} of param_scheduler runs from iteration {first} '
+                f'to {last}, but train_cfg.iters_per_stage={length}: lower '
+                'its begin and the end of the schedule before it, or make '
+                'the stage longer'
             )
         if last > length:
             print_log(
-                f'the {kind} of param_scheduler goes to iteration {last}, and '
-                f'a stage has train_cfg.iters_per_stage={length}: it is cut '
-                'off',
+                f'the {kind} of param_scheduler runs to iteration {last}, '
+                f'but train_cfg.iters_per_stage={length}: it is cut off at '
+                'the end of the stage',
                 logger='current',
                 level=logging.WARNING,
             )
@@ -153,8 +153,8 @@ def check_optimizers(runner: Runner) -> None:
         names = list(optim_wrapper.keys())
     if not names:
         raise ValueError(
-            f'param_scheduler is a dict of {list(config)}, and there is one '
-            'optimiser: give it a list of schedulers, or set '
+            f'param_scheduler is a dict of {list(config)}, but there is only '
+            'one optimiser: use a list of schedulers, or set '
             "optim_wrapper.constructor='MutualOptimWrapperConstructor'"
         )
     for key in config:
@@ -162,7 +162,7 @@ def check_optimizers(runner: Runner) -> None:
     missing = [name for name in names if name not in config]
     if missing:
         raise ValueError(
-            f'param_scheduler has nothing for {missing}: give each of '
+            f'param_scheduler has no entry for {missing}: give each of '
             f'{names} a list of schedulers, which may be empty'
         )
 

@@ -176,7 +176,7 @@ class StagedTrainLoop(IterBasedTrainLoop):
         else:
             print_log(
                 f'Nothing is left to train: iteration {self._iter} of '
-                f'{self._max_iters} is reached. For more, raise '
+                f'{self._max_iters} is reached. To train longer, raise '
                 'train_cfg.stages',
                 logger='current',
                 level=logging.WARNING,
@@ -234,8 +234,8 @@ class StagedTrainLoop(IterBasedTrainLoop):
             self._stage_files.mend(self.stage)
         if not hasattr(sampler, 'skipped'):
             print_log(
-                f'{type(sampler).__name__} cannot skip: reading '
-                f'{self._iter} batches that were trained on already',
+                f'{type(sampler).__name__} cannot skip batches: reading the '
+                f'{self._iter} that were already trained on',
                 logger='current',
                 level=logging.WARNING,
             )

@@ -154,12 +154,12 @@ class MutualOptimWrapper(OptimWrapperDict):
             )
             if found != wanted:
                 raise ValueError(
-                    f'the optimiser of {name} was saved with '
-                    f'{len(found)} groups of parameters, and optim_wrapper '
-                    f'makes {len(wanted)}, or of other sizes: paramwise_cfg '
-                    'or the network has changed, or an older version of '
-                    'rml_mmseg began the run. Resume with those, or begin a '
-                    'run from the checkpoint by load_from'
+                    f'the optimiser of {name} was saved with {len(found)} '
+                    'parameter groups, but optim_wrapper makes '
+                    f'{len(wanted)}, or their sizes differ: paramwise_cfg or '
+                    'the network has changed, or an older version of '
+                    'rml_mmseg started the run. Undo the change to resume, '
+                    'or start a new run with load_from'
                 )
         super().load_state_dict(state_dict)
 
@@ -239,9 +239,9 @@ class MutualOptimWrapper(OptimWrapperDict):
         """Stop the run, or skip the steps of some students."""
         if self.on_nonfinite == 'stop':
             raise FloatingPointError(
-                f'{what} not finite; nothing was updated. Look at the '
-                'learning rate and clip_grad, or set '
-                'optim_wrapper.on_nonfinite="skip" to leave such steps out'
+                f'{what} not finite; nothing was updated. Check the learning '
+                'rate and clip_grad, or set '
+                'optim_wrapper.on_nonfinite="skip" to skip such steps'
             )
         self._report('skipped_steps', f'{what} not finite', len(names))
         return names
@@ -251,7 +251,7 @@ class MutualOptimWrapper(OptimWrapperDict):
         hub = MessageHub.get_current_instance()
         count = hub.get_info(name, 0) + steps
         print_log(
-            f'{message}, step left out ({count} so far)', logger='current'
+            f'{message}, step skipped ({count} so far)', logger='current'
         )
         hub.update_info(name, count)
         hub.update_scalar(f'train/{name}', count)
@@ -263,10 +263,10 @@ class MutualOptimWrapper(OptimWrapperDict):
         )
         if self._skips_in_a_row >= MAX_SKIPS_IN_A_ROW:
             raise FloatingPointError(
-                f'{self._skips_in_a_row} steps in a row were left out, the '
-                f'last for {self.last_skipped}: nothing is learnt any more. '
-                'Go back to a checkpoint of before, and look at the learning '
-                'rate and clip_grad'
+                f'{self._skips_in_a_row} steps in a row were skipped, the '
+                f'last for {self.last_skipped}: training no longer makes '
+                'progress. Go back to an earlier checkpoint, and check the '
+                'learning rate and clip_grad'
             )
 
     @uncompiled

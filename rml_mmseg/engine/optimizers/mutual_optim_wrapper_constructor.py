@@ -45,7 +45,7 @@ def keys_of_student(
             common[key] = rule
         elif int(match[1]) >= count:
             raise ValueError(
-                f'paramwise_cfg.custom_keys has {key!r}, and there are '
+                f'paramwise_cfg.custom_keys has {key!r}, but there are only '
                 f'{count} students, from students.0'
             )
         elif int(match[1]) == index:
@@ -69,12 +69,11 @@ def check_outside(model: nn.Module) -> None:
     ]
     if found:
         raise ValueError(
-            f'optim_wrapper trains the students alone, and {found[:8]} of '
-            'the model are outside of them and would never move: make them '
-            'a part of a segmentor, such as its decode_head, set '
-            'requires_grad=False, or take '
-            "constructor='DefaultOptimWrapperConstructor', one optimiser "
-            'for all'
+            f'optim_wrapper trains only the students, so {found[:8]} of the '
+            'model would never be updated: make them a part of a segmentor, '
+            'such as its decode_head, set requires_grad=False, or use '
+            "constructor='DefaultOptimWrapperConstructor', one optimiser for "
+            'all'
         )
 
 
@@ -94,8 +93,8 @@ def check_types(common: Any, entries: list[dict]) -> None:
         if class_of(dict(type=own), OPTIM_WRAPPERS) != wanted:
             raise ValueError(
                 f'optim_wrapper.type={common!r} is for all students, but '
-                f'optim_wrapper.students[{i}].type={own!r}: take the type '
-                'out of the entries of students'
+                f'optim_wrapper.students[{i}].type={own!r}: remove type from '
+                'the entries of students'
             )
 
 
@@ -210,9 +209,9 @@ class MutualOptimWrapperConstructor:
             # It may come from a base config with one setting for all.
             if all(key in entry for entry in own):
                 print_log(
-                    f'optim_wrapper.{key} is read by no student, as every '
-                    f'entry of optim_wrapper.students has its own {key}: to '
-                    'change it, change it there',
+                    f'optim_wrapper.{key} has no effect, as every entry of '
+                    f'optim_wrapper.students sets its own {key}: change it '
+                    'there',
                     logger='current',
                     level=logging.WARNING,
                 )

@@ -98,7 +98,7 @@ def test_a_scope_hides_no_fault():
         ),
         (
             dict(lr_config=dict(policy='poly')),
-            "'lr_config', which mmseg 0.x reads: mmseg 1.x has param_schedul",
+            "'lr_config', a setting of mmseg 0.x. In mmseg 1.x use param_sche",
         ),
         (
             dict(evaluation=dict(interval=1)),
@@ -168,8 +168,8 @@ def test_variables_of_the_user_are_left_alone():
     ('option', 'hint'),
     [
         ('modle.test_cfg.mode', "did you mean 'model'"),
-        ('crop_size', "'crop_size' is a variable of the file"),
-        ('xyz', "has 'xyz'$"),
+        ('crop_size', "'crop_size' is only a variable of the config"),
+        ('xyz', "has a setting 'xyz'$"),
     ],
 )
 def test_overrides_that_nothing_reads(option, hint):

@@ -157,7 +157,7 @@ def test_a_folder_in_the_place_of_a_prefix():
 def test_folders_as_they_were_called():
     prefix = dict(img_dir='img', ann_dir='ann')
     labelled = dict(type='BaseSegDataset', data_prefix=prefix)
-    message = "labelled.data_prefix has 'img_dir'.*call it 'img_path'"
+    message = "labelled.data_prefix has 'img_dir'.*: use 'img_path'"
     with pytest.raises(ValueError, match=message):
         check_data_config(config(labelled))
     joined = dict(type='ConcatDataset', datasets=[labelled])
@@ -184,9 +184,9 @@ def test_a_data_set_that_finds_its_files_itself():
         (dict(batchsize=5), "no setting 'batchsize'; did you mean 'batch_siz"),
         (
             dict(num_workers=0, persistent_workers=True),
-            'num_workers=0 .*persistent_workers=True: set that to False',
+            'num_workers=0 .*persistent_workers=True .*: set that to False',
         ),
-        (dict(prefetch_factor=2), 'num_workers=0 .*prefetch_factor=2: .*None'),
+        (dict(prefetch_factor=2), 'num_workers=0 .*prefetch_factor=2 .*None'),
     ],
 )
 def test_settings_of_a_loader(settings, message):

@@ -166,7 +166,7 @@ def test_weights_that_end_early(tmp_path, size):
 @pytest.mark.skipif(not SAFE_LOADING, reason='PyTorch reads any object')
 def test_an_object_that_is_not_allowed_is_named(tmp_path):
     torch.save(dict(args=Namespace(lr=0.1)), tmp_path / 'args.pth')
-    named = r'\(Unsup.*argparse\.Namespace.*\): look at [^\n]*$'
+    named = r'\(Unsup.*argparse\.Namespace.*\): check the [^\n]*$'
     with pytest.raises(CheckpointError, match=named):
         load(tmp_path / 'args.pth')
 

@@ -163,8 +163,11 @@ def test_scores_of_another_metric_are_not_known():
 @pytest.mark.parametrize(
     ('best', 'message'),
     [
-        ('mDice', "'mDice' is none.*add 'mDice' to val_evaluator.iou_metrics"),
-        (['mIoU', 'mIuO'], r"'mIuO' is none.*They are \['aAcc', 'mAcc',"),
+        (
+            'mDice',
+            "'mDice' is not a .*add 'mDice' to val_evaluator.iou_metrics",
+        ),
+        (['mIoU', 'mIuO'], r"'mIuO' is not a .*Known: \['aAcc', 'mAcc',"),
     ],
 )
 def test_the_best_by_a_score_that_there_is_not(tmp_path, best, message):
@@ -293,8 +296,8 @@ def test_black_and_white_masks_are_told(tmp_path, monkeypatch):
         cv2.imwrite(str(path), np.where(mask == 1, 255, 0).astype(np.uint8))
     toy_runner(tmp_path, **settings).train()
     (text,) = told
-    assert text.startswith('val_dataloader.dataset: the masks that were lo')
-    assert 'hold [0, 255] alone' in text
+    assert text.startswith('val_dataloader.dataset: the checked masks ')
+    assert 'have only the values [0, 255], and' in text
 
 
 def test_images_of_which_loading_leaves_nothing_are_told(
