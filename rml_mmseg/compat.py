@@ -71,7 +71,9 @@ def check_versions(supported: dict[str, str] = SUPPORTED_VERSIONS) -> None:
             ) from error
         except AssertionError as error:
             # mmseg and mmpretrain assert the ranges of mmcv and mmengine.
-            raise ImportError(f'{label} refuses to import: {error}') from error
+            raise ImportError(
+                f'{label} cannot be imported: {error}'
+            ) from error
         # Local builds and nightlies count too: 2.13.0+cpu, 2.14.0.dev1.
         if not SpecifierSet(wanted).contains(str(found), prereleases=True):
             raise ImportError(
@@ -125,8 +127,8 @@ class MissingOps(ModuleType):
 
         def fail(*args: Any, **kwargs: Any) -> None:
             raise ImportError(
-                f'mmcv.ops.{name} needs the compiled operators of mmcv, which '
-                'mmcv-lite does not have: install the full mmcv in its place'
+                f'mmcv.ops.{name} needs the compiled operators of mmcv, '
+                'which mmcv-lite does not have: install the full mmcv instead'
             )
 
         missing = type(name, (), {'__new__': fail, '__module__': 'mmcv.ops'})

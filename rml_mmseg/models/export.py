@@ -62,7 +62,7 @@ def check_learner(cfg: Config, learner: Union[str, None]) -> str:
     model = cfg.get('model', {})
     if not is_semi(model):
         raise ValueError(
-            'model.type must be MutualSemiSegmentor or a child of it, found '
+            'model.type must be MutualSemiSegmentor or a subclass, found '
             f'{model.get("type")!r}: a plain model needs no export'
         )
     count = len(segmentor_cfgs(model.segmentors))
@@ -72,7 +72,7 @@ def check_learner(cfg: Config, learner: Union[str, None]) -> str:
         learner = test_cfg.get('predict_on', 'teachers.0')
     if learner == ENSEMBLE:
         raise ValueError(
-            'the ensemble is several networks, and a plain model is one: '
+            'the ensemble cannot be exported, as it is several networks: '
             f'choose --learner from {names}'
         )
     check_choice('--learner', learner, names)

@@ -167,7 +167,7 @@ def test_images_larger_than_the_preprocessor_pads_to(tiny_config, part, crop):
         dataset.pipeline = [
             step for step in dataset.pipeline if step.type != 'RandomCrop'
         ]
-    with pytest.raises(ValueError, match='beyond model.data_preproc'):
+    with pytest.raises(ValueError, match='larger than model.data_p'):
         Runner.from_cfg(cfg).train()
 
 

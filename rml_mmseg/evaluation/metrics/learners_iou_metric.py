@@ -67,7 +67,7 @@ class LearnersIoUMetric(BaseMetric):
                 if key not in sample:
                     raise KeyError(
                         f'the model made no prediction for {name!r}: add it '
-                        'to model.test_cfg.score, or take it out of '
+                        'to model.test_cfg.score, or remove it from '
                         'val_evaluator.learners'
                     )
                 own.append(

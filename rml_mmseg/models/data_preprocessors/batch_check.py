@@ -45,7 +45,7 @@ def check_batch(data: Mapping[str, Any]) -> None:
             raise ValueError(
                 'unlabelled.pipeline gives no weak and strong views: end it '
                 "with dict(type='WeakStrongViews') and "
-                "dict(type='PackSemiSegInputs') in the place of PackSegInputs"
+                "dict(type='PackSemiSegInputs') instead of PackSegInputs"
             )
 
 
@@ -65,7 +65,7 @@ def check_channels(images: Sequence[Any], mean: Any, setting: str) -> None:
     for image in images:
         if wanted not in (1, len(image)):
             raise ValueError(
-                f'{setting} gives images of {len(image)} channels, and '
+                f'{setting} gives images of {len(image)} channels, but '
                 f'model.data_preprocessor.mean has {wanted} values: set '
                 "color_type of LoadImageFromFile ('color' gives 3 channels), "
                 'or mean and std'
@@ -90,8 +90,8 @@ def check_sizes(images: Sequence[Any], size: Any, setting: str) -> None:
     beyond = [s for s in found if s[0] > size[0] or s[1] > size[1]]
     if beyond:
         raise ValueError(
-            f'{setting} gives images of (height, width) {beyond[-1]}, beyond '
-            f'model.data_preprocessor.size={tuple(size)}: crop all images to '
-            "it by dict(type='RandomCrop', crop_size=...), or set it to the "
-            'size of the crops'
+            f'{setting} gives images of (height, width) {beyond[-1]}, larger '
+            f'than model.data_preprocessor.size={tuple(size)}: crop all '
+            "images to that size with dict(type='RandomCrop', "
+            'crop_size=...), or set it to the size of the crops'
         )

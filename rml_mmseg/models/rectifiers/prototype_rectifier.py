@@ -247,8 +247,8 @@ class PrototypeRectifier(Rectifier):
         """
         if (features is None) != (labels is None):
             raise ValueError(
-                'update takes features and labels, the class ids of each '
-                'feature, or neither'
+                'update needs both features and labels (the class id of each '
+                'feature), or neither'
             )
         if features is not None and labels is not None:
             self.accumulate(features, labels)

@@ -57,7 +57,7 @@ class LearnersSegmentor(BaseSegmentor):
         super().__init__(data_preprocessor=data_preprocessor)
         entries = segmentor_cfgs(segmentors)
         if not entries:
-            raise ValueError('model.segmentors must name at least one')
+            raise ValueError('model.segmentors must have at least one entry')
         check_normalisation(entries, data_preprocessor)
         test_cfg = dict(test_cfg or {})
         predict_on = test_cfg.pop('predict_on', 'teachers.0')

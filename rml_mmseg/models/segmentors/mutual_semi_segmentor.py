@@ -85,8 +85,8 @@ class MutualSemiSegmentor(LearnersSegmentor):
     ) -> None:
         if pretrained is not None or init_cfg is not None or train_cfg:
             raise ValueError(
-                'pretrained, init_cfg and train_cfg belong into the configs '
-                'of `model.segmentors`, not into the wrapper, which reads '
+                'pretrained, init_cfg and train_cfg belong in the configs of '
+                '`model.segmentors`, not in the wrapper, which reads '
                 'semi_train_cfg'
             )
         super().__init__(segmentors, test_cfg, data_preprocessor)
@@ -193,7 +193,7 @@ class MutualSemiSegmentor(LearnersSegmentor):
         """
         if not self.ema_attached:
             raise RuntimeError(
-                'the teachers would never move: add '
+                'the teachers would never be updated: add '
                 "dict(type='MutualEMAHook') to custom_hooks"
             )
         check_views(self.semi_train_cfg, inputs)

@@ -71,9 +71,9 @@ def capture(function: Function, tensors: Sequence[Tensor]) -> tuple[Any, Any]:
         raise
     except RuntimeError as error:
         raise RuntimeError(
-            'model.semi_train_cfg.cuda_graphs=True: what the teachers and '
-            'rectifiers compute cannot be recorded, as a part of it waits '
-            f'for the GPU; set it to False. {error}'
+            'model.semi_train_cfg.cuda_graphs=True: teachers and rectifiers '
+            'cannot be recorded, because a part of their computation waits '
+            f'for the GPU. Set it to False. {error}'
         ) from error
     return graph.replay, outputs
 

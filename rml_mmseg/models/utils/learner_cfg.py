@@ -62,11 +62,11 @@ def check_normalisation(segmentors: Sequence[Mapping], common: Any) -> None:
         for key in NORMALISATION:
             if key in own and not _same(own[key], shared.get(key)):
                 raise ValueError(
-                    'all learners see the same images, by '
+                    'all learners see the same images, from '
                     f'model.data_preprocessor with {key}={shared.get(key)}, '
-                    f'and model.segmentors[{i}].data_preprocessor.{key}='
+                    f'so model.segmentors[{i}].data_preprocessor.{key}='
                     f'{own[key]} would be ignored: set one for all, and '
-                    'leave it out of the entry'
+                    'remove it from the entry'
                 )
 
 
@@ -109,9 +109,9 @@ def _check_windows(test_cfg: Mapping) -> None:
         found = dict(crop_size=window, stride=stride)
         lacking = [key for key, value in found.items() if not value]
         raise ValueError(
-            "model.test_cfg.mode='slide' needs crop_size, the height and "
-            'width of a window, and stride, the steps between windows, '
-            f'and has no {" and no ".join(lacking)}'
+            "model.test_cfg.mode='slide' needs crop_size (height and width "
+            'of a window) and stride (step between windows), but has no '
+            f'{" and no ".join(lacking)}'
         )
     for key, pair in (('crop_size', window), ('stride', stride)):
         if not isinstance(pair, Sequence) or len(pair) != 2:

@@ -33,9 +33,9 @@ def check_learners(students: Any) -> None:
     for i, student in enumerate(students):
         if not isinstance(student, EncoderDecoder):
             raise ValueError(
-                f'model.segmentors[{i}] is a {type(student).__name__}: take '
-                'an EncoderDecoder or a child of it, which learn by a '
-                'backbone and a decode_head'
+                f'model.segmentors[{i}] is a {type(student).__name__}: use '
+                'an EncoderDecoder or a subclass, which have a backbone and '
+                'a decode_head'
             )
     for setting in ('num_classes', 'out_channels'):
         found = [getattr(student, setting) for student in students]
@@ -67,7 +67,7 @@ def check_learners(students: Any) -> None:
     if outputs != classes:
         raise ValueError(
             f'decode_head.out_channels must equal num_classes={classes}, '
-            f'found {outputs}: pseudo labels need one output a class, also '
+            f'found {outputs}: pseudo labels need one output per class, even '
             f'for two classes. Set out_channels={classes} and '
             'loss_decode.use_sigmoid=False'
         )
@@ -101,8 +101,8 @@ def _check_class_weights(place: str, head: Any) -> None:
         if weights is not None and len(weights) != head.num_classes:
             raise ValueError(
                 f'{place}: {type(loss).__name__}.class_weight of its '
-                f'{type(head).__name__} has {len(weights)} values, for '
-                f'num_classes={head.num_classes}: give one a class'
+                f'{type(head).__name__} has {len(weights)} values, but '
+                f'num_classes={head.num_classes}: set one per class'
             )
 
 
@@ -136,7 +136,7 @@ def check_checkpointing(
         f'semi_train_cfg.feature_dropout={cfg.feature_dropout}': (
             cfg.feature_dropout > 0
         ),
-        'another crop_size of unlabelled than of labelled images': (
+        'different crop_size of labelled and unlabelled images': (
             len(sizes) > 1
         ),
     }
@@ -150,9 +150,9 @@ def check_checkpointing(
         if found:
             raise ValueError(
                 'activation checkpointing (with_cp=True of a backbone, or '
-                'activation_checkpointing) works in several processes where '
-                'each student makes one forward pass, and '
-                f'{", ".join(found)} makes several: leave it out, or change '
+                'activation_checkpointing) works in several processes only '
+                'if each student makes one forward pass, but '
+                f'{", ".join(found)} makes several: disable it, or change '
                 'that'
             )
 
@@ -177,10 +177,10 @@ def check_views(cfg: SemiTrainCfg, inputs: Mapping[str, Any]) -> None:
     mixed = any(key.startswith('mix_') for key in inputs)
     if mixed and len(inputs['weak']) < 2:
         raise ValueError(
-            'CutMix needs two unlabelled images in a batch on every '
-            'device, and train_dataloader.batch_size=1 with k=1 gives '
-            'one: set batch_size or dataset.k to 2 or more, or take '
-            'CutMix out of the pipeline'
+            'CutMix needs two unlabelled images per batch on every device, '
+            'but train_dataloader.batch_size=1 with k=1 gives one: set '
+            'batch_size or dataset.k to 2 or more, or remove CutMix from the '
+            'pipeline'
         )
 
 
@@ -206,22 +206,22 @@ def build_losses(
     for item, loss in zip(configs, losses):
         if hasattr(loss, 'loss_name'):
             raise ValueError(
-                f'semi_train_cfg.loss={item} is a loss of a head, '
-                'on one label map: take PseudoLabelLoss or ConsistencyLoss, '
-                'or one of your own with their call'
+                f'semi_train_cfg.loss={item} is a decode-head loss, for one '
+                'label map: use PseudoLabelLoss or ConsistencyLoss, or your '
+                'own loss with the same arguments'
             )
     soft = {bool(getattr(x, 'takes_probabilities', False)) for x in losses}
     if len(soft) > 1:
         raise ValueError(
-            'semi_train_cfg.loss: all learners learn probabilities, or all '
-            'learn classes, and takes_probabilities of these differs: '
+            'semi_train_cfg.loss: either all learners learn probabilities or '
+            'all learn classes, but takes_probabilities of these differs: '
             f'{[type(loss).__name__ for loss in losses]}'
         )
     if soft == {True} and (rectified or cfg.confidence is not None):
         raise ValueError(
-            f'semi_train_cfg.loss={cfg.loss} learns probabilities, '
-            'but a rectifier and semi_train_cfg.confidence make labels '
-            'of classes: set both to None, or take PseudoLabelLoss'
+            f'semi_train_cfg.loss={cfg.loss} learns probabilities, but a '
+            'rectifier and semi_train_cfg.confidence make class labels: set '
+            'both to None, or use PseudoLabelLoss'
         )
     return losses, soft == {True}
 
@@ -252,20 +252,20 @@ def build_rectifiers(
         )
     if not cfg.taught_by('teacher', len(students)):
         raise ValueError(
-            'model.rectifier corrects the labels of teachers, and '
+            'model.rectifier corrects the labels of teachers, but with '
             f'semi_train_cfg.self_source={cfg.self_source!r}, '
-            f'self_weight={cfg.self_weight}, '
-            f'peer_source={cfg.peer_source!r} let the students make all '
-            "labels: set rectifier=None, or a source to 'teacher'"
+            f'self_weight={cfg.self_weight}, peer_source={cfg.peer_source!r} '
+            'students make all labels: set rectifier=None, or a source to '
+            "'teacher'"
         )
     for i, student in enumerate(students):
         found = feature_layer(student)
         if found is None:
             raise ValueError(
                 'model.rectifier needs the classifier `conv_seg` of '
-                f'model.segmentors[{i}].decode_head, and '
+                f'model.segmentors[{i}].decode_head, but '
                 f'{type(final_head(student)).__name__} has none; set '
-                'rectifier=None or take another head'
+                'rectifier=None or use another head'
             )
         settings = dict(
             num_classes=student.num_classes, channels=found.channels
@@ -273,8 +273,8 @@ def build_rectifiers(
         built = MODELS.build(dict(rectifier), default_args=settings)
         if not isinstance(built, Rectifier):
             raise ValueError(
-                f'model.rectifier is a {type(built).__name__}: take '
-                'PrototypeRectifier, or make it a child of '
+                f'model.rectifier is a {type(built).__name__}: use '
+                'PrototypeRectifier, or make it a subclass of '
                 'rml_mmseg.models.Rectifier'
             )
         rectifiers.append(built)

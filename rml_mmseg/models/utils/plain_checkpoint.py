@@ -53,9 +53,9 @@ def _lacking(name: str, backbone: Sequence[str]) -> str:
 
 def _misfit(reasons: Sequence[str]) -> str:
     return (
-        'the checkpoint fits no learner. It lacks, or has in another shape, '
-        f'{"; ".join(reasons)}. Give load_from a checkpoint of one of the '
-        'networks in model.segmentors, or of this model'
+        'the checkpoint fits no learner. It lacks, or has with another '
+        f'shape, {"; ".join(reasons)}. Set load_from to a checkpoint of one '
+        'of the networks in model.segmentors, or of this model'
     )
 
 
@@ -98,7 +98,7 @@ def _check_learners(
         raise ValueError(_misfit(reasons))
     for reason in (*reasons, *absent):
         print_log(
-            'not in the checkpoint, or in another shape, and left as '
+            'not in the checkpoint, or with another shape, so left as '
             f'initialised: {reason}',
             logger='current',
             level=logging.WARNING,
@@ -138,8 +138,8 @@ def fan_out(
         fitting += 1
         if others:
             print_log(
-                f'students.{i}: not in the checkpoint, or of another '
-                f'shape, and left as initialised: {others}',
+                f'students.{i}: not in the checkpoint, or with another '
+                f'shape, so left as initialised: {others}',
                 logger='current',
             )
         for key in student.state_dict():

@@ -66,8 +66,8 @@ def class_sums(
     n, c, h, w = features.shape
     if labels.shape != (n, h, w):
         raise ValueError(
-            f'labels must be {(n, h, w)} as the features, '
-            f'got {tuple(labels.shape)}'
+            f'labels must have the shape {(n, h, w)} of the features, got '
+            f'{tuple(labels.shape)}'
         )
     with _no_autocast(features):
         if not _on_cpu(features):

@@ -270,7 +270,7 @@ def _labels_and_trust(
         if tensor is not None and tensor.shape != valid.shape:
             raise ValueError(
                 f'model.rectifier: {type(rectifier).__name__} must return '
-                f'{what} of the shape {tuple(valid.shape)}, and returned '
+                f'{what} of the shape {tuple(valid.shape)}, but returned '
                 f'{tuple(tensor.shape)}'
             )
     return labels, trust

@@ -238,7 +238,7 @@ def rectify(probs: Tensor, weights: Tensor) -> Tensor:
     """
     if probs.shape[:2] != weights.shape[:2]:
         raise ValueError(
-            'probs and weights must be of the same N and K, got '
+            'probs and weights must have the same N and K, got '
             f'{tuple(probs.shape)} and {tuple(weights.shape)}'
         )
     with torch.autocast(probs.device.type, enabled=False):

@@ -31,7 +31,7 @@ def kernel_on(device: torch.device) -> Optional[ModuleType]:
     except Exception as error:
         warnings.warn(
             f'rectifying on {device} without Triton, which is slower and '
-            f'takes more memory, as its kernel failed: '
+            'takes more memory, because its kernel failed: '
             f'{type(error).__name__}: {error}',
             stacklevel=2,
         )

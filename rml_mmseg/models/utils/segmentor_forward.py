@@ -49,8 +49,8 @@ def logits_of(
     found = feature_layer(segmentor)
     if found is None:
         raise ValueError(
-            f'{type(final_head(segmentor)).__name__} has no features of '
-            'pixels to return'
+            f'{type(final_head(segmentor)).__name__} has no per-pixel '
+            'features to return'
         )
     caught: list[Tensor] = []
     if found.is_input:

@@ -177,13 +177,13 @@ class SemiTrainCfg:
             if used and not self.taught_by('teacher', learners):
                 raise ValueError(
                     f'semi_train_cfg.{name}={getattr(self, name)!r} is for '
-                    'labels of teachers, and no student has any: leave it '
-                    "out, or set self_source or peer_source to 'teacher'"
+                    'labels of teachers, but no student uses any: remove it, '
+                    "or set self_source or peer_source to 'teacher'"
                 )
         if self.complementary_dropout and self.strong_views != 2:
             raise ValueError(
                 'semi_train_cfg.complementary_dropout divides channels '
-                'between two strong views: set strong_views=2 (it is '
+                'between two strong views: set strong_views=2 (found '
                 f'{self.strong_views}), or complementary_dropout=0'
             )
 

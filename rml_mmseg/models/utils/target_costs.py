@@ -33,9 +33,9 @@ def target_costs(
     if any(weight is not None for weight in of_pixels):
         if 'weights' not in inspect.signature(loss.forward).parameters:
             raise ValueError(
-                f'semi_train_cfg.loss: {type(loss).__name__} must take '
+                f'semi_train_cfg.loss: {type(loss).__name__} must accept '
                 'weights=[(V, H, W) or None, ...], one for each set of '
-                'labels, as the rectifier weighs pixels; or take '
+                'labels, because the rectifier weighs pixels; or use '
                 'PseudoLabelLoss'
             )
         more['weights'] = of_pixels
@@ -45,7 +45,7 @@ def target_costs(
     if shapes != [()] * len(targets):
         raise ValueError(
             f'semi_train_cfg.loss: {type(loss).__name__} must return a list '
-            f'of {len(targets)} scalars, one for each set of labels, and '
+            f'of {len(targets)} scalars, one for each set of labels, but '
             f'returned {shapes}'
         )
     return [

@@ -58,7 +58,7 @@ def test_value_out_of_range_is_an_error(setting, value):
 @pytest.mark.parametrize('views', [1, 3])
 def test_channels_are_divided_between_two_views(views):
     cfg = dict(complementary_dropout=0.5, strong_views=views)
-    with pytest.raises(ValueError, match=f'strong_views=2 .it is {views}.'):
+    with pytest.raises(ValueError, match=f'strong_views=2 .found {views}.'):
         SemiTrainCfg.build(cfg, 1)
     SemiTrainCfg.build({**cfg, 'strong_views': 2}, 1)
 

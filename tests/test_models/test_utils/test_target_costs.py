@@ -45,7 +45,9 @@ def test_one_number_weighs_all_pixels(logits):
 def test_a_loss_that_weighs_no_pixels_is_refused(logits):
     probs = logits.softmax(1)
     targets = [('self', probs, torch.ones(1, 2, 2))]
-    with pytest.raises(ValueError, match='ConsistencyLoss must take weights='):
+    with pytest.raises(
+        ValueError, match='ConsistencyLoss must accept weights='
+    ):
         target_costs(ConsistencyLoss(), logits, targets, VALID)
 
 
