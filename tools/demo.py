@@ -45,7 +45,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--iters',
         type=int,
-        help='iterations of both; default: those of the configs',
+        help='iterations of both runs; default: those of the configs',
     )
     args = parser.parse_args()
     if args.iters is not None and args.iters < 1:
@@ -128,7 +128,9 @@ def wait(processes: dict[str, subprocess.Popen], out: str) -> None:
                 lines = file.read().splitlines()
             if process.poll():
                 print('\n'.join(lines[-20:]))
-                raise SystemExit(f'{name} failed with {process.poll()}')
+                raise SystemExit(
+                    f'{name} failed with exit code {process.poll()}'
+                )
             steps = [line for line in lines if 'Iter(train)' in line]
             if steps:
                 step = steps[-1].split('Iter(train)')[1]

@@ -32,8 +32,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         '--show-dir',
-        help='folder to write painted predictions of all images to, below it '
-        'in vis_data/vis_image; without it, or with --show, none are written',
+        help='folder for painted predictions of all images, written to its '
+        'subfolder vis_data/vis_image; without it, or with --show, none are '
+        'written',
     )
     parser.add_argument(
         '--wait-time',
@@ -44,7 +45,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--tta',
         action='store_true',
-        help='average over the views of the tta_pipeline of the config',
+        help='average predictions over the views of tta_pipeline in the '
+        'config',
     )
     add_runner_arguments(parser)
     return parser.parse_args(argv)

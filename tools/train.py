@@ -29,9 +29,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         nargs='?',
         const='auto',
         metavar='CHECKPOINT',
-        help="go on from this checkpoint; 'auto' or nothing: from the newest "
-        'whole one in the work folder, or from the beginning, with load_from '
-        'of the config, where there is none',
+        help="resume from this checkpoint; 'auto' or no value: from the "
+        'newest whole one in the work folder, or if there is none from the '
+        'beginning, with load_from of the config',
     )
     parser.add_argument(
         '--amp', action='store_true', help='train in mixed precision'

@@ -95,7 +95,7 @@ def test_a_learner_of_our_classes_says_so(trained, call, capsys):
     told = capsys.readouterr().out
     assert 'needs rml_mmseg for DeepLabV2Head' in told
     assert 'cannot import rml_mmseg' not in told
-    assert 'The data of the config is not there' in told
+    assert 'The data of the config is missing' in told
     assert 'Equal predictions on a random image,' in told
     plain = Config.fromfile(out / 'tiny_teachers_0.py')
     assert plain.custom_imports.imports == ['rml_mmseg']

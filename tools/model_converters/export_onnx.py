@@ -65,19 +65,19 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         type=int,
         nargs=2,
         metavar=('HEIGHT', 'WIDTH'),
-        help='size of the images, pixels; by default that of a test: what a '
-        'Resize of its pipeline makes, or the window that slides; where '
-        'there is none, the size of the training',
+        help='image size in pixels; default: the size of a test, from the '
+        'Resize of its pipeline or the sliding window, or else the size of '
+        'the training',
     )
     parser.add_argument(
-        '--batch', type=int, default=1, help='images at once; default: 1'
+        '--batch', type=int, default=1, help='images per batch; default: 1'
     )
     parser.add_argument(
         '--tolerance',
         type=float,
         default=1e-3,
-        help='largest difference of the logits to accept, as a share of the '
-        'largest logit where that is above 1; default: %(default)s',
+        help='largest accepted difference of the logits, relative to the '
+        'largest logit if that is above 1; default: %(default)s',
     )
     parser.add_argument(
         '--cfg-options',
@@ -133,7 +133,7 @@ def load_network(
         network.load_state_dict(state, strict=True)
     except RuntimeError as error:
         raise ExportError(
-            'the checkpoint does not fit the config; give the config of the '
+            'the checkpoint does not fit the config; use the config of the '
             f'training: {error}'
         ) from error
     dataset_meta = (loaded.get('meta') or {}).get('dataset_meta') or {}
@@ -216,20 +216,20 @@ def export(args: argparse.Namespace) -> list[str]:
         if not difference <= args.tolerance * max(1.0, largest):
             raise ExportError(
                 f'logits of ONNX Runtime differ by {difference:.1e} from '
-                f'those of PyTorch, and {others:.2%} of the labels do; '
-                f'the largest is {largest:.1e}, and --tolerance '
-                f'{args.tolerance:.1e} of that. Nothing was written'
+                f'those of PyTorch, and {others:.2%} of the labels differ. '
+                f'The largest logit is {largest:.1e}, and --tolerance is '
+                f'{args.tolerance:.1e} of it. Nothing was written'
             )
         os.replace(path, args.out)
     lines = [
         f'{args.out}: {origin["learner"]}, images {shape}',
         f'Height and width {size[0]} {size[1]}: {why}',
-        f'Largest difference of the logits to PyTorch: {difference:.1e}; '
+        f'Largest difference from the logits of PyTorch: {difference:.1e}; '
         f'{others:.2%} of the labels differ',
     ]
     if cfg.model.get('test_cfg', {}).get('mode') == 'slide':
         lines.append(
-            'model.test_cfg.mode is slide: the graph is that of one window'
+            'model.test_cfg.mode is slide: the graph is for one window'
         )
     return lines
 

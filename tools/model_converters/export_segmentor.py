@@ -163,8 +163,9 @@ def predict_inside(
         lines = str(error).splitlines()[1:]
         own = [line for line in lines if f'{learner}.' in line] or lines
         raise ExportError(
-            'the checkpoint does not fit the config; give the config of the '
-            f'training. Of {len(lines)} faults the first: {own[0].strip()}'
+            'the checkpoint does not fit the config; use the config of the '
+            f'training. The first of {len(lines)} mismatches: '
+            f'{own[0].strip()}'
         ) from error
     wrong = [
         key
@@ -174,7 +175,7 @@ def predict_inside(
     if wrong:
         raise ExportError(
             f'the checkpoint and the config differ in {len(wrong)} tensors '
-            f'of {learner}, such as {wrong[0]!r}: give the config of the '
+            f'of {learner}, such as {wrong[0]!r}: use the config of the '
             'training'
         )
     model.predict_on, model.score = learner, ()
@@ -227,7 +228,8 @@ def compare(inside: Predictions, outside: Predictions) -> float:
     """
     if len(inside) != len(outside):
         raise ExportError(
-            f'{len(outside)} predictions of {len(inside)} came back'
+            f'the exported model made {len(outside)} predictions instead of '
+            f'{len(inside)}'
         )
     largest = 0.0
     names = ('a random image', 'a validation image')
@@ -235,14 +237,15 @@ def compare(inside: Predictions, outside: Predictions) -> float:
         if mine[0].shape != other[0].shape:
             raise ExportError(
                 f'on {name} the exported model predicts the shape '
-                f'{tuple(other[0].shape)}, {tuple(mine[0].shape)} in training'
+                f'{tuple(other[0].shape)}, the trained one '
+                f'{tuple(mine[0].shape)}'
             )
         close = torch.allclose(mine[0], other[0], rtol=1e-4, atol=1e-4)
         if not close or not torch.equal(mine[1], other[1]):
             share = (mine[1] != other[1]).float().mean().item()
             raise ExportError(
                 f'on {name} the exported model labels {share:.2%} of the '
-                'pixels otherwise than the learner did in training'
+                'pixels differently from the trained learner'
             )
         largest = max(largest, (mine[0] - other[0]).abs().max().item())
     return largest
@@ -286,19 +289,22 @@ def export(args: argparse.Namespace) -> list[str]:
         own = [name for name in imports if name != PACKAGE]
         ours = plugin_types(plain.to_dict()) or own
         lines.append(
-            f'It needs rml_mmseg for {", ".join(ours)}, so its config imports '
-            'the package: install it where the network shall run'
+            f'It needs rml_mmseg for {", ".join(ours)}, so its config '
+            'imports the package: install it where the network will run'
         )
     else:
         lines.append('It ran in a process that cannot import rml_mmseg')
     if patched:
         lines.append(
-            'Stock mmseg does not import here; the check ran the workarounds '
-            'of rml_mmseg/compat.py as a file'
+            'Stock mmseg cannot be imported here, so the check ran the '
+            'workarounds in the file rml_mmseg/compat.py first'
         )
     seen = 'a random and a validation image' if loader else 'a random image'
     if loader is None:
-        lines.append('The data of the config is not there: not checked on it')
+        lines.append(
+            'The data of the config is missing, so no validation image was '
+            'checked'
+        )
     lines.append(
         f'Equal predictions on {seen}, logits within {difference:.1e}'
     )

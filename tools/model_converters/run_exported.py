@@ -32,7 +32,7 @@ def parse_args():
     parser.add_argument(
         '--workarounds',
         type=Path,
-        help='file to run first where mmseg does not import by itself',
+        help='file to run first if mmseg cannot be imported without it',
     )
     return parser.parse_args()
 
