@@ -100,7 +100,7 @@ class CamVidDataset(BaseSegDataset):
         if not data_list:
             raise FileNotFoundError(
                 f'{folder!r} holds no image with img_suffix='
-                f'{self.img_suffix!r}. A copy converted with another image '
-                "format needs that suffix, as img_suffix='.png'."
+                f'{self.img_suffix!r}. If CamVid was converted to another '
+                "format, set that suffix, such as img_suffix='.png'."
             )
         return data_list

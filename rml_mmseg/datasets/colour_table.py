@@ -138,7 +138,7 @@ def read_colour_table(path: Path, ignore_index: int = 255) -> ColourTable:
             class_id = None if row.get('id') is None else int(row['id'])
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
-                f'{path}: {name!r} needs three integers as colour (columns '
+                f'{path}: {name!r} needs a colour of three integers (columns '
                 f'r, g, b, or "color" in JSON) and an integer id, but is '
                 f'{row}'
             ) from error

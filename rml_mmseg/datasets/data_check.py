@@ -137,13 +137,13 @@ class SetChecker:
             transparent = file.mode in ('RGBA', 'LA', 'PA')
         if transparent:
             report.warnings.append(
-                f'{path!r} has an alpha channel, which is left out: pixels '
-                'that it hides count as any other'
+                f'{path!r} has an alpha channel, which is ignored: pixels '
+                'that it hides are used like any other'
             )
         if turned and self.masks:
             report.warnings.append(
-                f'{path!r} is turned by its EXIF data: make sure that its '
-                'mask is drawn on the turned image'
+                f'{path!r} is rotated by its EXIF data: make sure that its '
+                'mask was drawn on the rotated image'
             )
         lost = lost_bits(path, image)
         if lost is not None:
@@ -154,7 +154,7 @@ class SetChecker:
         report = self.report
         low, high = int(image.min()), int(image.max())
         if low == high:
-            report.warnings.append(f'{path!r} is one colour, {low}')
+            report.warnings.append(f'{path!r} has a single colour, {low}')
         report.low, report.high = min(report.low, low), max(report.high, high)
         report.sizes.append(image.shape[:2])
         report.digests[pixel_digest(image)].append(path)
@@ -176,7 +176,7 @@ class SetChecker:
         self.report.images += count > 0
         self.report.ignored += labels.size - known.size
         if not known.size:
-            self.report.warnings.append(f'{path!r} shows no class at all')
+            self.report.warnings.append(f'{path!r} holds no class')
 
     def finish(self) -> SetReport:
         """Complete the report with findings about the whole set."""
@@ -186,9 +186,9 @@ class SetChecker:
         shown = np.flatnonzero(report.images)
         if len(report.classes) > 1 and report.ignored and len(shown) == 1:
             report.problems.append(
-                f'masks hold {shown[0]} ({report.classes[shown[0]]}) and what '
-                'is ignored, and no other class. Black-and-white masks hold '
-                '255, which is ignored: convert them, as by '
+                f'masks hold only {shown[0]} ({report.classes[shown[0]]}) and '
+                'ignored pixels. White is 255 in black-and-white masks, which '
+                'is ignored: convert them, for example with '
                 'tools/dataset_converters/image_folder.py --colour-table'
             )
         for k in absent:

@@ -42,7 +42,7 @@ def check_data_roots(
         f'  {path} (set by {", ".join(settings)})'
         for path, settings in missing.items()
     ]
-    lines.insert(0, 'the data of this config is not there:')
+    lines.insert(0, 'the data of this config is missing:')
     # The key may be inherited from a base whose data the config replaces.
     root = os.path.join(cfg.get('data_root') or '', '')
     if cfg.get('data_preparation') and any(

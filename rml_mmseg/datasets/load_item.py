@@ -52,14 +52,14 @@ def check_files(
         if dataset.ann_file and outside:
             raise ValueError(
                 f'{setting}.ann_file {dataset.ann_file!r}: {path!r} leaves '
-                f'the folder {folder!r}; give names inside of it'
+                f'the folder {folder!r}. Use names inside it'
             )
         if kind == 'mask' and not masks:
             continue
         if path is None or not is_file(path):
             raise FileNotFoundError(
-                f'{setting} image {info["img_path"]!r}: no {kind} {path!r}; '
-                f'look at {setting}.data_prefix, img_suffix and '
+                f'{setting} image {info["img_path"]!r}: no {kind} {path!r}. '
+                f'Check {setting}.data_prefix, img_suffix and '
                 f'seg_map_suffix{hint if kind == "mask" else ""}'
             )
 
@@ -90,7 +90,7 @@ def load_item(
         ) from error
     if item is None:
         raise RuntimeError(
-            f'the pipeline gave nothing for {info.get("img_path")!r}'
+            f'the pipeline returned None for {info.get("img_path")!r}'
         )
     if soft_labels is not None:
         store = SoftLabelStore(soft_labels)

@@ -35,15 +35,14 @@ def _about_unknown(codes: np.ndarray, table: ColourTable) -> str:
     near = (distance.max(axis=2).min(axis=1) <= NEAR).sum()
     if near >= MANY:
         return (
-            'Many are nearly those of the table, a sign of JPEG compression '
-            'or smoothing; masks must be stored without loss'
+            'Many are close to those of the table, a sign of JPEG compression '
+            'or smoothing. Store masks without loss'
         )
     red, green, blue = colours[0].tolist()
     each = ', and one for each other' if len(codes) > 1 else ''
     return (
         f'Add a row to the table with r={red}, g={green}, b={blue}{each}, and '
-        'the name of the class, or the name ignore for pixels that are not '
-        'learnt from'
+        'the name of the class, or the name ignore for ignored pixels'
     )
 
 
@@ -115,8 +114,7 @@ def read_mask(path: Path, table: Optional[ColourTable] = None) -> np.ndarray:
     if table is not None:
         if array.ndim != 3:
             raise ValueError(
-                f'{path} has the mode {mode}, but with a colour table 8-bit '
-                'masks are needed'
+                f'{path} has mode {mode}, but a colour table needs 8-bit masks'
             )
         try:
             return decode_colours(array, table)
@@ -124,13 +122,13 @@ def read_mask(path: Path, table: Optional[ColourTable] = None) -> np.ndarray:
             raise ValueError(f'{path}: {error}') from error
     if mode in _COLOUR:
         raise ValueError(
-            f'{path} is coloured (mode {mode}); a colour table must say '
-            'which class each colour is'
+            f'{path} is coloured (mode {mode}). Give a colour table with the '
+            'class of each colour'
         )
     if mode not in _GREY:
         raise ValueError(
-            f'{path} has the mode {mode}, but one of '
-            f'{", ".join(_GREY + _COLOUR)} is needed'
+            f'{path} has mode {mode}, but must have one of '
+            f'{", ".join(_GREY + _COLOUR)}'
         )
     if array.size and (array.min() < 0 or array.max() > 255):
         raise ValueError(

@@ -51,4 +51,4 @@ def member_at(dataset: Any, index: int) -> tuple[BaseDataset, int]:
         if index < len(member):
             return member, index
         index -= len(member)
-    raise IndexError(f'a data set of {len(dataset)} items has no such one')
+    raise IndexError(f'index out of range: {len(dataset)} items')

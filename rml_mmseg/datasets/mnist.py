@@ -32,7 +32,7 @@ def read_idx(path: Union[Path, str]) -> Tensor:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(
-            f'{path} does not exist; the folder must hold the four gzipped '
+            f'{path} does not exist. The folder must hold the four gzipped '
             f'idx files of MNIST'
         )
     content = path.read_bytes()
@@ -40,7 +40,7 @@ def read_idx(path: Union[Path, str]) -> Tensor:
         try:
             content = gzip.decompress(content)
         except (OSError, EOFError) as error:
-            raise ValueError(f'{path} is no whole gzip file') from error
+            raise ValueError(f'{path} is not a complete gzip file') from error
     if len(content) < 4 or content[:3] != b'\0\0\x08':
         raise ValueError(
             f'{path} must begin with the idx magic 00 00 08 (unsigned '

@@ -25,14 +25,14 @@ def group_names(names: Iterable[str], pattern: str) -> dict[str, str]:
         search = re.compile(pattern).search
     except re.error as error:
         raise ValueError(
-            f"--group '{pattern}' is no regular expression: {error}"
+            f"--group '{pattern}' is not a regular expression: {error}"
         ) from error
     found = {name: search(name) for name in names}
     strange = [name for name, match in found.items() if not match]
     if strange:
         raise ValueError(
-            f"--group '{pattern}' is not found in "
-            f'{counted(len(strange), "name")}, the first being '
+            f"--group '{pattern}' does not match "
+            f'{counted(len(strange), "name")}, such as '
             f'{strange[0]!r}'
         )
     return {
@@ -76,9 +76,9 @@ def group_lines(members: Mapping[str, Sequence[str]], most: int = 8) -> str:
     single = sizes.count(1)
     if single:
         text += (
-            f'\nwarning: {counted(single, "group has", "groups have")} one '
-            'image alone: if these images belong together, --group is found '
-            'where their names differ'
+            f'\nwarning: {counted(single, "group has", "groups have")} only '
+            'one image: if these images belong together, --group matches '
+            'a part in which their names differ'
         )
     return text
 

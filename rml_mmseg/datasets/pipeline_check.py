@@ -21,11 +21,11 @@ def check_maskless(setting: str, steps: Sequence[Any]) -> None:
         if type(step) is LoadAnnotations:
             raise ValueError(
                 f'{setting}: LoadAnnotations reads masks, which these images '
-                'do not have; take it out'
+                'do not have. Remove it'
             )
         if isinstance(step, RandomCrop) and step.cat_max_ratio < 1:
             raise ValueError(
                 f'{setting}: RandomCrop(cat_max_ratio={step.cat_max_ratio}) '
-                'looks at labels, which these images do not have; set '
+                'reads labels, which these images do not have. Set '
                 'cat_max_ratio=1.0'
             )

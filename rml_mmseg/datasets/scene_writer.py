@@ -47,8 +47,8 @@ def choose_labelled(
             return np.sort(chosen)
     raise ValueError(
         f'labelled={count} of {len(pixels)} images do not show all '
-        f'{pixels.shape[1]} classes in 1000 draws; more labelled images or '
-        'more images are needed'
+        f'{pixels.shape[1]} classes in 1000 draws. Use more labelled images '
+        'or more images'
     )
 
 
@@ -176,7 +176,7 @@ def write_textured_scenes(
     if out.exists() and not ours and any(out.iterdir()):
         raise FileExistsError(
             f'{out} holds files but no {PROVENANCE}, so it is not a folder '
-            'of textured scenes; choose another folder or empty it'
+            'of textured scenes. Choose another folder or empty it'
         )
 
     partial = out.with_name(f'.{out.name}.partial')

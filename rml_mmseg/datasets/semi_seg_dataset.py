@@ -113,7 +113,7 @@ class SemiSegDataset:
                 empty = True
             if empty:
                 raise ValueError(
-                    'the labelled set is empty: look at labelled.ann_file='
+                    'the labelled set is empty: check labelled.ann_file='
                     f'{part.ann_file!r} and labelled.data_prefix='
                     f'{part.data_prefix}'
                 )
@@ -149,8 +149,8 @@ class SemiSegDataset:
         if both and not self.allow_overlap:
             raise ValueError(
                 f'{len(both)} images are labelled and unlabelled, such as '
-                f'{both[0]!r}: take them out of unlabelled.ann_file, or '
-                'set dataset.allow_overlap=True if that is meant'
+                f'{both[0]!r}: remove them from unlabelled.ann_file, or '
+                'set dataset.allow_overlap=True if this is intended'
             )
 
     def _check_pipelines(self) -> None:

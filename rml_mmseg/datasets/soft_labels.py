@@ -133,7 +133,7 @@ class SoftLabelStore:
         ) as error:
             raise RuntimeError(
                 f'soft pseudo labels {path!r} of {image!r} cannot be used '
-                f'({error}); resume the run, which makes them again'
+                f'({error}). Resume the run to make them again'
             ) from error
 
     def holds(self, image: str) -> bool:

@@ -20,7 +20,7 @@ MAX_PICKLE_BYTES = 1 << 26
 def _empty_array(subtype: type, shape: tuple[int, ...], _: Any) -> np.ndarray:
     """Empty array that numpy's pickles begin with and then fill."""
     if subtype is not np.ndarray or shape != (0,):
-        raise pickle.UnpicklingError('not the beginning of a plain array')
+        raise pickle.UnpicklingError('not the start of a plain array')
     return np.ndarray((0,), 'b')
 
 
@@ -112,8 +112,8 @@ def image_column(line: str, source: str) -> str:
         columns = line.split('\t')
         if len(columns) > 2:
             raise ValueError(
-                f"{source}: {line!r} has {len(columns)} columns; 'image' or "
-                f"'image label' can be read"
+                f'{source}: {line!r} has {len(columns)} columns; it must be '
+                f"'image' or 'image label'"
             )
         return columns[0].strip().removeprefix('/')
     words = line.split()
@@ -123,8 +123,8 @@ def image_column(line: str, source: str) -> str:
         return words[0]
     if len(words) > 1 and (any(files) or all(folders)):
         raise ValueError(
-            f'{source}: {line!r} may be a name with blanks, or an image and '
-            'its label: leave out suffixes, or separate the two by a tab'
+            f'{source}: {line!r} may be a name with spaces, or an image and '
+            'its label: remove suffixes, or separate the two by a tab'
         )
     return line.strip()
 
@@ -216,11 +216,11 @@ def find_names(
         types = sorted(t for t in found if t.lower() in IMAGE_SUFFIXES)
         if len(types) > 1:
             raise ValueError(
-                f'{folder} holds images of the types {", ".join(types)}; '
-                f'say which by the image suffix'
+                f'{folder} holds images of the types {", ".join(types)}. '
+                f'Choose one by the image suffix'
             )
         suffix = types[0] if types else '.jpg'
     names = [path for path in files if path.endswith(suffix)]
     if not names:
-        raise FileNotFoundError(f'no image *{suffix} below {folder}')
+        raise FileNotFoundError(f'no image *{suffix} in {folder}')
     return sorted(name.removesuffix(suffix) for name in names)

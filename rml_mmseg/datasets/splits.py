@@ -69,13 +69,13 @@ def check_names(names: Iterable[str], source: str = 'names') -> list[str]:
     for name in listed:
         if not name or name != name.strip() or len(name.splitlines()) > 1:
             raise ValueError(
-                f'{source}: {name!r} is no image name; it must be one line '
-                f'with no blanks around it'
+                f'{source}: {name!r} is not an image name: it must be one '
+                f'line without spaces around it'
             )
         if '\0' in name:
             raise ValueError(
-                f'{source}: {name!r} is no image name; no file has a zero '
-                'byte in its name'
+                f'{source}: {name!r} is not an image name: file names have '
+                'no zero bytes'
             )
         windows_drive = len(name) > 1 and name[1] == ':'
         if name.startswith(('/', '\\', '~')) or windows_drive:
@@ -86,7 +86,7 @@ def check_names(names: Iterable[str], source: str = 'names') -> list[str]:
         if '..' in PurePosixPath(name.replace('\\', '/')).parts:
             raise ValueError(
                 f"{source}: {name!r} leaves the data prefix by '..'; names "
-                f'must stay below it'
+                f'must stay inside it'
             )
         if name in seen:
             raise ValueError(f'{source}: {name!r} is listed twice')
@@ -230,8 +230,8 @@ def check_disjoint(
             shared = sorted(names & others)
             if shared:
                 raise ValueError(
-                    f'{title} and {other_title} share {len(shared)} {kind} '
-                    f'and must share none, for example '
+                    f'{title} and {other_title} share {len(shared)} {kind}, '
+                    f'but must share none, for example '
                     f'{", ".join(shared[:3])}'
                 )
 
@@ -293,8 +293,8 @@ def write_split(
         is_list = path.suffix == '.txt' and path.exists()
         if is_list and not force and path.read_bytes() != text.encode():
             raise FileExistsError(
-                f'{path} holds another list; pass --force (force=True) '
-                f'to overwrite it or choose another folder'
+                f'{path} holds another list. Use --force (force=True) '
+                f'to overwrite it, or choose another folder'
             )
     folder.mkdir(parents=True, exist_ok=True)
     for path, text in texts.items():

@@ -93,8 +93,8 @@ class UnlabelledSegDataset(BaseSegDataset):
         first = [join_path(folder, name) for name in names[:PROBED]]
         if not any('://' in path or osp.isfile(path) for path in first):
             raise FileNotFoundError(
-                f'unlabelled image {first[0]!r} is not there, nor is another '
-                f'one of the first {len(first)}: look at unlabelled.ann_file='
+                f'unlabelled image {first[0]!r} is missing, as are all of '
+                f'the first {len(first)}: check unlabelled.ann_file='
                 f'{self.ann_file!r}, img_suffix={self.img_suffix!r} and '
                 'data_prefix'
             )
@@ -154,7 +154,7 @@ class UnlabelledSegDataset(BaseSegDataset):
             if osp.isabs(name) or '..' in name.split('/'):
                 raise ValueError(
                     f'unlabelled.ann_file {self.ann_file!r}: {name!r} '
-                    f'leaves the folder {folder!r}; give names inside of it'
+                    f'leaves the folder {folder!r}. Use names inside it'
                 )
             names.append(self._with_suffix(folder, name))
         return names

@@ -46,14 +46,14 @@ class UnreadableImages:
         message = f'unlabelled image {path!r} cannot be read ({error})'
         if count > self.limit:
             raise RuntimeError(
-                f'cannot load {path!r}: {message}, which makes {count} of '
-                f'{self.total}, and dataset.max_unreadable allows '
+                f'cannot load {path!r}: {message}; {count} of {self.total} '
+                f'are unreadable, but dataset.max_unreadable allows '
                 f'{self.limit}. tools/analysis_tools/check_data.py lists all '
                 'of them'
             ) from error
         print_log(
-            f'{message} and is replaced by another; {count} of {self.total} '
-            f'so far, and the run stops beyond {self.limit}',
+            f'{message} and is replaced by another: {count} of {self.total} '
+            f'so far; the run stops at more than {self.limit}',
             logger='current',
             level=logging.WARNING,
         )

@@ -40,8 +40,8 @@ def write_whole(path: str, content: bytes, durable: bool = True) -> None:
             error.errno,
             f'{path!r} of {len(content):,} bytes cannot be written: '
             f'{error.strerror}. The disk of {folder!r} has {free:,} bytes '
-            'free. What was written before is whole; make room, or set '
-            'another work_dir, and resume',
+            'free. Earlier files are intact. Free space, or set another '
+            'work_dir, and resume',
         ) from error
     if durable:
         _sync_folder(folder)

@@ -58,7 +58,7 @@ def test_json_forms(tmp_path, suffix):
     [
         ('name,r,g,b\n', 'holds no colour'),
         ('name,r,g,b\n,1,2,3\n', 'row 1 has no name'),
-        ('name,r,g\na,1,2\n', "'a' needs three integers"),
+        ('name,r,g\na,1,2\n', "'a' needs a colour of three integers"),
         ('name,r,g,b\na,1,2,300\n', 'three values from 0 to 255'),
         ('name,r,g,b,id\na,1,2,3,256\n', "id of 'a' must be 0 to 255"),
         ('name,r,g,b\na,1,2,3\nb,1,2,3\n', "'a' and 'b' have the same"),

@@ -27,7 +27,7 @@ def test_names_setting_folder_and_remedy(tmp_path):
         check_data_roots(cfg)
     # The folder below a missing root is not listed again.
     assert str(error.value).splitlines() == [
-        'the data of this config is not there:',
+        'the data of this config is missing:',
         f'  {root} (set by train_dataloader.dataset.data_root)',
         'How to get it: see docs/data.md',
     ]

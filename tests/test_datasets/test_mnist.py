@@ -24,8 +24,8 @@ def test_read_idx_gzipped_and_plain(tmp_path):
         ('a', IDX[:8], 'within its header'),
         ('a', IDX[:-1], r'must hold 6 bytes for its shape \(2, 3\), got 5'),
         ('a', IDX + b'\0', 'got 7'),
-        ('a.gz', IDX, 'no whole gzip'),
-        ('a.gz', gzip.compress(IDX, mtime=0)[:-9], 'no whole gzip'),
+        ('a.gz', IDX, 'not a complete gzip'),
+        ('a.gz', gzip.compress(IDX, mtime=0)[:-9], 'not a complete gzip'),
     ],
 )
 def test_read_idx_refuses(tmp_path, name, content, message):

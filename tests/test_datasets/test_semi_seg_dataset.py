@@ -258,7 +258,7 @@ def test_broken_image_is_an_error_that_names_it(roots):
 def test_pipeline_that_drops_an_item_is_an_error(roots, monkeypatch):
     dataset = _build(roots)
     monkeypatch.setattr(dataset.labelled, 'pipeline', lambda info: None)
-    with pytest.raises(RuntimeError, match=r'gave nothing for .*0\.png'):
+    with pytest.raises(RuntimeError, match=r'returned None for .*0\.png'):
         dataset[Draw(0, (0,), 0)]
 
 

@@ -94,7 +94,7 @@ class TestStore:
         self._store(tmp_path).write('a.png', [_logits(0)])
         other = self._store(tmp_path, 'other')
         assert not other.holds('a.png')
-        with pytest.raises(RuntimeError, match='other teachers.*resume'):
+        with pytest.raises(RuntimeError, match='other teachers.*Resume'):
             other.read('a.png')
 
     @pytest.mark.parametrize('part', [0, 10, 0.5, 0.95])

@@ -77,7 +77,7 @@ class Huge:
 def test_array_that_begins_with_a_size_is_refused(tmp_path):
     path = tmp_path / 'split_0.pkl'
     path.write_bytes(pickle.dumps(Huge()))
-    with pytest.raises(ValueError, match='not the beginning'):
+    with pytest.raises(ValueError, match='not the start'):
         split_readers.read_permutation(path)
 
 
@@ -145,9 +145,9 @@ def test_read_names_of_the_peers(tmp_path, text, prefix, suffix, expected):
     ('text', 'prefix', 'suffix', 'message'),
     [
         ('a.jpg\nb.jpg\tb.png\tc\n', '', None, 'line 2.*3 columns'),
-        ('a.jpg\nb.jpg b.png c\n', '', None, 'line 2.*with blanks'),
-        ('with one.png\n', '', None, 'name with blanks, .* by a tab'),
-        ('a/with b/one\n', '', None, 'leave out suffixes'),
+        ('a.jpg\nb.jpg b.png c\n', '', None, 'line 2.*with spaces'),
+        ('with one.png\n', '', None, 'name with spaces, .* by a tab'),
+        ('a/with b/one\n', '', None, 'remove suffixes'),
         ('images/a.jpg\n', 'JPEGImages', None, "prefix 'JPEGImages/'"),
         ('a.png\n', '', '.jpg', "suffix '.jpg'"),
         ('/data/a.jpg /data/a.png\n', '', None, 'absolute'),

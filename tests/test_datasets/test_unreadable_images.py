@@ -70,7 +70,7 @@ def test_it_is_named_once(roots):
     logger.removeHandler(handler)
     (line,) = lines
     assert 'unlabelled/img/1.png' in line
-    assert '1 of 5 so far, and the run stops beyond 1' in line
+    assert '1 of 5 so far; the run stops at more than 1' in line
 
 
 def test_past_the_limit_it_stops(roots):

@@ -396,7 +396,7 @@ def test_missing_data_stops_with_one_error(folder):
     )
     assert done.returncode != 0
     error = (
-        'error:\nthe data of this config is not there:\n'
+        'error:\nthe data of this config is missing:\n'
         f'  {folder / "data"} (set by train_dataloader.dataset.data_root)\n'
         'How to get it: draw two squares\n'
     )

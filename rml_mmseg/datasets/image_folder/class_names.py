@@ -28,12 +28,12 @@ def read_class_names(classes: Optional[str]) -> Optional[tuple[str, ...]]:
     path = Path(classes)
     is_file = path.is_file()
     if not is_file and path.suffix in ('.txt', '.csv'):
-        raise ValueError(f'--classes: there is no file {classes}')
+        raise ValueError(f'--classes: no such file: {classes}')
     text = path.read_text('utf-8-sig') if is_file else classes
     parts = text.splitlines() if is_file else text.split(',')
     names = tuple(part.strip() for part in parts if part.strip())
     if len(set(names)) != len(names) or not names:
-        raise ValueError(f'--classes must be different names, but is {names}')
+        raise ValueError(f'--classes must be distinct names, but is {names}')
     return names
 
 
@@ -78,15 +78,15 @@ def names_of_ids(
     ids = [i for i in np.flatnonzero(pixels).tolist() if i != IGNORED]
     gaps = given is None and ids != list(range(len(ids)))
     if len(ids) < 2 or gaps:
-        wanted = 'at least two classes must be in them; '
+        wanted = 'need at least two classes. '
         if given is None:
             wanted = (
-                '0, 1, ... without gaps are needed. Name all classes with '
-                '--classes if some are rare; '
+                'need 0, 1, ... without gaps. If rare classes are absent, '
+                'name all of them with --classes. '
             )
         raise ValueError(
-            f'the masks hold the ids {ids} beside {IGNORED} for ignored, but '
-            f'{wanted}for black-and-white masks or other values give a '
+            f'the masks hold the ids {ids} (besides {IGNORED}, ignored), but '
+            f'{wanted}For black-and-white masks or other values give a '
             '--colour-table, such as '
             'name,r,g,b / background,0,0,0 / object,255,255,255'
         )
@@ -105,17 +105,17 @@ def about_ids_from_one(pixels: np.ndarray, names: Sequence[str]) -> str:
     """
     count = len(names)
     largest = max(np.flatnonzero(pixels[:IGNORED]).tolist(), default=0)
-    down = f'--ignore-index 0 moves ids down by one, so that 1 is {names[0]}'
+    down = f'--ignore-index 0 shifts the ids by one, so that 1 is {names[0]}'
     if largest == count:
         text = f'The largest id is {count}, the number of --classes'
         if not pixels[0]:
             return f'{text}, and no mask holds 0. {down}'
         first = f'--classes background,{names[0]}{",..." * (count > 1)}'
         if count == 1:
-            return f'{text}. If 0 is what surrounds it: {first}'
+            return f'{text}. If 0 is the background: {first}'
         return (
-            f'{text}. If 0 is none of them: {down}, and ignores 0; or learn '
-            f'it as a class of its own, {first}'
+            f'{text}. If 0 is none of them: {down}, and ignores 0; or make '
+            f'it a class of its own, {first}'
         )
     unseen = (*BACKGROUND, *IGNORED_NAMES)
     if (
@@ -124,8 +124,8 @@ def about_ids_from_one(pixels: np.ndarray, names: Sequence[str]) -> str:
         and names[0].lower() not in unseen
     ):
         return (
-            f'No mask holds 0, which is {names[0]}. If the ids begin at 1, '
-            f'every name is wrong by one: {down}'
+            f'No mask holds 0, which is {names[0]}. If the ids start at 1, '
+            f'all names are off by one: {down}'
         )
     return ''
 

@@ -55,9 +55,9 @@ class CocoFile(Annotations):
             number = image['id']
             if number in self._sizes:
                 raise ValueError(
-                    f'{path}: several images have the id {number!r}, so that '
-                    'annotations may be of any of them; where files were '
-                    'merged, give each image an id of its own'
+                    f'{path}: several images have the id {number!r}, so '
+                    'annotations cannot be assigned. If files were merged, '
+                    'give each image a unique id'
                 )
             self._sizes[number] = (image['height'], image['width'])
             if number in self._annotations:
@@ -66,10 +66,10 @@ class CocoFile(Annotations):
         self.sources = {n: i for n, i in images.items() if n in names}
         if not self.sources:
             raise ValueError(
-                f'{path}: no annotated image is in the folder of images; '
-                f'file_name is {next(iter(images), None)!r} there, and the '
-                f'folder has {min(names)!r}. Name the folder that file_name '
-                'starts from'
+                f'{path}: no annotated image is in the image folder: '
+                f'file_name is {next(iter(images), None)!r}, but the folder '
+                f'has {min(names)!r}. Give the folder that file_name is '
+                'relative to'
             )
         self.orphans = [f'{path}: {name}' for name in unused(images, names)]
         used = {a['category_id'] for a in data['annotations']}
@@ -96,7 +96,7 @@ class CocoFile(Annotations):
         if others:
             raise ValueError(
                 f'{self.path}: the images {numbers} are all {name!r}, but '
-                'differ in height or width'
+                'have different sizes'
             )
         mask = np.full(size, self._ids['background'], np.uint8)
         drawn = [
@@ -135,8 +135,8 @@ def _check_known(
     for number in used:
         if number not in known:
             raise ValueError(
-                f'{path}: annotations have the {kind}_id {number!r}, which '
-                f'is the id of no {kind} there; add it, or take them out'
+                f'{path}: annotations have the {kind}_id {number!r}, but no '
+                f'{kind} has this id. Add it, or remove the annotations'
             )
 
 
@@ -145,13 +145,11 @@ def _pixels(segmentation: Any, size: tuple[int, int]) -> np.ndarray:
     from pycocotools import mask
 
     if not segmentation:
-        raise ValueError('no segmentation; a box alone is no mask')
+        raise ValueError('it has no segmentation; a box is not a mask')
     if isinstance(segmentation, list):
         lengths = [len(part) for part in segmentation]
         if min(lengths) < 6 or any(length % 2 for length in lengths):
-            raise ValueError(
-                'a polygon needs 3 points or more, x and y of each'
-            )
+            raise ValueError('a polygon needs 3 or more points, each x and y')
         runs = mask.merge(mask.frPyObjects(segmentation, *size))
         return mask.decode(runs).astype(bool)
     if tuple(segmentation['size']) != size:
@@ -190,7 +188,7 @@ def _load(path: Path) -> dict[str, Any]:
                 entry.setdefault('id', number)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
-            f'{path} is not a file of COCO ({type(error).__name__}: {error}); '
+            f'{path} is not a COCO file ({type(error).__name__}: {error}); '
             f'it needs {needed}'
         ) from error
     return data

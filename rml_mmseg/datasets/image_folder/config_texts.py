@@ -1,6 +1,6 @@
 """Text templates for the configs of a data set."""
 
-DATA = """# The data set of this folder, which may be moved with it.
+DATA = """# The data set in this folder; the folder can be moved.
 data_root = "{{{{ fileDirname }}}}"
 num_classes = {num_classes}
 metainfo = dict(
@@ -9,7 +9,7 @@ metainfo = dict(
     palette=[
 {palette}    ],
 )
-# Width and height that images are resized to; height and width of crops.
+# Images are resized to scale (width, height); crops are (height, width).
 scale = {scale}
 crop_size = {crop_size}
 geometry = [
@@ -145,7 +145,7 @@ param_scheduler = [
 """
 CONSTRUCTOR = """    constructor='MutualOptimWrapperConstructor',
 """
-PARAMWISE = """    # Pretrained backbones and transformers bear no such rate.
+PARAMWISE = """    # Lower rates for pretrained backbones and transformers.
     paramwise_cfg=dict(
         custom_keys=dict(backbone=dict(lr_mult=0.25), neck=dict(lr_mult=0.25))
     ),

@@ -52,7 +52,7 @@ def choose_held_out(
     if labelled and count >= len(labelled):
         raise ValueError(
             f'{split} takes {count} of {len(labelled)} labelled images, '
-            'which leaves none for training; label more, or set '
+            'which leaves none for training. Label more, or lower '
             f'--{split}-fraction'
         )
     if not count:
@@ -83,7 +83,7 @@ def choose_held_out(
         raise ValueError(
             f'--group gives {counted(len(keys), "group")} of labelled images, '
             f'and {split} needs {count} of {len(labelled)} images, which '
-            f'leaves no group for training; set --{split}-fraction or '
+            f'leaves no group for training. Set --{split}-fraction or '
             f'--{split}-list, or label images of more groups'
         )
     return sorted(chosen)
@@ -111,7 +111,7 @@ def check_groups(
     for name in sorted(set(labelled) - set(chosen)):
         if groups[name] in held:
             raise ValueError(
-                f'--{split}-list divides the group {groups[name]!r}: it has '
+                f'--{split}-list splits the group {groups[name]!r}: it has '
                 f'{held[groups[name]]!r}, but not {name!r}'
             )
 
@@ -139,14 +139,14 @@ def check_held_out(
         if twice:
             number = counted(len(twice), 'name is', 'names are')
             raise ValueError(
-                f'--{split}-list: {number} in --{taken[twice[0]]}-list, too, '
-                f'the first being {twice[0]!r}'
+                f'--{split}-list: {number} also in --{taken[twice[0]]}-list, '
+                f'such as {twice[0]!r}'
             )
         taken |= dict.fromkeys(names, split)
     if lists and len(taken) == len(labelled):
         options = ' and '.join(f'--{split}-list' for split in lists)
         raise ValueError(
-            f'{options}: all {len(labelled)} labelled images are there, '
+            f'{options}: all {len(labelled)} labelled images are listed, '
             'which leaves none for training'
         )
 
@@ -159,8 +159,8 @@ def _check_names(
         raise ValueError(
             f'--{split}-list: '
             f'{counted(len(unknown), "name belongs", "names belong")} to no '
-            f'image with a mask, the first being {unknown[0]!r}; names are '
-            f'like {labelled[0]!r}, without suffix'
+            f'image with a mask, such as {unknown[0]!r}. Names look like '
+            f'{labelled[0]!r}, without suffix'
         )
 
 

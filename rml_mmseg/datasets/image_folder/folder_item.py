@@ -54,8 +54,8 @@ def files_by_name(
         name = relative.with_suffix('').as_posix()
         if name in files:
             raise ValueError(
-                f'{files[name]} and {path} differ in their suffix only; '
-                'their names must differ too: rename one or take it out'
+                f'{files[name]} and {path} differ only in their suffix. '
+                'Rename or remove one'
             )
         files[name] = path
     return files
@@ -92,12 +92,12 @@ def find_images(
         if name != name.strip() or '\n' in name:
             raise ValueError(
                 f'{path}: a list file cannot hold a name that begins or ends '
-                'with a blank, or has a line break; rename the image'
+                'with a space or has a line break. Rename the image'
             )
         if name.lower().endswith(IMAGE_SUFFIXES):
             raise ValueError(
-                f'{path} ends in two suffixes, so that lists, which have '
-                'none, would name another file; rename the image'
+                f'{path} has two suffixes, so lists of names without suffix '
+                'would mean another file. Rename the image'
             )
     return found
 

@@ -73,8 +73,7 @@ def inspect_item(
         return wrong(str(error))
     if image is None:
         return wrong(
-            f'{item.image} cannot be read as an image; replace it or take '
-            'it out'
+            f'{item.image} cannot be read as an image. Replace or remove it'
         )
     size = image.shape[:2]
     digest = pixel_digest(image)
@@ -88,7 +87,7 @@ def inspect_item(
     if mask.shape != size:
         return wrong(
             f'{place} is {mask.shape[0]} x {mask.shape[1]} pixels, but '
-            f'its image {size[0]} x {size[1]} (height x width); export it '
+            f'its image {size[0]} x {size[1]} (height x width). Export it '
             "again at the image's size"
         )
     pixels = np.bincount(mask.ravel(), minlength=256).astype(np.int64)
@@ -99,13 +98,13 @@ def inspect_item(
             return wrong(
                 f'{place} holds the ids {excess.tolist()}, but '
                 f'{counted(num_classes, "class has", "classes have")} the ids '
-                f'0 to {num_classes - 1}, and {IGNORED} is ignored; mend the '
-                'mask or --classes',
+                f'0 to {num_classes - 1}, and {IGNORED} is ignored. Correct '
+                'the mask or --classes',
                 pixels,
             )
     if ids.tolist() == [IGNORED]:
         return wrong(
-            f'{place} has ignored pixels alone; take it away, and its image '
-            'is an unlabelled one'
+            f'{place} has only ignored pixels. Remove it to use its image as '
+            'an unlabelled one'
         )
     return ItemReport(item.name, size=size, pixels=pixels, digest=digest)

@@ -94,8 +94,8 @@ def _load(path: Path) -> dict[str, Any]:
                 raise ValueError(f'a label is {shape["label"]!r}')
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
-            f'{path} is not a file of LabelMe ({type(error).__name__}: '
-            f'{error}); it needs shapes with a label each, imageHeight and '
-            'imageWidth. Put other JSON files elsewhere'
+            f'{path} is not a LabelMe file ({type(error).__name__}: '
+            f'{error}); it needs imageHeight, imageWidth and shapes, each '
+            'with a label. Move other JSON files elsewhere'
         ) from error
     return data

@@ -63,11 +63,11 @@ class MaskFolder(Annotations):
         if not self.sources:
             count = len(folder_files(folder))
             raise ValueError(
-                f'{folder}: no image has a mask of its name'
+                f'{folder}: no image has a mask with its name'
                 f'{f" and {ending!r}" if ending else ""}, such as '
-                f'{min(names)}{ending}.png; of {count} files there '
-                f'{len(found)} could be masks ({", ".join(MASK_SUFFIXES)}; '
-                'JPEG, which changes ids, could not). '
+                f'{min(names)}{ending}.png; {len(found)} of the {count} files '
+                f'could be masks ({", ".join(MASK_SUFFIXES)}; '
+                'not JPEG, which changes ids). '
                 f'{_elsewhere(folder, names, found, ending)}'
             )
         # They are kept where an image has no other mask, so that reading them
@@ -107,8 +107,8 @@ class MaskFolder(Annotations):
         path = self.sources[name]
         if path.suffix.lower() not in MASK_SUFFIXES:
             raise ValueError(
-                f'{path} cannot be a mask: these must be '
-                f'{", ".join(MASK_SUFFIXES)}, since JPEG changes ids; export '
+                f'{path} cannot be a mask: masks must be '
+                f'{", ".join(MASK_SUFFIXES)}, as JPEG changes ids. Export '
                 'it again as PNG'
             )
         mask = read_mask(path, self.table)
@@ -136,7 +136,7 @@ def _elsewhere(
         if image is not None:
             place = folder / f'{image}{ending}{path.suffix}'
             return (
-                'Masks must lie in the same sub-folders as their images: '
-                f'that of {image} is {path}, and should be {place}'
+                'Masks must be in the same sub-folders as their images: '
+                f'that of {image} is {path}, but should be {place}'
             )
-    return 'Look at --masks and --mask-ending'
+    return 'Check --masks and --mask-ending'

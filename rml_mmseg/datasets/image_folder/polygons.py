@@ -48,8 +48,8 @@ def polygon_classes(
         names.insert(0, outside)
     if len(names) < 2:
         raise ValueError(
-            f'the annotations name the classes {names}, but two or more are '
-            'needed; with --outside background what no polygon covers is one'
+            f'the annotations name the classes {names}, but at least two are '
+            'needed. --outside background makes uncovered pixels one'
         )
     strange = [x for x in named if x not in names]
     # Every spelling of background means the same class.
@@ -59,8 +59,8 @@ def polygon_classes(
         label = unknown[0]
         raise ValueError(
             f'{labels[label]}: the label {label!r} is not among --classes '
-            f'{names}{did_you_mean(label, names)}; add it there or call it '
-            "'ignore' in the annotation"
+            f'{names}{did_you_mean(label, names)}; add it there, or rename it '
+            "to 'ignore' in the annotation"
         )
     ids = {label: IGNORED for label in labels if label not in named}
     ids.update((name, index) for index, name in enumerate(names))
@@ -97,7 +97,7 @@ def shape_mask(shape: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray:
     needed = dict(polygon=3, rectangle=2, circle=2, mask=2).get(kind)
     if needed is None:
         raise ValueError(
-            f'a shape of the type {kind!r} covers no pixels; draw a polygon, '
+            f'a shape of type {kind!r} covers no pixels. Use a polygon, '
             'rectangle, circle or mask instead'
         )
     if len(points) < needed or (kind != 'polygon' and len(points) > needed):
@@ -129,11 +129,11 @@ def _pasted(
         with Image.open(io.BytesIO(base64.b64decode(code))) as file:
             part = np.asarray(file.convert('1'))
     except (OSError, TypeError, binascii.Error) as error:
-        raise ValueError(f'its mask is no PNG in base64: {error}') from error
+        raise ValueError(f'its mask is not a base64 PNG: {error}') from error
     whole = np.zeros(size, bool)
     left, top = (round(value) for value in points[0])
     if left < 0 or top < 0:
-        raise ValueError(f'its mask begins outside of the image, {points[0]}')
+        raise ValueError(f'its mask starts outside the image, {points[0]}')
     place = whole[top : top + part.shape[0], left : left + part.shape[1]]
     place[...] = part[: place.shape[0], : place.shape[1]]
     return whole

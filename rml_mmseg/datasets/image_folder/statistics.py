@@ -70,13 +70,13 @@ def statistics_lines(report: Mapping[str, Any]) -> list[str]:
     if 'labelled' in absent:
         lines.append(
             f'warning: no labelled image for training shows '
-            f'{", ".join(absent["labelled"])}: no network will know them'
+            f'{", ".join(absent["labelled"])}: no network will learn them'
         )
     if 'val' in report and not report['val']['images']:
         lines.append(
-            'warning: no image is for validation: a training gives no score, '
-            'and keeps the last checkpoints, not the best one; '
-            '--val-fraction or --val-list takes some of the labelled images'
+            'warning: there are no validation images: training gives no score '
+            'and keeps the last checkpoints, not the best one. Set '
+            '--val-fraction or --val-list to use some labelled images'
         )
     for split in HELD_OUT:
         if split in absent:

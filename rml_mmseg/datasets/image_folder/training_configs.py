@@ -61,7 +61,7 @@ NETWORKS = {
         ('resnet', 'vit'),
         False,
         'a narrow ResNet-18 and a small transformer from random weights, '
-        'for a try-out',
+        'for a trial run',
     ),
 }
 
@@ -183,7 +183,7 @@ def _head(title: str, out: Path, name: str, model: str) -> str:
         *(f'    {base_path(out, base)!r},' for base in bases),
         "    './dataset_config.py',",
         ']',
-        '# Of this data set alone: other ones have configs of the same name.',
+        '# For this data set only; others have configs of the same name.',
         f'work_dir = {f"./work_dirs/{out.resolve().name}/{name}"!r}',
     )
 
@@ -210,7 +210,7 @@ def _length_texts(plan: TrainingPlan) -> list[str]:
     if not NETWORKS[plan.networks].pretrained:
         return []
     length = length_settings(plan.iters)
-    about = 'In short runs the best with few labels: docs/results.md'
+    about = 'Best in short runs with few labels: docs/results.md'
     labels = length.semi_train_cfg
     if plan.iters >= LONG_RUN:
         # The bases suit short runs, where the ground truth must weigh more.

@@ -33,12 +33,11 @@ def read_image(
     if stored is None:
         return None
     if stored.dtype == np.uint8:
-        raise ValueError(f'{path} has eight bits, and --range is for more')
+        raise ValueError(f'{path} has 8 bits, but --range is for more')
     if stored.ndim == 3 and stored.shape[2] != 3:
         raise ValueError(
-            f'{path} has {stored.shape[2]} channels, and --range is for one '
-            'or three: write those that shall be learnt from into files of '
-            'their own'
+            f'{path} has {stored.shape[2]} channels, but --range is for one '
+            'or three. Write the channels to learn from to separate files'
         )
     low, high = value_range
     values = stored.astype(np.float64)

@@ -86,7 +86,7 @@ class SemiSegSampler(Sampler):
     ) -> None:
         if not hasattr(dataset, 'unlabelled'):
             raise TypeError(
-                'SemiSegSampler draws pairs from a SemiSegDataset; for '
+                'SemiSegSampler draws pairs from a SemiSegDataset. For a '
                 f'{type(dataset).__name__} set train_dataloader.sampler='
                 "dict(type='InfiniteSampler', shuffle=True)"
             )

@@ -46,7 +46,7 @@ def check_image_file(path: str, max_pixels: int = MAX_PIXELS) -> None:
     except Image.DecompressionBombError as error:
         raise ValueError(f'{path!r} is too large: {error}') from error
     except UnidentifiedImageError as error:
-        raise ValueError(f'{path!r} is no image of a known kind') from error
+        raise ValueError(f'{path!r} is not a known image format') from error
     except (OSError, SyntaxError) as error:
         raise ValueError(f'{path!r} is damaged: {error}') from error
 
@@ -84,23 +84,23 @@ def lost_bits(path: str, image: Optional[np.ndarray]) -> Optional[str]:
     if stored is None or stored.dtype == np.uint8:
         return None
     if image is None:
-        kept = 'of which loading makes nothing'
+        kept = 'which cannot be loaded as 8 bits'
     elif stored.dtype != np.uint16:
-        kept = 'of which loading makes others'
+        kept = 'which loading as 8 bits changes'
     else:
         values = np.unique(stored).size
         if values == 1 or not dark:
             return None
         levels = np.unique(image).size
-        kept = f'{values} in all, of which loading makes {levels} dark ones'
+        kept = f'{values} in all, which load as {levels} dark ones'
     finite = stored[np.isfinite(stored)]
     if not finite.size:
         return f'{path!r} holds no finite value'
     low, high = np.percentile(finite, (0.5, 99.5))
     return (
-        f'{path!r} holds values of {finite.min():g} to {finite.max():g} '
-        f'({stored.dtype}), {kept}: make 8 bits of a range, such as '
-        f'{low:.6g} to {high:.6g}, in every image the same one '
+        f'{path!r} holds values from {finite.min():g} to {finite.max():g} '
+        f'({stored.dtype}), {kept}. Convert the same range of every image, '
+        f'such as {low:.6g} to {high:.6g}, to 8 bits '
         '(image_folder.py --range)'
     )
 

@@ -59,7 +59,7 @@ def strange_ids(
     return (
         f'mask {path!r} holds {values}, outside of the {num_classes} classes '
         f'({first} to {num_classes - 1 + first}; {zero}{ignore_index} '
-        'ignored): look at metainfo.classes, reduce_zero_label and the mask'
+        'ignored): check metainfo.classes, reduce_zero_label and the mask'
     )
 
 
@@ -96,8 +96,8 @@ class CheckLabels(BaseTransform):
         if mask.shape != results['img'].shape[:2]:
             raise ValueError(
                 f'mask {path!r} has the shape {mask.shape}, its image '
-                f'{results["img"].shape[:2]}: a mask must be one channel '
-                'of the size of its image'
+                f'{results["img"].shape[:2]}: a mask must have one channel '
+                'and the size of its image'
             )
         check_depth(path)
         wrong = (mask >= self.num_classes) & (mask != self.ignore_index)

@@ -50,8 +50,8 @@ def source_places(numbers: np.ndarray, valid: np.ndarray) -> np.ndarray:
     if not np.array_equal(places, numbers):
         raise ValueError(
             'a transform of the unlabelled pipeline interpolates gt_seg_map, '
-            "as mmseg's RandomRotFlip does, so that its labels would be of "
-            'other places: take one that does not, such as RandomRotate'
+            "as mmseg's RandomRotFlip does, which would misplace labels. "
+            'Use one that does not, such as RandomRotate'
         )
     return places
 
@@ -74,8 +74,8 @@ def drawn_masks(results: dict) -> dict[str, Tensor]:
     found = [key for key in MIXES if key in results]
     if len(found) > 1:
         raise ValueError(
-            f'the unlabelled pipeline draws {" and ".join(found)}, and an '
-            'image is mixed by one of them: leave out a transform'
+            f'the unlabelled pipeline draws {" and ".join(found)}, but an '
+            'image can be mixed by only one of them: remove a transform'
         )
     if not found:
         return {}
@@ -86,9 +86,9 @@ def drawn_masks(results: dict) -> dict[str, Tensor]:
         shape = tuple(results['weak'].shape[:2])
     if drawn.dtype not in kinds or drawn.shape[-len(shape) :] != shape:
         raise ValueError(
-            f'{key} of the unlabelled pipeline must be {kinds[0]} of '
-            f'{shape}, with V masks an image (V, ...), got {drawn.dtype} '
-            f'of {tuple(drawn.shape)}'
+            f'{key} of the unlabelled pipeline must be {kinds[0]} of shape '
+            f'{shape}, or (V, ...) for V masks per image, got {drawn.dtype} '
+            f'of shape {tuple(drawn.shape)}'
         )
     return {key: drawn}
 
@@ -128,12 +128,12 @@ class PackSemiSegInputs(BaseTransform):
         if 'weak' not in results:
             raise KeyError(
                 'PackSemiSegInputs needs the views of WeakStrongViews: put '
-                'it before, in the unlabelled pipeline'
+                'WeakStrongViews before it in the unlabelled pipeline'
             )
         if 'source_shape' not in results:
             raise KeyError(
-                'PackSemiSegInputs needs the valid map of MarkValid: put it '
-                'after LoadImageFromFile, in the unlabelled pipeline'
+                'PackSemiSegInputs needs the valid map of MarkValid: put '
+                'MarkValid after LoadImageFromFile in the unlabelled pipeline'
             )
         numbers = results['gt_seg_map']
         # Any number below is padding, whatever a transform fills in.

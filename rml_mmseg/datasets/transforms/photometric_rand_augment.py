@@ -135,11 +135,11 @@ class PhotometricRandAugment(BaseTransform):
             if image.dtype == np.uint8 and image.shape[2:] == (3,):
                 raise
             raise ValueError(
-                'PhotometricRandAugment takes images of eight bits and three '
+                'PhotometricRandAugment needs 8-bit images of three '
                 f'channels (uint8, H x W x 3), got {image.dtype} of shape '
-                f'{image.shape}: take it out of the pipeline, or for '
-                'WeakStrongViews set strong=[], or make 8 bits of a range of '
-                'values (image_folder.py --range)'
+                f'{image.shape}. Remove it from the pipeline, set strong=[] '
+                'of WeakStrongViews, or convert a range of values to 8 bits '
+                '(image_folder.py --range)'
             ) from error
         return results
 

@@ -71,7 +71,7 @@ class WeakStrongViews(BaseTransform):
         if view.shape != image.shape:
             raise ValueError(
                 f'WeakStrongViews: a view went from {image.shape} to '
-                f'{view.shape}; put what changes the size before the fork'
+                f'{view.shape}. Put what changes the size before it'
             )
         return view
 

@@ -50,7 +50,7 @@ def test_names_are_not_asked_for_where_they_are_given():
     pixels[[0, 255]] = 3
     with pytest.raises(ValueError, match='--colour-table.*object,255') as no:
         names_of_ids(pixels, ('ground', 'house'))
-    assert 'ids [0] beside 255' in str(no.value)
+    assert 'ids [0] (besides 255' in str(no.value)
     assert '--classes' not in str(no.value)
     with pytest.raises(ValueError, match='--classes.*--colour-table'):
         names_of_ids(pixels)
@@ -70,8 +70,8 @@ def test_names_are_not_asked_for_where_they_are_given():
         ((0, 3), ('a', 'b'), ''),
         ((1, 2), ('a', 'b'), 'no mask holds 0. --ignore-index 0 '),
         ((0, 2, 255), ('a', 'b'), 'own, --classes background,a,...'),
-        ((0, 2), ('a', 'b'), 'If 0 is none of them: --ignore-index 0 moves'),
-        ((0, 1), ('a',), 'surrounds it: --classes background,a'),
+        ((0, 2), ('a', 'b'), 'If 0 is none of them: --ignore-index 0 shifts'),
+        ((0, 1), ('a',), 'is the background: --classes background,a'),
         ((1, 2), ('a', 'b', 'c'), 'No mask holds 0, which is a. If the ids'),
     ],
 )

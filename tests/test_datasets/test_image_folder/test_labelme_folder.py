@@ -108,7 +108,7 @@ def test_circle_and_mask(tmp_path):
         (dict(label='x', points=[0, 1], shape_type='circle'), 'not pairs'),
         (
             dict(label='x', points=[[0, 0]] * 2, shape_type='mask', mask='??'),
-            'no PNG',
+            'not a base64 PNG',
         ),
     ],
 )
@@ -139,7 +139,7 @@ def test_files_of_no_use_are_told(tmp_path):
 
 def test_other_json_is_refused(tmp_path):
     (tmp_path / 'a.json').write_text('{"images": []}')
-    with pytest.raises(ValueError, match=r'a.json is not a file of LabelMe'):
+    with pytest.raises(ValueError, match=r'a.json is not a LabelMe file'):
         LabelMeFolder(tmp_path, ['a'])
 
 

@@ -56,11 +56,11 @@ def test_no_mask_of_an_image(tmp_path):
     Image.new('L', (2, 2)).save(tmp_path / 'b.png')
     Image.new('L', (2, 2)).save(tmp_path / 'a.jpg')
     with pytest.raises(
-        ValueError, match=r'such as a_m\.png; of 2 files'
+        ValueError, match=r'such as a_m\.png; 0 of the 2 files'
     ) as no:
         MaskFolder(tmp_path, ['a'], '_m')
     assert "and '_m'" in str(no.value)
-    assert '0 could be masks (.png, .bmp' in str(no.value)
+    assert 'files could be masks (.png, .bmp' in str(no.value)
 
 
 def test_a_jpeg_among_the_masks(tmp_path):
@@ -77,14 +77,14 @@ def test_masks_in_other_sub_folders_than_their_images(tmp_path):
     with pytest.raises(ValueError, match='in the same sub-folders') as no:
         MaskFolder(tmp_path, ['site/a', 'site/b'], '_m')
     found, wanted = tmp_path / 'a_m.png', tmp_path / 'site/a_m.png'
-    told = f'that of site/a is {found}, and should be {wanted}'
+    told = f'that of site/a is {found}, but should be {wanted}'
     assert told in str(no.value)
     # The mask in the wrong sub-folder, and one with another name.
     (tmp_path / 'site').mkdir()
     found.rename(wanted)
     with pytest.raises(ValueError, match=f'should be {found}$'):
         MaskFolder(tmp_path, ['a'], '_m')
-    with pytest.raises(ValueError, match='Look at --masks and --mask-ending'):
+    with pytest.raises(ValueError, match='Check --masks and --mask-ending'):
         MaskFolder(tmp_path, ['c'], '_m')
 
 

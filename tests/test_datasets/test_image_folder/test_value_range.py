@@ -40,7 +40,7 @@ def test_a_fourth_band_is_not_dropped(tmp_path):
 def test_what_needs_no_range_or_bears_none(tmp_path):
     path = written(tmp_path / 'grey.png', np.full((2, 3), 7, np.uint8))
     assert (read_image(path) == np.full((2, 3, 3), 7)).all()
-    with pytest.raises(ValueError, match='grey.png has eight bits, and --ran'):
+    with pytest.raises(ValueError, match='grey.png has 8 bits, but --range'):
         read_image(path, (0, 9))
     gone = tmp_path / 'none.png'
     gone.write_bytes(b'no image')

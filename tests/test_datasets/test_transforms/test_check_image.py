@@ -41,7 +41,7 @@ def test_jpeg_with_more_behind_it_passes(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('content', 'message'), [(b'', 'is empty'), (b'text', 'no image')]
+    ('content', 'message'), [(b'', 'is empty'), (b'text', 'not a known image')]
 )
 def test_no_image(tmp_path, content, message):
     path = tmp_path / 'a.png'

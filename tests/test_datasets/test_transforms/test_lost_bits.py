@@ -17,7 +17,7 @@ def told(path, values):
 @pytest.mark.parametrize('low', [-1024, 0])
 def test_signed_values(tmp_path, low):
     text = told(tmp_path / 'ct.tif', (RAMP + low).astype(np.int16))
-    assert f'values of {low} to {low + 4095} (int16), of which' in text
+    assert f'values from {low} to {low + 4095} (int16), which loading' in text
     assert f'such as {low + 20.475:.6g} to {low + 4074.525:.6g}' in text
 
 
@@ -25,7 +25,7 @@ def test_float_values(tmp_path):
     values = RAMP.astype(np.float32) / 4096
     values[0, :2] = np.nan, np.inf
     text = told(tmp_path / 'sar.tif', values)
-    assert 'to 0.999756 (float32), of which loading makes nothing' in text
+    assert 'to 0.999756 (float32), which cannot be loaded' in text
     values[:] = np.nan
     assert 'no finite value' in told(tmp_path / 'sar.tif', values)
 
@@ -36,7 +36,7 @@ def test_values_far_below_the_largest(tmp_path, top, hot):
     values = (RAMP * (top / 4095)).astype(np.uint16)
     values[0, 0] = 65535 if hot else 0
     text = told(tmp_path / 'dark.png', values)
-    assert f'(uint16), {np.unique(values).size} in all, of which' in text
+    assert f'(uint16), {np.unique(values).size} in all, which load' in text
 
 
 def test_images_of_which_enough_is_left(tmp_path):

@@ -99,9 +99,12 @@ def test_what_the_mixing_needs_is_kept():
     [
         (
             dict(mix_mask=np.ones((2, 3), np.float32)),
-            r'mix_mask .* must be torch.bool of \(2, 3\).*torch.float32',
+            r'mix_mask .* must be torch.bool of shape \(2, 3\).*torch.float32',
         ),
-        (dict(mix_mask=np.ones((3, 2), bool)), r'got torch.bool of \(3, 2\)'),
+        (
+            dict(mix_mask=np.ones((3, 2), bool)),
+            r'torch.bool of shape \(3, 2\)',
+        ),
         (dict(mix_classes=np.ones(7, np.float32)), r'\(256,\).*\(7,\)'),
         (dict(mix_box=np.ones(4, np.float32)), 'mix_box .* torch.int64'),
         (

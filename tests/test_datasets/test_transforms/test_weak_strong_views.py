@@ -96,12 +96,12 @@ def test_two_strong_views_by_default():
 @pytest.mark.parametrize('which', ['weak', 'strong'])
 def test_transform_that_changes_the_size_is_refused(step, which):
     views = WeakStrongViews(**{which: [step]})
-    with pytest.raises(ValueError, match='before the fork'):
+    with pytest.raises(ValueError, match='changes the size before it'):
         views(_results())
 
 
 def test_transform_that_drops_a_channel_is_refused():
-    with pytest.raises(ValueError, match='before the fork'):
+    with pytest.raises(ValueError, match='changes the size before it'):
         WeakStrongViews(strong=[_Grey()])(_results())
 
 

@@ -81,7 +81,7 @@ def test_an_item_that_is_wrong_and_one_that_fails():
 
 
 def test_an_item_that_is_nothing():
-    message = r"^error: the pipeline gave nothing for 'a\.png'$"
+    message = r"^error: the pipeline returned None for 'a\.png'$"
     with pytest.raises(SystemExit, match=message), plain_errors():
         load_item(items(lambda results: None), 0)
 
