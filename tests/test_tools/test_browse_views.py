@@ -42,7 +42,7 @@ def test_a_config_of_data_alone(tiny_config, tmp_path, call):
     cfg = tiny_config()
     cfg.pop('model')
     cfg.dump(tmp_path / 'dataset_config.py')
-    with pytest.raises(SystemExit, match='has no model: give a config that'):
+    with pytest.raises(SystemExit, match='has no model. Give a training'):
         call(browse_views, tmp_path / 'dataset_config.py', '--out', tmp_path)
 
 

@@ -74,8 +74,8 @@ def test_black_and_white_masks(config, capsys, tiny_data):
         cv2.imwrite(path, np.where(mask == 1, 255, 0).astype(np.uint8))
     code, printed = run(config, capsys)
     assert code == 1
-    assert 'masks hold 0 (sky) and what is ignored' in printed.out
-    assert '1 thing is wrong, ' in printed.out
+    assert 'masks hold only 0 (sky) and ignored' in printed.out
+    assert '1 problem found, ' in printed.out
 
 
 def test_damaged_files(config, capsys, tiny_data):
@@ -87,7 +87,7 @@ def test_damaged_files(config, capsys, tiny_data):
     assert code == 1
     assert f"'{image}' cannot be decoded" in printed.out
     assert f"'{mask}' is empty" in printed.out
-    assert '2 things are wrong' in printed.out
+    assert '2 problems found' in printed.out
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_masks_that_do_not_fit(config, capsys, tiny_data, mask, message):
     cv2.imwrite(str(path), mask)
     code, printed = run(config, capsys)
     assert code == 1
-    (line,) = (x for x in printed.out.splitlines() if 'problem' in x)
+    (line,) = (x for x in printed.out.splitlines() if 'problem:' in x)
     assert '01.png' in line and message in line
 
 
@@ -149,9 +149,9 @@ def test_what_should_be_looked_at(config, capsys, tiny_data):
     warnings = [x for x in printed.out.splitlines() if 'warning' in x]
     for text in (
         '2 files are the same image',
-        "06.png' is one colour, 9",
-        "02.png' is turned by its EXIF data",
-        "08.png' has an alpha channel, which is left out",
+        "06.png' has a single colour, 9",
+        "02.png' is rotated by its EXIF data",
+        "08.png' has an alpha channel, which is ignored",
         'class 3 tree is in no image',
     ):
         assert any(text in line for line in warnings), (text, printed.out)
@@ -166,7 +166,7 @@ def test_what_loading_leaves_nothing_of(config, capsys, tiny_data):
     cv2.imwrite(str(tiny_data / 'img_dir/train/07.png'), dark)
     code, printed = run(config, capsys)
     assert code == 1
-    told = 'holds values of 1 to 65535 (uint16), 3072 in all, of which'
+    told = 'holds values from 1 to 65535 (uint16), 3072 in all, which'
     assert told in printed.out
 
 

@@ -35,7 +35,7 @@ class TestCamVid:
         [
             ([[0, 12, 3]] * 2, r'holds the ids \[12\]'),
             ([[0, 1]] * 2, r'size \(2, 2\), but its image \(2, 3\)'),
-            (photo(2, 3), 'mask of one channel'),
+            (photo(2, 3), 'masks need one channel'),
         ],
     )
     def test_bad_masks_are_named(self, tmp_path, call, mask, message):

@@ -78,7 +78,7 @@ def test_images_without_a_mask_are_unlabelled(tmp_path, capsys, seed):
     assert 'between 1 and 4 of 4 groups, got 5' in capsys.readouterr().err
     draw += ['--mask-suffix', '_x.png', '--force', '--count', '1']
     assert make_splits.main(draw) == 2
-    assert 'look at --mask-suffix' in capsys.readouterr().err
+    assert 'Check --mask-suffix' in capsys.readouterr().err
 
 
 def test_every_class_has_a_labelled_patient(tmp_path):
@@ -252,7 +252,7 @@ def test_a_share_of_more_than_have_masks(tmp_path, capsys):
         ('frame_001', [], 'all 1 images of .* are labelled or held out'),
         ('x\nx', [], "'x' is listed twice"),
         ('', [], 'no image name found'),
-        ('x', ['--labelled-only'], 'leave out --labelled-only'),
+        ('x', ['--labelled-only'], 'Leave out --labelled-only'),
         ('x\nv', ['--val', 'v'], 'unlabelled and validation share 1 images'),
     ],
 )
@@ -301,7 +301,7 @@ def test_a_pool_beside_a_published_list(tmp_path, capsys):
     assert (tmp_path / 'out/unlabelled.txt').read_text() == 'b\nc\n'
     arguments += ['--unlabelled-list', str(tmp_path / 'u')]
     assert make_splits.main(arguments) == 2
-    assert 'leave out --unlabelled-list' in capsys.readouterr().err
+    assert 'Leave out --unlabelled-list' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

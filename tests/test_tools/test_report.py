@@ -220,7 +220,7 @@ def test_a_run_without_scalars_is_left_out(call, tmp_path, capsys):
     for arguments in ([folder, '--baseline', begun], [begun]):
         with pytest.raises(SystemExit, match='error: .*begun holds no'):
             call(report, *arguments, '--out', out)
-    with pytest.raises(SystemExit, match='error: .*typo is no folder'):
+    with pytest.raises(SystemExit, match='error: .*typo is not a folder'):
         call(report, tmp_path / 'typo', folder, '--out', out)
 
 

@@ -105,13 +105,13 @@ def test_seeds_are_chosen_and_summed_up_anew(suite):
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        (['--split', '1-2'], "--split 1-2 is none of ['1-8', '1-4']"),
-        (['--seeds', '0', '7'], '--seeds 7 is none of [0]'),
+        (['--split', '1-2'], "--split 1-2 is not one of ['1-8', '1-4']"),
+        (['--seeds', '0', '7'], '--seeds 7 is not one of [0]'),
         (
             ['--split', '1-4', '--figures', 'pseudo_labels'],
             '--figures pseudo_labels needs runs on the split with Pseudo',
         ),
-        (['--methods', 'rml'], "--methods rml is none of ['plain', 'mutual']"),
+        (['--methods', 'rml'], "rml is not one of ['plain', 'mutual']"),
     ],
 )
 def test_what_is_not_there_is_named(suite, capsys, arguments, message):
@@ -151,8 +151,8 @@ def test_splits_without_a_baseline_are_told(suite, capsys):
     captured = capsys.readouterr()
     assert captured.out.endswith('grid_gains.png\n')
     assert captured.err == (
-        "suite_figures: no gains on split '1-4', where there are no scores of "
-        "the baseline, 'plain'\n"
+        "suite_figures: no gains on split '1-4', as the baseline 'plain' has "
+        'no scores there\n'
     )
 
 

@@ -61,7 +61,7 @@ class TestVOC:
 
     def test_wrong_number_is_refused(self, tmp_path, call):
         voc, sbd = self._source(tmp_path), self._sbd(tmp_path)
-        with pytest.raises(SystemExit, match='3 images, but 10582'):
+        with pytest.raises(SystemExit, match='3 images, but must have 10582'):
             call(voc_aug, voc, '--sbd', sbd)
         assert not (voc / 'SegmentationClassAug').exists()
 
@@ -77,7 +77,7 @@ class TestVOC:
     def test_broken_annotation_is_named(self, tmp_path):
         path = tmp_path / 'a.mat'
         savemat(str(path), {'other': 1})
-        with pytest.raises(ValueError, match='no SBD annotation with GTcls'):
+        with pytest.raises(ValueError, match='not an SBD annotation with GT'):
             voc_aug.read_sbd_mask(path)
 
     def test_missing_sources_are_named(self, tmp_path, call):

@@ -44,7 +44,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--number',
         type=int,
         default=8,
-        help='rows, one for an unlabelled image (default: %(default)s)',
+        help='rows, one per unlabelled image (default: %(default)s)',
     )
     parser.add_argument('--seed', type=int, help="default: the config's, or 0")
     parser.add_argument(
@@ -99,7 +99,7 @@ def run(args: argparse.Namespace) -> list[Path]:
     for key in ('train_dataloader', 'model'):
         if not cfg.get(key):
             raise ValueError(
-                f'{args.config} has no {key}: give a config that trains'
+                f'{args.config} has no {key}. Give a training config'
             )
     init_default_scope(cfg.get('default_scope') or 'mmseg')
     check_data_roots(cfg, ('train_dataloader',))

@@ -49,12 +49,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('config', help='config file')
     parser.add_argument(
-        '--json', type=Path, help='file that the report goes to, too'
+        '--json', type=Path, help='also write the report to this file'
     )
     parser.add_argument(
         '--allow-shared',
         action='store_true',
-        help='images in two sets are told, but are nothing wrong',
+        help='report images in two sets, but do not count them as wrong',
     )
     parser.add_argument(
         '--cfg-options',
@@ -134,10 +134,10 @@ def main(argv: list[str] | None = None) -> int:
     if not args.allow_shared:
         wrong += len(shared)
     warned = sum(len(report.warnings) for report in reports)
-    things = counted(wrong, 'thing is', 'things are')
+    things = counted(wrong, 'problem', 'problems')
     print(
-        f'{things} wrong' if wrong else 'nothing is wrong',
-        f'{warned} to be looked at' if warned else 'no warning',
+        f'{things} found' if wrong else 'nothing is wrong',
+        f'{warned} warning(s)' if warned else 'no warning',
         sep=', ',
     )
     return int(wrong > 0)

@@ -33,7 +33,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         type=int,
         nargs=2,
         metavar=('HEIGHT', 'WIDTH'),
-        help='size of the image, pixels; by default that of the training',
+        help='image size in pixels; default: that of the training',
     )
     parser.add_argument(
         '--cfg-options',
@@ -93,8 +93,8 @@ def main() -> None:
         raise SystemExit(f'error: {args.config}: {error}') from error
     print(table(networks))
     print(
-        f'One image of {size[0]}x{size[1]}, without resizing of the logits. '
-        'A multiplication and an addition are two operations.'
+        f'One image of {size[0]}x{size[1]}, without resizing the logits. '
+        'A multiplication and an addition count as two operations.'
     )
 
 

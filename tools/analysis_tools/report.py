@@ -36,7 +36,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         type=Path,
         nargs='+',
         metavar='WORK_DIR',
-        help='work folder of a training',
+        help='work_dir of a training',
     )
     parser.add_argument(
         '--out',
@@ -48,7 +48,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--baseline',
         type=Path,
         metavar='WORK_DIR',
-        help='what the others are compared with; by default the first run '
+        help='run to compare the others with; default: the first run '
         'that used no unlabelled images',
     )
     parser.add_argument(
@@ -58,12 +58,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--panels',
         type=int,
         default=6,
-        help='most pictures of panels a run; default: %(default)s',
+        help='largest number of panel pictures per run; default: %(default)s',
     )
     parser.add_argument(
         '--metric',
         default='mIoU',
-        help="score to show, one of iou_metrics' means, such as mDice; "
+        help='score to show, a mean from iou_metrics such as mDice; '
         'default: %(default)s',
     )
     return parser.parse_args(argv)
@@ -99,7 +99,8 @@ def find_folders(args: argparse.Namespace) -> tuple[list[Path], list[Path]]:
     for folder in folders:
         if not folder.is_dir():
             raise FileNotFoundError(
-                f'{folder} is no folder: expected the work_dir of a training'
+                f'{folder} is not a folder: expected the work_dir of a '
+                'training'
             )
     begun = [folder for folder in folders if not has_scalars(folder)]
     # Without these there is nothing to show, or nothing to compare with.
@@ -107,9 +108,9 @@ def find_folders(args: argparse.Namespace) -> tuple[list[Path], list[Path]]:
     if missed:
         names = ', '.join(map(str, missed))
         raise FileNotFoundError(
-            f'{names} holds no */vis_data/scalars.json, which a training '
-            'writes once it logs, if its vis_backends has a LocalVisBackend: '
-            'expected one in --baseline and in some WORK_DIR'
+            f'{names} holds no */vis_data/scalars.json: expected one in '
+            '--baseline and in some WORK_DIR. A training writes it once it '
+            'logs, if vis_backends has a LocalVisBackend'
         )
     return [folder for folder in folders if folder not in begun], begun
 

@@ -52,11 +52,11 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('suite', type=Path, help='folder with results.json')
     parser.add_argument(
-        '--out', type=Path, help="folder of the figures; default: the suite's"
+        '--out', type=Path, help="folder for figures; default: the suite's"
     )
     parser.add_argument(
         '--split',
-        help='of ladder, pseudo labels and coupling; default: the first one',
+        help='for ladder, pseudo_labels and coupling; default: the first one',
     )
     parser.add_argument(
         '--methods',
@@ -67,20 +67,20 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--seeds',
         type=int,
         nargs='+',
-        help='only these, so that means are over the same seeds while some '
-        'runs are still missing; default: all of the results',
+        help='only these, so that means are over the same seeds while '
+        'runs are missing; default: all of the results',
     )
     parser.add_argument(
         '--figures',
         nargs='+',
         choices=FIGURES,
-        help='only these; default: all that there is data for',
+        help='only these; default: all with data',
     )
     parser.add_argument(
         '--checkpoint',
         choices=('last', 'best'),
         default='last',
-        help='whose test scores; default: %(default)s',
+        help='checkpoint whose test scores to show; default: %(default)s',
     )
     parser.add_argument(
         '--format', choices=('png', 'svg', 'pdf'), default='png'
@@ -101,7 +101,7 @@ def choose_rows(rows: list[dict], methods: Sequence[str] | None) -> list[dict]:
     known = list(dict.fromkeys(row['method'] for row in rows))
     for method in methods:
         if method not in known:
-            raise ValueError(f'--methods {method} is none of {known}')
+            raise ValueError(f'--methods {method} is not one of {known}')
     return [row for m in methods for row in rows if row['method'] == m]
 
 
@@ -116,7 +116,7 @@ def choose_seeds(rows: list[dict], seeds: Sequence[int] | None) -> list[dict]:
     known = sorted({run['seed'] for row in rows for run in row['runs']})
     for seed in seeds:
         if seed not in known:
-            raise ValueError(f'--seeds {seed} is none of {known}')
+            raise ValueError(f'--seeds {seed} is not one of {known}')
     chosen = []
     for row in rows:
         runs = [run for run in row['runs'] if run['seed'] in seeds]
@@ -158,8 +158,8 @@ def say_splits_without_gains(
     for split in dict.fromkeys(others):
         if split not in with_base:
             print(
-                f'suite_figures: no gains on split {split!r}, where there '
-                f'are no scores of the baseline, {baseline!r}',
+                f'suite_figures: no gains on split {split!r}, as the '
+                f'baseline {baseline!r} has no scores there',
                 file=sys.stderr,
             )
 
@@ -180,7 +180,7 @@ def draw(args: argparse.Namespace) -> list[Path]:
     splits = list(dict.fromkeys(row['split'] for row in rows))
     split = splits[0] if args.split is None and splits else args.split
     if split not in splits:
-        raise ValueError(f'--split {split} is none of {splits}')
+        raise ValueError(f'--split {split} is not one of {splits}')
     chosen = [row for row in rows if row['split'] == split]
     best = 'best_' if args.checkpoint == 'best' else ''
     titles = list(dict.fromkeys(row['title'] for row in rows))

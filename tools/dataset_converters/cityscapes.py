@@ -186,8 +186,8 @@ def parse_args() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(
         description='Write Cityscapes images and labels at half size, and '
-        'the trainIds at full size beside the raw labels. What exists is '
-        'skipped, so that an interrupted run goes on where it stopped.'
+        'the trainIds at full size beside the raw labels. Existing files are '
+        'skipped, so an interrupted run continues where it stopped.'
     )
     parser.add_argument(
         'root',
@@ -207,7 +207,7 @@ def parse_args() -> argparse.Namespace:
         '--factor',
         type=int,
         default=2,
-        help='both sides are divided by this (default: %(default)s)',
+        help='factor to divide both sides by (default: %(default)s)',
     )
     parser.add_argument(
         '--splits', nargs='+', choices=tuple(EXPECTED), default=list(EXPECTED)
@@ -223,7 +223,7 @@ def parse_args() -> argparse.Namespace:
                 f'--{name} must be at least 1, but is {getattr(args, name)}'
             )
     if args.root.resolve() == args.out.resolve():
-        parser.error(f'root and out are both {args.root}')
+        parser.error(f'root and out must differ, but are both {args.root}')
     return args
 
 

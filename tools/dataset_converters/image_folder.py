@@ -61,30 +61,30 @@ from rml_mmseg.datasets.splits import list_text
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(
-        description='Bring a folder of images into the layout img_dir, '
+        description='Convert a folder of images to the layout img_dir, '
         'ann_dir / train, val, test with lists of labelled, unlabelled, '
-        'validation and test images, statistics, and configs that train on '
-        'it at once. Images without an annotation are the unlabelled ones. '
+        'validation and test images, statistics, and ready training configs. '
+        'Images without an annotation are the unlabelled ones. '
         'Everything is checked before anything is written.'
     )
     add = parser.add_argument
     add('images', type=Path, help='folder of images')
-    add('out', type=Path, help='folder of the data set')
+    add('out', type=Path, help='folder to write the data set to')
     kind = parser.add_mutually_exclusive_group(required=True)
     kind.add_argument('--masks', type=Path, help='folder of masks')
     kind.add_argument(
-        '--labelme', type=Path, help="folder of LabelMe's JSON files"
+        '--labelme', type=Path, help='folder of LabelMe JSON files'
     )
-    kind.add_argument('--coco', type=Path, help="COCO's JSON file")
+    kind.add_argument('--coco', type=Path, help='COCO JSON file')
     add(
         '--mask-ending',
         default='',
-        help='what masks have after the name of the image, as _mask',
+        help='what follows the image name in mask names, such as _mask',
     )
     add(
         '--classes',
-        help='class names, separated by commas, or a file with one a line; '
-        'without it, the names of the annotations or class_0, class_1, ...',
+        help='class names, separated by commas, or a file with one per line; '
+        'default: the names of the annotations or class_0, class_1, ...',
     )
     add(
         '--colour-table',
@@ -96,19 +96,19 @@ def parse_args() -> argparse.Namespace:
         '--ignore-index',
         type=int,
         default=255,
-        help='id of ignored pixels in masks, beside 255; 0 has the other '
-        'ids moved down by one',
+        help='id of ignored pixels in masks, besides 255; 0 shifts the other '
+        'ids down by one',
     )
     add(
         '--outside',
         choices=['background', 'ignore'],
         default='background',
-        help='what no polygon covers: a class of its own, or nothing to '
-        'learn from (default: %(default)s)',
+        help='what pixels outside all polygons are: a class of their own, or '
+        'ignored (default: %(default)s)',
     )
     for split, purpose, fraction in (
-        ('val', 'validation, which choose the best checkpoint', 0.2),
-        ('test', 'a test, which choose nothing', 0.0),
+        ('val', 'validation, to choose the best checkpoint', 0.2),
+        ('test', 'a test, not used for any choice', 0.0),
     ):
         held_out = parser.add_mutually_exclusive_group()
         held_out.add_argument(
@@ -116,27 +116,27 @@ def parse_args() -> argparse.Namespace:
             type=float,
             default=fraction,
             help=f'fraction of the labelled images for {purpose} (default: '
-            '%(default)s); validation is drawn from what the test leaves',
+            '%(default)s); the test images are drawn first',
         )
         held_out.add_argument(
             f'--{split}-list',
             type=Path,
-            help=f'file of names for {purpose}, one a line: paths in the '
+            help=f'file of names for {purpose}, one per line: paths in the '
             'folder of images, without suffix',
         )
     add(
         '--seed',
         type=int,
         default=0,
-        help='seed of the images for validation and for a test',
+        help='seed for drawing validation and test images',
     )
     add(
         '--group',
         metavar='PATTERN',
         help='regular expression for the part of a name that images of one '
-        "patient, video or site share, such as '^[^_]+', or for what is in "
-        'its first brackets; no group is in two of training, validation and '
-        'test',
+        "patient, video or site share, such as '^[^_]+'; the first brackets "
+        'select a part of the match. No group is in two of training, '
+        'validation and test',
     )
     add(
         '--networks',
@@ -154,39 +154,39 @@ def parse_args() -> argparse.Namespace:
         '--batch-size',
         type=int,
         default=4,
-        help='labelled images of an iteration, and as many unlabelled ones '
+        help='labelled images per iteration, and as many unlabelled ones '
         '(default: %(default)s)',
     )
     add(
         '--long-side',
         type=int,
         default=512,
-        help='most pixels of the longer side in training (default: '
-        '%(default)s)',
+        help='largest length of the longer side in training, in pixels '
+        '(default: %(default)s)',
     )
     add(
         '--range',
         nargs=2,
         type=float,
         metavar=('LOW', 'HIGH'),
-        help='values that become 0 and 255, for images of more than eight '
-        'bits, such as CT, radar or satellite bands; what is beyond is '
+        help='values that become 0 and 255, for images of more than 8 '
+        'bits, such as CT, radar or satellite bands; values outside are '
         'clipped, and the images are written as PNG',
     )
     add(
         '--link',
         action='store_true',
-        help='symbolic links in place of copies, where nothing is decoded',
+        help='make symbolic links instead of copies of unchanged files',
     )
-    add('--skip-bad', action='store_true', help='leave out what is wrong')
-    add('--dry-run', action='store_true', help='say what would be done only')
+    add('--skip-bad', action='store_true', help='leave out invalid files')
+    add('--dry-run', action='store_true', help='check only, write nothing')
     args = parser.parse_args()
     if not 0 <= args.ignore_index <= 255:
         parser.error(
             f'--ignore-index must be 0 to 255, but is {args.ignore_index}'
         )
     if args.range and not args.range[0] < args.range[1]:
-        parser.error(f'--range must go up, but is {args.range}')
+        parser.error(f'--range must increase, but is {args.range}')
     for name, least in (
         ('iters', 2),
         ('batch_size', 2),
@@ -198,7 +198,7 @@ def parse_args() -> argparse.Namespace:
             option = name.replace('_', '-')
             parser.error(f'--{option} must be {least} or more, got {value}')
     if args.masks is None and (args.mask_ending or args.colour_table):
-        parser.error('--mask-ending and --colour-table are for --masks alone')
+        parser.error('--mask-ending and --colour-table are only for --masks')
     return args
 
 
@@ -257,8 +257,8 @@ def _mask_ending(args: argparse.Namespace) -> str:
         return ''
     if not args.mask_ending:
         raise ValueError(
-            f'images and masks are both {args.images}; then the masks need '
-            "an ending of their own, such as --mask-ending '_mask'"
+            f'images and masks are both {args.images}. Set the ending of the '
+            "masks, such as --mask-ending '_mask'"
         )
     return str(args.mask_ending)
 
@@ -325,8 +325,8 @@ def divide(
     labelled = [item.name for item in items if item.annotated]
     if not labelled:
         raise ValueError(
-            'no image has an annotation of its name that is not left out; '
-            'look at --masks and --mask-ending, --labelme or --coco'
+            'no image has a valid annotation of its name. '
+            'Check --masks and --mask-ending, --labelme or --coco'
         )
     groups = None
     if args.group is not None:
@@ -340,8 +340,8 @@ def divide(
             kept = [name for name in unlabelled if groups[name] not in held]
             left_out = counted(
                 len(unlabelled) - len(kept),
-                'unlabelled image of these is',
-                'unlabelled images of these are',
+                'of their unlabelled images is',
+                'of their unlabelled images are',
             )
             print(
                 f'for {split}: {", ".join(sorted(held))}; {left_out} left out'
@@ -353,7 +353,7 @@ def divide(
     if twins:
         files = counted(len(twins), 'image held out is', 'images held out are')
         print(
-            f'warning: {files} there under another name, too:',
+            f'warning: {files} also there under another name:',
             *twins,
             sep='\n  ',
         )
@@ -447,14 +447,14 @@ def make_texts(
     texts = config_texts(args.out, plan)
     if not splits['unlabelled']:
         print(
-            'warning: every image is annotated, so there is no rml.py: '
-            'make_splits.py can divide them, and make_semi_config.py takes '
-            'its lists'
+            'warning: all images are annotated, so there is no rml.py. '
+            'To write one, use make_splits.py to divide them and give its '
+            'lists to make_semi_config.py'
         )
         del texts['rml.py']
     else:
         drawn = args.iters * args.batch_size / len(splits['unlabelled'])
-        print(f'training goes {drawn:.1f} times over the unlabelled images')
+        print(f'training reads the unlabelled images {drawn:.1f} times')
     texts['classes.txt'] = list_text(names)
     texts['statistics.json'] = json.dumps(report, indent=2) + '\n'
     for split, members in splits.items():
@@ -495,15 +495,15 @@ def run(args: argparse.Namespace) -> None:
             len(annotations.orphans), 'annotation is', 'annotations are'
         )
         print(
-            f'{things} of no use, or of no image:',
+            f'{things} unusable or without an image:',
             *annotations.orphans,
             sep='\n  ',
         )
     suffix = '' if args.range else common_suffix(images.values())
     if args.link and not suffix:
         raise ValueError(
-            '--link needs images of one format and no --range; without it '
-            'all are written as PNG'
+            '--link needs images of one format and no --range. Without '
+            '--link all are written as PNG'
         )
     items = [FolderItem(n, p, n in annotations) for n, p in images.items()]
     items, reports = check_items(args, items, annotations, names)

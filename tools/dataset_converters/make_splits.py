@@ -71,8 +71,8 @@ def parse_args(argv: Optional[list[str]] = None) -> argparse.Namespace:
         '--unlabelled-names',
         type=Path,
         metavar='POOL',
-        help='list or folder of images: all of them that are neither labelled '
-        'nor held out are unlabelled, and no others; labelled images need '
+        help='list or folder of images: exactly those of them that are '
+        'neither labelled nor held out are unlabelled; labelled images need '
         'not be among them',
     )
     add('--labelled-list', type=Path, help='labelled list to convert')
@@ -87,9 +87,9 @@ def parse_args(argv: Optional[list[str]] = None) -> argparse.Namespace:
         '--group',
         metavar='PATTERN',
         help='regular expression for the part of a name that images of one '
-        "patient, video or site share, such as '^[^_]+', or for what is in "
-        'its first brackets; --ratio, --count and --held-out then count '
-        'these, and none is both in training and held out or in --val',
+        "patient, video or site share, such as '^[^_]+'; the first brackets "
+        'select a part of the match. --ratio, --count and --held-out then '
+        'count groups, and none is both in training and held out or in --val',
     )
     add(
         '--held-out',
@@ -97,12 +97,12 @@ def parse_args(argv: Optional[list[str]] = None) -> argparse.Namespace:
         default=0,
         metavar='COUNT',
         help='put the last COUNT images of the order into held_out.txt, '
-        'neither labelled nor unlabelled, to choose checkpoints by',
+        'neither labelled nor unlabelled, for choosing checkpoints',
     )
     add('--seed', type=int, help='seed of the permutation')
-    add('--permutation', type=Path, help='pickled permutation instead')
+    add('--permutation', type=Path, help='pickled permutation, not --seed')
     add('--img-suffix', help='default: the file extension')
-    add('--img-prefix', default='', help='leading folders to take off')
+    add('--img-prefix', default='', help='leading folders to remove')
     add(
         '--city-folders',
         action='store_true',
@@ -111,12 +111,12 @@ def parse_args(argv: Optional[list[str]] = None) -> argparse.Namespace:
     add(
         '--stratify',
         action='store_true',
-        help='let every class of --masks occur in the labelled part',
+        help='include every class of --masks in the labelled images',
     )
     add(
         '--masks',
         type=Path,
-        help='mask folder: images that have none are unlabelled',
+        help='mask folder: images without a mask are unlabelled',
     )
     add('--mask-suffix', default='.png')
     add('--ignore-index', type=int, default=255)
@@ -138,7 +138,7 @@ def parse_args(argv: Optional[list[str]] = None) -> argparse.Namespace:
         type=Path,
         metavar='NAMES',
         help='list of the 2975 training names: print the checksums of '
-        "CutMix-Seg's splits and whether they come out, write nothing",
+        "CutMix-Seg's splits and whether they match, write nothing",
     )
     return parser.parse_args(argv)
 
@@ -183,7 +183,7 @@ def names_with_masks(names: list[str], args: argparse.Namespace) -> list[str]:
     if not found:
         raise FileNotFoundError(
             f'--masks: none of {len(names)} images has a mask in '
-            f'{args.masks}, such as {mask_path(names[0], args)}; look at '
+            f'{args.masks}, such as {mask_path(names[0], args)}. Check '
             '--mask-suffix'
         )
     if len(found) < len(names):
@@ -214,7 +214,7 @@ def mask_classes(
         if mask.ndim != 2:
             raise ValueError(
                 f'{path} must be a single-channel mask of class indices, '
-                f'its shape is {mask.shape}'
+                f'but has shape {mask.shape}'
             )
         classes[name] = set(np.unique(mask).tolist()) - {args.ignore_index}
     return classes
@@ -273,7 +273,7 @@ def draw(args: argparse.Namespace) -> tuple[dict[str, list[str]], dict]:
             raise ValueError(
                 f'--ratio {args.ratio} of all {total} {kind_of(args)} labels '
                 f'{count}, but of {len(members)} that can be labelled '
-                f'--held-out takes {args.held_out}: give less of these'
+                f'--held-out takes {args.held_out}. Lower one of them'
             )
     order, rule = ordered(args, members, count, masked)
     drawn = splits.split_order(
@@ -360,7 +360,7 @@ def take_pool(
     for option in ('unlabelled_list', 'labelled_only'):
         if getattr(args, option):
             raise ValueError(
-                '--unlabelled-names says who is unlabelled: leave out '
+                '--unlabelled-names sets the unlabelled images. Leave out '
                 f'--{option.replace("_", "-")}'
             )
     pool = read_any(path, args)
@@ -374,15 +374,15 @@ def take_pool(
     if not others:
         raise ValueError(
             f'--unlabelled-names: all {len(pool)} images of {path} are '
-            'labelled or held out; give a list of more images'
+            'labelled or held out. Give a list of more images'
         )
     among = sum(name in known for name in labelled)
     if not among and same_images(labelled, pool):
         raise ValueError(
             f'--unlabelled-names: names of {path} have another form than '
-            f'{labelled[0]!r}, such as {pool[0]!r}, so that labelled images '
-            'would count as unlabelled: give both in one form, or take '
-            'folder and suffix off by --img-prefix and --img-suffix'
+            f'{labelled[0]!r}, such as {pool[0]!r}, so labelled images '
+            'would count as unlabelled. Use one form for both, or remove '
+            'folder and suffix by --img-prefix and --img-suffix'
         )
     print(f'{among} of {len(labelled)} labelled images are in {path}')
     left_out = set(lists.get('unlabelled', ())) - known - {*labelled}
@@ -406,7 +406,7 @@ def main(argv: Optional[list[str]] = None) -> int:
         if sum(path is not None for path in inputs) != 1 or not args.out:
             raise ValueError(
                 'give one of --images, --names and --labelled-list, and '
-                'the folder to write to by --out'
+                '--out, the folder to write to'
             )
         lists, provenance = (convert if args.labelled_list else draw)(args)
         if args.unlabelled_names:

@@ -14,9 +14,8 @@ from rml_mmseg.datasets.scene_writer import (
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(
-        description='Write the synthetic textured scenes. Nothing is done '
-        'where they exist and are whole; an incomplete or altered folder '
-        'is made again.'
+        description='Write the synthetic textured scenes. A complete folder '
+        'is kept; an incomplete or altered one is written again.'
     )
     parser.add_argument(
         '--out',

@@ -36,8 +36,8 @@ def read_names(path: Path) -> list[str]:
     """
     if not path.is_file():
         raise FileNotFoundError(
-            f'{path} does not exist. VOCtrainval_11-May-2012.tar of PASCAL '
-            'VOC must be unpacked, so that VOCdevkit/VOC2012 holds '
+            f'{path} does not exist. Unpack VOCtrainval_11-May-2012.tar of '
+            'PASCAL VOC, so that VOCdevkit/VOC2012 holds '
             'JPEGImages, SegmentationClass and ImageSets.'
         )
     return path.read_text('utf-8').split()
@@ -106,7 +106,8 @@ def read_sbd_mask(path: Path) -> np.ndarray:
         return np.asarray(content['GTcls']['Segmentation'], dtype=np.uint8)
     except (OSError, KeyError, TypeError, ValueError, IndexError) as error:
         raise ValueError(
-            f"{path} is no SBD annotation with GTcls['Segmentation']: {error}"
+            f'{path} is not an SBD annotation with '
+            f"GTcls['Segmentation']: {error}"
         ) from error
 
 
@@ -129,8 +130,8 @@ def convert(source: Source, voc: Path, out: Path) -> str:
         wrong = np.unique(mask[(mask >= NUM_CLASSES) & (mask < IGNORE_INDEX)])
         if wrong.size:
             raise ValueError(
-                f'{source.mask} holds the ids {wrong.tolist()}, but only 0 '
-                'to 20 and 255 are known'
+                f'{source.mask} holds the ids {wrong.tolist()}, but ids must '
+                'be 0 to 20 or 255'
             )
         image_path = voc / 'JPEGImages' / f'{source.name}.jpg'
         image = cv2.imread(str(image_path), cv2.IMREAD_COLOR)
@@ -183,7 +184,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='Write SegmentationClassAug and the lists train_aug.txt '
         '(10,582 names) and aug.txt (those of them that are not in '
-        'train.txt) into VOC2012.'
+        'train.txt) to VOC2012.'
     )
     parser.add_argument(
         'voc',
@@ -203,7 +204,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--any-number',
         action='store_true',
-        help=f'accept other than {TRAIN_AUG} training images',
+        help=f'accept a number of training images other than {TRAIN_AUG}',
     )
     args = parser.parse_args()
     if args.nproc < 1:
@@ -223,8 +224,8 @@ def main() -> None:
     if len(names) != TRAIN_AUG and not args.any_number:
         raise SystemExit(
             f'error: the augmented training set has {len(names)} images, '
-            f'but {TRAIN_AUG} are right; the masks or the lists of VOC are '
-            'not complete (--any-number goes on all the same)'
+            f'but must have {TRAIN_AUG}: the masks or the lists of VOC are '
+            'incomplete (--any-number accepts this)'
         )
     out.mkdir(exist_ok=True)
     work = partial(convert, voc=args.voc, out=out)
