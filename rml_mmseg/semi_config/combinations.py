@@ -28,20 +28,20 @@ def check_methods(
     names = ' '.join(methods)
     if learners is not None and list(methods) != [RML]:
         raise ValueError(
-            f'--learners={learners} is for --method {RML} alone; how many '
-            f'learners there are --method {names} says, so leave it out'
+            f'--learners={learners} is only for --method {RML}; --method '
+            f'{names} sets the number of learners. Leave it out'
         )
     if stocks == 2 and learners == 1:
-        raise ValueError('--learners 1 goes with one stock config, got two')
+        raise ValueError('--learners 1 needs one stock config, got two')
     if stocks > max(networks_of(name, learners) for name in methods):
         raise ValueError(
-            f'--method {names} trains one network: give one stock config, '
+            f'--method {names} trains one network. Give one stock config, '
             f'got {stocks}'
         )
     if burn_in is not None and list(methods) == [SUPERVISED]:
         raise ValueError(
-            f'--burn-in={burn_in} is of methods that read unlabelled images, '
-            f'and --method {SUPERVISED} reads none: leave it out'
+            f'--burn-in={burn_in} is for methods that use unlabelled images, '
+            f'but --method {SUPERVISED} uses none. Leave it out'
         )
 
 
@@ -61,11 +61,10 @@ def check_output(
     """
     if (out is None) == (suite is None):
         raise ValueError(
-            'give one of --out FILE.py, for one method, and --suite FILE.py, '
-            'for several'
+            'give --out FILE.py for one method, or --suite FILE.py for several'
         )
     if out is not None and len(methods) > 1:
         raise ValueError(
-            f'--out={out} is one config, and --method {" ".join(methods)} '
-            'are several: give --suite FILE.py in its place'
+            f'--out={out} is one config, but --method {" ".join(methods)} '
+            'are several. Use --suite FILE.py instead'
         )

@@ -143,8 +143,8 @@ def _loader(
     if loader.get('batch_size', 1) == 1:
         dataset['k'] = 2
         notes.append(
-            'train_dataloader.batch_size is 1, so an item has two unlabelled '
-            'images (dataset.k=2), as CutMix needs two'
+            'train_dataloader.batch_size is 1, but CutMix needs two '
+            'unlabelled images, so each item has two (dataset.k=2)'
         )
     loader.update(sampler=dict(type='SemiSegSampler'), dataset=dataset)
     return loader

@@ -78,7 +78,7 @@ def inner_datasets(dataset: Any, loader: str) -> list[Any]:
         return [item for part in parts for item in part]
     if kind == 'MultiImageMixDataset':
         raise ValueError(
-            f'{loader}.dataset is a MultiImageMixDataset: give a stock config '
+            f'{loader}.dataset is a MultiImageMixDataset. Use a stock config '
             'whose data sets load one image at a time'
         )
     return [dataset]
@@ -107,13 +107,13 @@ def listed(dataset: dict[str, Any]) -> list[dict]:
         raise FileNotFoundError(
             f'{type_name(dataset)}: data_root={dataset.get("data_root")!r} '
             f'has no data_prefix={dict(dataset.get("data_prefix") or {})} '
-            f'or no ann_file={dataset.get("ann_file")!r}; --data-root names '
-            'the folder'
+            f'or no ann_file={dataset.get("ann_file")!r}. Set the folder by '
+            '--data-root'
         ) from error
     try:
         return list(built.load_data_list())
     except UnicodeDecodeError as error:
         raise ValueError(
-            f'ann_file={dataset.get("ann_file")!r} is no list of names, a '
-            f'line each: {error}'
+            f'ann_file={dataset.get("ann_file")!r} is not a list with one '
+            f'name per line: {error}'
         ) from error

@@ -33,7 +33,7 @@ def deployed_size(cfg: Config) -> tuple[tuple[int, int], str]:
     if test_cfg.get('mode') == 'slide' and test_cfg.get('crop_size'):
         height, width = test_cfg['crop_size']
         return (height, width), (
-            'one window of the test (model.test_cfg.crop_size)'
+            'one window of a sliding-window test (model.test_cfg.crop_size)'
         )
     for loader in ('test_dataloader', 'val_dataloader'):
         if cfg.get(loader):
@@ -42,12 +42,12 @@ def deployed_size(cfg: Config) -> tuple[tuple[int, int], str]:
                 return found
             break
     size = (cfg.model.get('data_preprocessor') or {}).get('size')
-    why = 'no Resize of a fixed scale in the pipeline of a test'
+    why = 'the test pipeline has no Resize to a fixed scale'
     if size:
         return (size[0], size[1]), (
-            f'the size of the training (model.data_preprocessor.size); {why}'
+            f'the training size (model.data_preprocessor.size); {why}'
         )
-    return DEFAULT_SIZE, f'no setting says it: {why}'
+    return DEFAULT_SIZE, f'a default, as no setting gives it: {why}'
 
 
 def _resized(
@@ -76,10 +76,10 @@ def _resized(
         return (height, width), f'{step}, which is (width, height)'
     size = _first_image(cfg, dataset)
     if size is not None:
-        return size, f'what {step} with keep_ratio makes of its first image'
+        return size, f'{step} with keep_ratio, applied to its first image'
     return (height, width), (
-        f'{step} with keep_ratio, for images of its aspect: its data could '
-        'not be read'
+        f'{step} with keep_ratio, assuming its aspect ratio, as its data '
+        'could not be read'
     )
 
 

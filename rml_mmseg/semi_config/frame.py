@@ -139,9 +139,9 @@ def _agree(stocks: Sequence[Config]) -> list[str]:
         )
     if len(stocks) > 1:
         notes.append(
-            'batch size and length, and data and pipelines where they are '
-            'not your own, are those of the first stock config; networks, '
-            'optimisers and the shape of the schedules are of each'
+            'batch size, length, and data and pipelines if they are not your '
+            'own, come from the first stock config; networks, optimisers and '
+            'the shape of the schedules come from each'
         )
     return notes
 
@@ -163,7 +163,7 @@ def _interval(setting: str, stock: int, iters: int, notes: list[str]) -> int:
     if stock <= tenth or iters % stock == 0:
         return stock
     notes.append(
-        f'{setting} is {tenth} in place of {stock}, which does not divide a '
+        f'{setting} is {tenth} instead of {stock}, which does not divide a '
         f'stage of {iters} iterations'
     )
     return tenth

@@ -68,12 +68,12 @@ class ImageLists(NamedTuple):
             if self.names(word) and not follow:
                 raise ValueError(
                     f'{word} in --labelled or --unlabelled stands for that '
-                    'of a run of a suite, and goes with --suite'
+                    'of a run of a suite and needs --suite'
                 )
         if self.names(SPLIT) and not splits:
             raise ValueError(
-                f'{SPLIT} in --labelled or --unlabelled: say which ones there '
-                'are by --splits, such as --splits 1-8 1-4'
+                f'{SPLIT} in --labelled or --unlabelled needs --splits, such '
+                'as --splits 1-8 1-4'
             )
         if splits and not self.names(SPLIT):
             raise ValueError(
@@ -96,7 +96,7 @@ class ImageLists(NamedTuple):
                 for option, path in zip(self._fields, self.of(seed, split)):
                     if not path.is_file():
                         raise FileNotFoundError(
-                            f'--{option}: no list file {path}, for seed '
-                            f'{seed}; make_splits.py writes lists, which '
-                            '--dataset needs'
+                            f'--{option}: no list file {path} for seed '
+                            f'{seed}. --dataset needs lists, which '
+                            'make_splits.py writes'
                         )

@@ -56,7 +56,7 @@ def one_dataset(
     raise FileNotFoundError(
         f'--labelled: the masks of {named} are in several folders of '
         f'data_root={parts[0].get("data_root")!r}, and none has all '
-        f'({lacking}): copy or link them into one of these; for PASCAL VOC '
+        f'({lacking}). Copy or link them into one of these; for PASCAL VOC '
         'tools/dataset_converters/voc_aug.py writes all into '
         'SegmentationClassAug'
     )
@@ -115,8 +115,8 @@ def _check_alike(parts: Sequence[Mapping[str, Any]]) -> None:
         raise ValueError(
             'train_dataloader.dataset is a ConcatDataset, and --labelled '
             'lists the images of one data set, but its parts differ in '
-            f'{"; ".join(differing)}: take a stock config with one data set, '
-            'or with parts that differ in ann_file and '
-            f'data_prefix.{MASKS} alone (a list may name images of all '
+            f'{"; ".join(differing)}. Use a stock config with one data set, '
+            'or with parts that differ only in ann_file and '
+            f'data_prefix.{MASKS} (a list may name images of all '
             'folders below data_root), or give the data by --dataset'
         )

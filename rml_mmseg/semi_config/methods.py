@@ -81,7 +81,7 @@ def find_method(
     if learners not in (None, method.learners):
         raise ValueError(
             f'--learners={learners} is for --method {RML}; {name} has '
-            f'{method.learners}, so leave it out'
+            f'{method.learners}. Leave it out'
         )
     return method
 

@@ -62,8 +62,8 @@ def fit_options(
     for key, value in options.items():
         if key in LENGTHS and SUPERVISED in configs and len(configs) > 1:
             raise ValueError(
-                f'--cfg-options sets {key!r}: give {LENGTHS[key]} in its '
-                'place, so that all methods make as many iterations'
+                f'--cfg-options sets {key!r}. Use {LENGTHS[key]} instead, '
+                'so that all methods train for as many iterations'
             )
         without = []
         for name, config in configs.items():
@@ -75,12 +75,12 @@ def fit_options(
         if len(without) == len(configs):
             raise ValueError(
                 f'--cfg-options sets {key!r}, which the config of '
-                f'{_among(without)} does not have: leave it out'
+                f'{_among(without)} does not have. Leave it out'
             )
         if without:
             notes.append(
                 f'{key} is left out of {_among(without)}, which '
-                f'{"has" if len(without) == 1 else "have"} no such part'
+                f'{"has" if len(without) == 1 else "have"} no such setting'
             )
     return fitted, notes
 

@@ -45,14 +45,14 @@ def data_of_config(
         own = read_config(dataset_config)
     except ValueError as error:
         raise ValueError(
-            f'--dataset: {error}; give the dataset_config.py that '
+            f'--dataset: {error}. Give the dataset_config.py that '
             'image_folder.py writes'
         ) from error
     needed = ('labelled_dataset', 'unlabelled_dataset', 'num_classes')
     for key in needed:
         if key not in own:
             raise ValueError(
-                f'--dataset: {dataset_config} has no {key}; give the '
+                f'--dataset: {dataset_config} has no {key}. Give the '
                 'dataset_config.py that image_folder.py writes'
             )
     labelled, unlabelled = (
@@ -77,8 +77,8 @@ def data_of_config(
         listed(unlabelled)
     except ValueError as error:
         raise ValueError(
-            f'--dataset: {error}. Where all images are annotated, let '
-            'make_splits.py divide them, and give its lists by --labelled '
+            f'--dataset: {error}. If all images are annotated, divide them '
+            'with make_splits.py and give its lists by --labelled '
             'and --unlabelled'
         ) from error
     if own_geometry:

@@ -94,13 +94,13 @@ def unlabelled_pipeline(
             steps.append(dict(step))
         elif name not in ('LoadAnnotations', 'PackSegInputs', *LEFT_OUT):
             raise ValueError(
-                f'train_pipeline: {name!r} is not known to be right for '
-                'images without labels; known are '
-                f'{", ".join((*GEOMETRIC, *FIXED))}. Take it out of a copy '
+                f'train_pipeline: {name!r} may not suit images without '
+                'labels. Supported are '
+                f'{", ".join((*GEOMETRIC, *FIXED))}. Remove it from a copy '
                 'of the stock config, or write the pipeline by hand'
             )
     if not any(step['type'] == 'MarkValid' for step in steps):
-        raise ValueError('train_pipeline does not begin by LoadImageFromFile')
+        raise ValueError('train_pipeline must begin with LoadImageFromFile')
     views: dict[str, Any] = dict(type='WeakStrongViews', num_strong=num_strong)
     if strong:
         views['strong'] = copy.deepcopy(list(strong))

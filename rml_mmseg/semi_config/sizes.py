@@ -37,14 +37,13 @@ def size_notes(dataset: Any, draws: int = 8) -> list[str]:
         shares.append(min(crops[-1][0] * crops[-1][1] / area, 1.0))
     factor = fmean(factors)
     notes = [
-        f'an image of {width}x{height} is read {factor:.2g} times as large, '
-        f'and {crops[0][1]}x{crops[0][0]} of it, about {fmean(shares):.0%}, '
-        'are seen at once'
+        f'an image of {width}x{height} is scaled by {factor:.2g} and cropped '
+        f'to {crops[0][1]}x{crops[0][0]}, about {fmean(shares):.0%} of it'
     ]
     if factor > MUCH:
         notes.append(
-            'warning: that is much larger than it is; change the Resize steps '
-            'and the crop of the pipelines, or with --dataset leave '
-            '--geometry=stock out'
+            'warning: images are strongly enlarged. Change the Resize steps '
+            'and the crop of the pipelines, or with --dataset leave out '
+            '--geometry=stock'
         )
     return notes

@@ -44,7 +44,7 @@ def load_stock(name: str) -> Config:
             near = _near_names(wanted, shipped)
             raise FileNotFoundError(
                 f'{name} is neither a file nor a config of mmseg in '
-                f'{stock_folder()}; near names there: {near}'
+                f'{stock_folder()}. Similar names there: {near}'
             )
         path = shipped[wanted]
     cfg = read_config(path)
@@ -80,22 +80,22 @@ def check_stock(cfg: Config, name: str) -> None:
     model = cfg.model
     if 'decode_head' not in model or 'segmentors' in model:
         raise ValueError(
-            f'{name}: model.type={model.get("type")!r} is no single '
+            f'{name}: model.type={model.get("type")!r} is not a single '
             'segmentor with a decode_head'
         )
     missing = missing_packages(model)
     if missing:
         raise ValueError(
-            f'{name}: the model is made of parts of {", ".join(missing)}, '
+            f'{name}: the model uses {", ".join(missing)}, '
             'which is not installed'
         )
     loop = cfg.train_cfg
     if type_name(loop) == 'EpochBasedTrainLoop' or loop.get('by_epoch'):
         raise ValueError(
             f'{name} trains by epochs (train_cfg={dict(loop)}), but a pair '
-            'of data sets has none; give it train_cfg=dict('
-            "type='IterBasedTrainLoop', max_iters=...) and schedulers with "
-            'by_epoch=False'
+            'of data sets has none. Set train_cfg=dict('
+            "type='IterBasedTrainLoop', max_iters=...) and by_epoch=False in "
+            'the schedulers'
         )
     if training_length(cfg) is None:
         raise ValueError(
@@ -161,7 +161,7 @@ def set_classes(segmentor: Any, count: int) -> list[str]:
     had = classes_of(segmentor)
     if had == count:
         return []
-    notes = [f'heads predict {count} classes in place of {had}']
+    notes = [f'heads predict {count} classes instead of {had}']
     weighed = False
     for node in [n for key in HEADS for n in _dicts(segmentor.get(key))]:
         if node.get('num_classes') == had:

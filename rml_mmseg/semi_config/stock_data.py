@@ -54,7 +54,7 @@ def data_of_lists(
             )
         if not images.exists():
             raise FileNotFoundError(
-                f'--unlabelled: no folder and no list file {images}'
+                f'--unlabelled: no such folder or list file: {images}'
             )
     if data_root is not None:
         for loader in LOADERS:
@@ -67,7 +67,7 @@ def data_of_lists(
     known = {path: files_of_list(labelled, path) for path in lists}
     for path, taken in known.items():
         if not taken:
-            raise ValueError(f'--labelled: {path} names no image')
+            raise ValueError(f'--labelled: {path} lists no image')
     held_out = scored_images(cfg, ['val_dataloader'])
     (labelled_list, images), *_ = runs
     if images.is_dir():
@@ -95,7 +95,7 @@ def _of_folder(
     if not names:
         raise ValueError(
             f'--unlabelled: all {len(found)} images in {folder} are labelled '
-            'or for validation'
+            'or used for validation'
         )
     return SemiData(
         labelled, unlabelled, names=names if len(names) < len(found) else None
@@ -159,14 +159,14 @@ def _check_unlabelled(
     if missing:
         raise FileNotFoundError(
             f'--unlabelled: {len(missing)} of {len(files)} images of {path} '
-            f'are not there, such as {missing[0]!r}; {rule}'
+            f'are missing, such as {missing[0]!r}; {rule}'
         )
     real = {os.path.realpath(file): file for file in files}
     for kind, taken, right in (
         (
             'labelled',
             labelled,
-            f', or --cfg-options {ALLOW_OVERLAP}=True if that is meant',
+            f', or set --cfg-options {ALLOW_OVERLAP}=True if intended',
         ),
         ('for validation or a test', held_out, ''),
     ):
@@ -174,7 +174,7 @@ def _check_unlabelled(
         if both:
             raise ValueError(
                 f'--unlabelled: {len(both)} of {len(files)} images of {path} '
-                f'are {kind}, such as {both[0]!r}: give a list without them'
+                f'are {kind}, such as {both[0]!r}. Give a list without them'
                 f'{right}'
             )
 

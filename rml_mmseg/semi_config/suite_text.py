@@ -38,7 +38,7 @@ def suite_text(
             given relative to it.
     """
     lines = [
-        '# Methods to compare: docs/compare.md. From the folder of a clone:',
+        '# Compare methods (docs/compare.md). Run in the folder of a clone:',
         f'#     python tools/benchmarks/suite.py {shlex.quote(str(file))}',
         f'seeds = {list(seeds)}',
     ]
@@ -51,7 +51,7 @@ def suite_text(
         )
         followed = 'split and seed' if lists.names(SPLIT) else 'seed'
         lines += [
-            f'# Who is labelled follows the {followed}.',
+            f'# The lists depend on the {followed}.',
             f'labels = {{{PLAIN_KEY!r}: {labelled!r}}}',
             'lists = {',
             f'    {SEMI_KEYS[0]!r}: {labelled!r},',
@@ -64,7 +64,7 @@ def suite_text(
         }
     if SUPERVISED in configs and len(configs) > 1:
         lines += [
-            '# Over which the gain of the others is given.',
+            '# The gain of the others is over this method.',
             f'baseline = {SUPERVISED!r}',
         ]
     lines.append('methods = dict(')

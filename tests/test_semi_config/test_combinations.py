@@ -10,12 +10,12 @@ FILE = Path('a.py')
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        ((['fixmatch'], 1, 1), '--learners=1 is for --method rml alone'),
-        ((['cps', 'rml'], 1, 2), '--method cps rml says, so leave it out'),
-        ((['rml'], 2, 1), '--learners 1 goes with one stock config, got two'),
-        ((['unimatch'], 2), 'unimatch trains one network: give one stock'),
+        ((['fixmatch'], 1, 1), '--learners=1 is only for --method rml'),
+        ((['cps', 'rml'], 1, 2), '--method cps rml sets the number of learne'),
+        ((['rml'], 2, 1), '--learners 1 needs one stock config, got two'),
+        ((['unimatch'], 2), 'unimatch trains one network. Give one stock'),
         ((['supervised', 'classmix'], 2), 'supervised classmix trains one'),
-        ((['supervised'], 1, None, 5), '--burn-in=5 is of methods that read'),
+        ((['supervised'], 1, None, 5), '--burn-in=5 is for methods that use'),
     ],
 )
 def test_what_does_not_go_together_is_refused(arguments, message):
@@ -41,9 +41,9 @@ def test_what_goes_together(arguments):
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        ((['rml'], None, None), 'give one of --out FILE.py, for one method'),
-        ((['rml'], FILE, FILE), 'and --suite FILE.py, for several'),
-        ((['cps', 'rml'], FILE, None), '--out=a.py is one config, and'),
+        ((['rml'], None, None), 'give --out FILE.py for one method'),
+        ((['rml'], FILE, FILE), 'or --suite FILE.py for several'),
+        ((['cps', 'rml'], FILE, None), '--out=a.py is one config, but'),
     ],
 )
 def test_files_that_do_not_fit_are_refused(arguments, message):

@@ -37,9 +37,9 @@ def resize(*scale, keep_ratio=False, **settings):
         # Width comes first in a scale.
         ([resize(128, 96)], (96, 128), 'of test_dataloader'),
         ([dict(type='mmseg.Resize', scale=64)], (64, 64), 'of test_data'),
-        ([], (80, 112), 'the size of the training'),
+        ([], (80, 112), 'the training size'),
         ([dict(type='Resize', scale_factor=0.5)], (80, 112), 'no Resize'),
-        ([resize(128, float('inf'))], (80, 112), 'no Resize of a fixed'),
+        ([resize(128, float('inf'))], (80, 112), 'no Resize to a fixed'),
         # Without data.
         (
             [resize(128, 96, keep_ratio=True)],
@@ -62,7 +62,7 @@ def test_aspect_is_that_of_the_first_image(tmp_path):
     steps = [resize(2048, 512, keep_ratio=True)]
     size, why = deployed_size(config(steps, tmp_path))
     assert size == (512, 768)
-    assert 'with keep_ratio makes of its first image' in why
+    assert 'with keep_ratio, applied to its first image' in why
     # What comes after it counts.
     steps.append(dict(type='ResizeToMultiple', size_divisor=100))
     assert deployed_size(config(steps, tmp_path))[0] == (600, 800)

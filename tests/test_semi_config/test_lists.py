@@ -33,8 +33,8 @@ def test_files_of_all_runs():
 @pytest.mark.parametrize(
     ('lists', 'splits', 'follow', 'message'),
     [
-        (BOTH, ['1-8'], False, '{seed} in --labelled .* goes with --suite'),
-        (BOTH, [], True, '{split} in --labelled .* by --splits'),
+        (BOTH, ['1-8'], False, '{seed} in --labelled .* needs --suite'),
+        (BOTH, [], True, '{split} in --labelled .* needs --splits'),
         (ONE, ['1-8'], True, r"--splits=\['1-8'\] needs {split} in"),
     ],
 )

@@ -41,7 +41,7 @@ def test_masks_in_several_folders_are_counted(parts, tmp_path):
     lists = [write(tmp_path, 'a', 0, 1), write(tmp_path, 'b', 2)]
     with pytest.raises(
         FileNotFoundError,
-        match=r"a.txt and other .*\('ann' lacks 1, 'more' lacks 2\): copy",
+        match=r"a.txt and other .*\('ann' lacks 1, 'more' lacks 2\)\. Copy",
     ):
         one_dataset(parts, lists)
     (tmp_path / 'ann/2.png').symlink_to(tmp_path / 'more/2.png')
@@ -61,15 +61,15 @@ def test_what_is_in_no_folder_is_named(parts, tmp_path):
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        (dict(data_root='/b'), r"differ in data_root \('/.*', '/b'\): take"),
-        (dict(pipeline=[]), 'differ in pipeline: take a stock config'),
+        (dict(data_root='/b'), r"differ in data_root \('/.*', '/b'\)\. Use"),
+        (dict(pipeline=[]), r'differ in pipeline\. Use a stock config'),
         (
             dict(data_prefix=dict(img_path='more')),
-            r"differ in data_prefix.img_path \('img', 'more'\): take",
+            r"differ in data_prefix.img_path \('img', 'more'\)\. Use",
         ),
         (
             dict(data_root='/b', reduce_zero_label=True),
-            r'data_root \(.*\); reduce_zero_label: take',
+            r'data_root \(.*\); reduce_zero_label\. Use',
         ),
     ],
 )

@@ -97,5 +97,5 @@ def test_numbers_of_networks():
     ]
     assert networks_of(SUPERVISED) == 1
     assert networks_of('rml', 1) == 1
-    with pytest.raises(ValueError, match='fixmatch has 1, so leave it out'):
+    with pytest.raises(ValueError, match=r'fixmatch has 1\. Leave it out'):
         find_method('fixmatch', 2)

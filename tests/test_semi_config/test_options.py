@@ -69,7 +69,7 @@ def test_each_method_takes_what_it_has(key, plain, others):
     ],
 )
 def test_lengths_stay_equal(key, right):
-    with pytest.raises(ValueError, match=f'{key}.*: give {right} in its pl'):
+    with pytest.raises(ValueError, match=f'{key}.*Use {right} instead, so'):
         fit_options({key: 2}, CONFIGS)
     semis = {n: c for n, c in CONFIGS.items() if n != 'supervised'}
     fitted, _ = fit_options({key: 2}, semis)

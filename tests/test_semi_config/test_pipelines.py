@@ -48,7 +48,7 @@ def test_geometry_stays_and_colours_go():
 
 def test_unknown_transform_is_refused():
     train = steps('LoadImageFromFile', 'RandomMosaic', 'PackSegInputs')
-    with pytest.raises(ValueError, match="'RandomMosaic' is not known"):
+    with pytest.raises(ValueError, match="'RandomMosaic' may not suit images"):
         unlabelled_pipeline(train, 2)
 
 

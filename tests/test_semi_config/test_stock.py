@@ -39,7 +39,7 @@ def test_near_names():
         ('segformer_mit-b0', 'segformer_mit-b0_8xb2-160k_ade20k-512x512'),
         ('fcn_unet_s5-d16', 'unet-s5-d16_fcn_4xb4-40k_'),
     ):
-        with pytest.raises(FileNotFoundError, match=f"near names.*'{near}"):
+        with pytest.raises(FileNotFoundError, match=f"Similar names.*'{near}"):
             load_stock(name)
 
 
@@ -99,7 +99,7 @@ def test_classes_are_changed_in_every_head(name, before, after, edges):
     model = load_stock(name).model
     assert classes_of(model) == before
     assert set_classes(model, 4)[0] == (
-        f'heads predict 4 classes in place of {before}'
+        f'heads predict 4 classes instead of {before}'
     )
     found = numbers_of(model, 'num_classes')
     assert set(found) == after
@@ -129,7 +129,7 @@ def test_weights_of_masks_keep_that_of_no_class():
 def test_parts_of_packages_that_are_not_there():
     head = dict(type='mmdot.Head', num_classes=2, loss=dict(type='mmseg.Loss'))
     assert missing_packages(dict(type='A', decode_head=head)) == {'mmdot'}
-    with pytest.raises(ValueError, match='made of parts of mmdot, which'):
+    with pytest.raises(ValueError, match='the model uses mmdot, which'):
         check_stock(stock(model=dict(decode_head=head)), 'mine.py')
 
 

@@ -68,7 +68,7 @@ def test_graph_of_a_learner(trained, tiny_config, call, capsys, learner):
     )
     told = capsys.readouterr().out
     assert f'{learner}, images (1, 3, 32, 48)' in told
-    assert 'Height and width 32 48: the size of the training' in told
+    assert 'Height and width 32 48: the training size' in told
     assert 'Largest difference from the logits of PyTorch' in told
     assert [path.name for path in out.parent.iterdir()] == ['model.onnx']
 

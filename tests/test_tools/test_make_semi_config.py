@@ -104,7 +104,7 @@ def test_one_config_for_one_learner_or_two(cityscapes, tmp_path, call):
         assert views.num_strong == learners
         assert cfg.train_cfg.burn_in_iters == 25
         assert ('ensemble' in cfg.model.test_cfg.score) == (learners == 2)
-    with pytest.raises(SystemExit, match='exists; --force'):
+    with pytest.raises(SystemExit, match=r'exists\. Use --force'):
         call(make_semi_config, PSPNET, *cityscapes)
 
 
@@ -139,7 +139,7 @@ def test_intervals_stay_where_a_stage_has_room(
     assert cfg.default_hooks.checkpoint.interval == expected
     text = capsys.readouterr().out
     for name in ('train_cfg.val_', 'default_hooks.checkpoint.'):
-        told = f'{name}interval is {expected} in place of 20'
+        told = f'{name}interval is {expected} instead of 20'
         assert (told in text) == (expected != 20), name
 
 
@@ -170,14 +170,14 @@ def test_own_data_in_stock_networks(tmp_path, call, capsys):
         *options(1, SMALL_SEGFORMER), 'train_dataloader.batch_size=2',
     )  # fmt: skip
     call(*arguments, '--geometry', 'stock')
-    assert 'warning: that is much larger' in capsys.readouterr().out
+    assert 'warning: images are strongly' in capsys.readouterr().out
     dataset = Config.fromfile(out).train_dataloader.dataset
     assert dataset.labelled.pipeline[2].scale == (2048, 512)
     assert 'reduce_zero_label' not in dataset.labelled.pipeline[1]
     call(*arguments)
     text = capsys.readouterr().out
-    assert '2 classes in place of 150' in text and 'warning' not in text
-    assert 'an image of 64x32 is read' in text
+    assert '2 classes instead of 150' in text and 'warning' not in text
+    assert 'an image of 64x32 is scaled by' in text
     # The folder can be moved.
     assert str(tmp_path) not in out.read_text()
     cfg = Config.fromfile(out)
@@ -235,7 +235,7 @@ def test_own_data_that_is_all_annotated(tmp_path, call):
     assert len(DATASETS.build(dataset.labelled)) == 1
     assert len(DATASETS.build(dataset.unlabelled)) == len(names) - 1
     for wrong, told in (
-        ('gone', r'1 of \d images of .*unlabelled_own.txt are not there'),
+        ('gone', r'1 of \d images of .*unlabelled_own.txt are missing'),
         (names[0], r'--unlabelled: 1 of \d images .* are labelled, .*True if'),
     ):
         lists[3].write_text(f'{names[1]}\n{wrong}\n')
@@ -254,12 +254,12 @@ def test_own_data_that_is_all_annotated(tmp_path, call):
     [
         ('list', 'no list file'),
         ('name', r'a labelled image has no file .*a/zzz_leftImg8bit.png'),
-        ('folder', '--unlabelled: no folder'),
+        ('folder', '--unlabelled: no such folder'),
         ('normalisation', 'data_preprocessor differs'),
         ('burn_in', '--burn-in=7'),
         ('suffix', 'must end in .py'),
-        ('picture', "ann_file='.*png' is no list of names"),
-        ('geometry', '--geometry=stock goes with --dataset'),
+        ('picture', "ann_file='.*png' is not a list with one name"),
+        ('geometry', '--geometry=stock needs --dataset'),
         (
             'index',
             'rml: --cfg-options .*99.prob=1 does not .* has no .99.',
@@ -359,7 +359,7 @@ def test_lists_of_the_data_of_a_stock_config(cityscapes, tmp_path, call):
         '--unlabelled', root / 'u_{seed}.txt',
         '--method', 'fixmatch', '--cfg-options', *options(0, SMALL_PSPNET),
     )  # fmt: skip
-    with pytest.raises(SystemExit, match='{seed} in .* goes with --suite'):
+    with pytest.raises(SystemExit, match='{seed} in .* needs --suite'):
         call(*arguments, '--out', tmp_path / 'semi.py')
     call(*arguments, '--suite', tmp_path / 'compare.py', '--seeds', 1, 2)
     runs = plan_runs(load_suite(tmp_path / 'compare.py'), tmp_path / 'out')
@@ -386,7 +386,7 @@ def test_files_of_others_stay(cityscapes, tmp_path, call):
     own = [tmp_path / f'semi_{n}' for n in ('draft.py', 'unlabelled.txt')]
     for path in own:
         path.write_text('old\n')
-    with pytest.raises(SystemExit, match='semi_unlabelled.txt exists; --fo'):
+    with pytest.raises(SystemExit, match='semi_unlabelled.txt exists. Us'):
         call(make_semi_config, 'fast_scnn_8xb4-160k_cityscapes-512x1024',
              *cityscapes)  # fmt: skip
     assert [path.read_text() for path in own] == ['old\n', 'old\n']

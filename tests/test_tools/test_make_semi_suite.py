@@ -275,18 +275,18 @@ def test_suite_runs_from_anywhere(make, mine, tmp_path, run_command):
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        (['--method', 'fixmatch', '--learners', 1], '--learners=1 is for'),
-        (['--method', 'all'], 'give one of --out FILE.py'),
+        (['--method', 'fixmatch', '--learners', 1], 'learners=1 is only for'),
+        (['--method', 'all'], 'give --out FILE.py for one'),
         (['--method', 'all', '--out', 'a.py'], '--out=a.py is one config'),
         (['--method', 'cps', '--suite', 'a.txt'], '--suite must end in .py'),
-        (['--out', 'a.py', '--seeds', 1], '--seeds is of a suite'),
+        (['--out', 'a.py', '--seeds', 1], '--seeds is for a suite'),
         (['--suite', 'a.py', '--seeds', 0, -1], r'--seeds must be .*-1\]'),
-        (['--suite', 'a.py', '--seeds', 1, 1], '--seeds must have each'),
-        (['--out', 'a.py', '--data-root', 'x'], '--data-root=x is of the da'),
+        (['--suite', 'a.py', '--seeds', 1, 1], '--seeds must not repeat'),
+        (['--out', 'a.py', '--data-root', 'x'], '--data-root=x is for the da'),
         (['--suite', 'a.py', '--splits', '1-8'], '--splits needs lists'),
         (
             ['--suite', 'a.py', '--labelled', '{seed}', '--unlabelled', 'x'],
-            '--labelled: no list file 0, for seed 0',
+            '--labelled: no list file 0 for seed 0',
         ),
         (
             ['--out', 'a.py', '--labelled', '{seed}', '--unlabelled', 'x'],
@@ -351,6 +351,6 @@ def test_one_network_of_two_is_refused(make, mine):
 def test_what_is_there_stays(make, mine):
     (mine / 'compare_cps.py').write_text('old = 1\n')
     before = files(mine)
-    with pytest.raises(SystemExit, match='compare_cps.py exists; --force'):
+    with pytest.raises(SystemExit, match='compare_cps.py exists. Use -'):
         make('--method', 'all', '--suite', mine / 'compare.py')
     assert files(mine) == before

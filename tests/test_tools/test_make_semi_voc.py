@@ -146,7 +146,7 @@ def test_suite_over_splits_and_seeds(voc, tmp_path, call):
         '--cfg-options', *options(0, SMALL_PSPNET),
         '--unlabelled',
     )  # fmt: skip
-    with pytest.raises(SystemExit, match='is a folder, and runs with other'):
+    with pytest.raises(SystemExit, match='is a folder, but each run leaves'):
         call(*arguments, voc / 'JPEGImages', '--seeds', 0)
     with pytest.raises(SystemExit, match='no list file .*1_seed2/labelled'):
         call(*arguments, word / 'unlabelled.txt', '--seeds', 0, 1, 2)
@@ -186,12 +186,12 @@ def test_one_folder_has_the_masks_of_all_runs(voc, tmp_path, call):
     [
         ('t0 zz', 't1', "--labelled: .*has no file '.*/zz.jpg'"),
         ('t0 x0', 't1', "--labelled: .*'.*SegmentationClass/x0.png'"),
-        ('t0', 't1 zz', '--unlabelled: 1 of 2 .* not there.*zz.jpg'),
-        ('t0', 'JPEGImages/t1', '--unlabelled: .*is not there.*make_splits'),
+        ('t0', 't1 zz', '--unlabelled: 1 of 2 .* missing.*zz.jpg'),
+        ('t0', 'JPEGImages/t1', '--unlabelled: .*is missing.*make_splits'),
         ('t0', 't1 t0', '--unlabelled: 1 of 2 .* labelled.*t0.jpg'),
         ('t0', 't1 v0', '--unlabelled: 1 of 2 .* for validation.*v0.jpg'),
         ('t0', '', '--unlabelled: no unlabelled image found'),
-        ('', 't0', '--labelled: .* names no image'),
+        ('', 't0', '--labelled: .* lists no image'),
     ],
 )
 def test_what_is_wrong_is_named(
@@ -216,7 +216,7 @@ def test_images_in_both_lists_where_it_is_meant(voc, lists, tmp_path, call):
 
 
 def test_data_that_are_not_there(voc, lists, tmp_path, call):
-    with pytest.raises(SystemExit, match='--data-root names the folder'):
+    with pytest.raises(SystemExit, match='Set the folder by --data-root'):
         call(
             make_semi_config, PSPNET, *lists('t0', 't1'),
             '--data-root', voc.parent, '--out', tmp_path / 'a.py',

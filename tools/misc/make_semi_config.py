@@ -90,55 +90,55 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add(
         'stock',
         nargs='+',
-        help='one or two configs: files, or names of configs of mmseg',
+        help='one or two configs: files, or names of mmseg configs',
     )
     add(
         '--labelled',
         type=Path,
-        help='list of the labelled images; with --suite {seed} and {split} '
-        'in it stand for those of a run',
+        help='list of the labelled images; with --suite, {seed} and {split} '
+        'in its name stand for those of a run',
     )
     add(
         '--unlabelled',
         type=Path,
-        help='list of the unlabelled images, as --labelled; without '
-        '--dataset also a folder of them',
+        help='list of the unlabelled images, like --labelled; without '
+        '--dataset also a folder',
     )
     add('--data-root', type=Path, help="folder of the stock config's data")
     add(
         '--dataset',
         type=Path,
-        help='dataset_config.py of image_folder.py, in place of the data of '
-        'the stock config; --labelled and --unlabelled are then lists of '
-        'make_splits.py in the place of its own, or left out',
+        help='dataset_config.py of image_folder.py, to use instead of the '
+        'data of the stock config; --labelled and --unlabelled may then give '
+        'lists of make_splits.py to use instead of its own',
     )
     add(
         '--geometry',
         choices=['data', 'stock'],
         default='data',
-        help='with --dataset, whose sizes of images and crops: those of '
-        'dataset_config.py, or of the stock config (default: %(default)s)',
+        help='with --dataset: use the image and crop sizes of '
+        'dataset_config.py or of the stock config (default: %(default)s)',
     )
     add(
         '--method',
         nargs='+',
         choices=[*TITLES, ALL],
         default=[RML],
-        help='what is made of the networks; methods of one network take the '
-        'first one (default: rml)',
+        help='methods to write configs for; those of one network use the '
+        'first stock config (default: rml)',
     )
     add(
         '--strong-view',
         choices=[*STRONG_VIEWS],
-        help='how strong views are recoloured: by RandAugment, as in RML, or '
+        help='how strong views are recoloured: RandAugment, as in RML, or '
         'jitter, greyscale and blur, as in UniMatch and ClassMix (default: '
-        'as --dataset says, or randaugment)',
+        'as in --dataset, or randaugment)',
     )
     add('--out', type=Path, help='config to write')
     add(
         '--suite',
         type=Path,
-        help='in place of --out: suite file to write for '
+        help='instead of --out: suite file to write for '
         'tools/benchmarks/suite.py, with a config of each method beside it',
     )
     add('--seeds', type=int, nargs='+', help='of the suite; default: 0')
@@ -147,19 +147,19 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--learners',
         type=int,
         choices=[1, 2],
-        help='of rml: 1 (Mean Teacher under CutMix) or 2; two by default',
+        help='for rml: 1 (Mean Teacher with CutMix) or 2 (default: 2)',
     )
     add(
         '--iters',
         type=int,
-        help='iterations of a stage; by default as the first stock config',
+        help='iterations of a stage; default: as in the first stock config',
     )
     add('--stages', type=int, default=1, help='default: %(default)s')
     add(
         '--burn-in',
         type=int,
-        help='iterations on ground truth alone; by default half of a stage, '
-        f'and a tenth of one of {LONG_RUN} iterations or more',
+        help='iterations on labelled images alone; default: half a stage, '
+        f'or a tenth of one of {LONG_RUN} iterations or more',
     )
     add(
         '--cfg-options',
@@ -167,9 +167,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         action=OptionsAction,
         help='settings of the written config to override, as key=value, '
         'such as model.segmentors.0.backbone.init_cfg=None for random '
-        'weights; of several methods, each takes what it has',
+        'weights; each method takes those settings that it has',
     )
-    add('--force', action='store_true', help='overwrite what was written')
+    add('--force', action='store_true', help='overwrite existing files')
     args = parser.parse_args(argv)
     if len(args.stock) > 2:
         parser.error(f'one or two stock configs, got {len(args.stock)}')
@@ -193,32 +193,32 @@ def check_runs(args: argparse.Namespace) -> None:
     """
     if args.strong_view and not any(map(recolours, args.method)):
         raise ValueError(
-            f'--strong-view is for methods that recolour views, and '
-            f'{", ".join(args.method)} does not: leave it out'
+            f'--strong-view is for methods that recolour views, which '
+            f'{", ".join(args.method)} does not. Leave it out'
         )
     for name in ('seeds', 'splits'):
         if args.suite is None and getattr(args, name):
             raise ValueError(
-                f'--{name} is of a suite: give --suite FILE.py in place of '
+                f'--{name} is for a suite. Use --suite FILE.py instead of '
                 '--out'
             )
     args.seeds = args.seeds or [0]
     check_seeds('--seeds', args.seeds)
     if args.dataset is not None and args.data_root is not None:
         raise ValueError(
-            f'--data-root={args.data_root} is of the data of the stock '
-            'config, which --dataset takes the place of: leave one out'
+            f'--data-root={args.data_root} is for the data of the stock '
+            'config, which --dataset replaces. Leave one out'
         )
     if args.dataset is None and args.geometry == 'stock':
         raise ValueError(
-            '--geometry=stock goes with --dataset; without it the sizes are '
-            'those of the stock config anyway: leave it out'
+            '--geometry=stock needs --dataset; without it the sizes are '
+            'those of the stock config anyway. Leave it out'
         )
     if args.lists is not None:
         args.lists.check_words(args.splits, follow=args.suite is not None)
     elif args.splits:
         raise ValueError(
-            '--splits needs lists with {split} in their names: give them by '
+            '--splits needs lists with {split} in their names. Set them by '
             '--labelled and --unlabelled'
         )
 
@@ -242,8 +242,8 @@ def find_data(args: argparse.Namespace, cfg: Config) -> SemiData:
     folder = next((path for _, path in runs if path.is_dir()), None)
     if folder is not None and args.lists.follow_runs:
         raise ValueError(
-            f'--unlabelled: {folder} is a folder, and runs with other '
-            'labelled images would leave out others of it: give lists, which '
+            f'--unlabelled: {folder} is a folder, but each run leaves out '
+            'its own labelled images. Give lists, which '
             'make_splits.py writes, such as '
             'splits/{split}_seed{seed}/unlabelled.txt'
         )
@@ -342,7 +342,7 @@ def check_new(paths: Iterable[Path], force: bool) -> None:
     """
     for path in paths:
         if path.exists() and not force:
-            raise FileExistsError(f'{path} exists; --force overwrites it')
+            raise FileExistsError(f'{path} exists. Use --force to overwrite')
 
 
 def run(args: argparse.Namespace) -> list[str]:
@@ -397,7 +397,7 @@ def run(args: argparse.Namespace) -> list[str]:
     write_all({**configs, **suite}, lists, check)
     if lists:
         notes.append(
-            f'{args.unlabelled} holds labelled or validation images, too; '
+            f'{args.unlabelled} also holds labelled or validation images; '
             f'{listed} lists the others'
         )
     first = next(iter(built.values()))
