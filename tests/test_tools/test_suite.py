@@ -296,9 +296,9 @@ def test_runs_of_other_settings_are_refused(run_suite, capsys, dry):
     captured = capsys.readouterr()
     assert captured.out == ''
     assert captured.err == (
-        f'error: {OUT}/plain/seed_0 was begun with other settings than the '
-        'suite has now: model.a was 1, is 2; model.c was unset, is True: '
-        'choose another --out, or delete the folder\n'
+        f'error: {OUT}/plain/seed_0 was started with other settings: '
+        'model.a was 1, is 2; model.c was unset, is True. '
+        'Choose another --out, or delete the folder\n'
     )
     # The table of what was made is kept.
     assert (OUT / 'results.md').read_text() == table
@@ -327,7 +327,7 @@ def test_all_missing_files_are_named_before_anything_is_trained(
     assert calls() == []
     assert not OUT.exists()
     assert capsys.readouterr().err == (
-        f'error: there are no such files, seen from {tmp_path}:\n'
+        f'error: no such files, relative to {tmp_path}:\n'
         'config gone.py, of gone/seed_0 and 2 more\n'
         f'list {tmp_path}/there_1.txt, option {LIST}, of plain/seed_1 '
         'and 1 more\n'
@@ -361,8 +361,8 @@ def with_files(run_suite):
 @pytest.mark.parametrize(
     ('file', 'text', 'named'),
     [
-        ('base.py', 'lr = 2', 'config plain.py, or a base of it,'),
-        ('plain.py', BASED + '\nb = 1', 'config plain.py, or a base of it,'),
+        ('base.py', 'lr = 2', 'config plain.py (or a base of it)'),
+        ('plain.py', BASED + '\nb = 1', 'config plain.py (or a base of it)'),
         ('list.txt', 'b', f'list of {LIST}'),
     ],
 )
@@ -378,10 +378,10 @@ def test_runs_of_files_that_changed_are_refused(
     captured = capsys.readouterr()
     assert captured.out == ''
     assert captured.err == (
-        f'error: {OUT}/plain/seed_0 was begun when the {named} had another '
-        'content: undo the change, choose another --out, or delete the '
-        'folder; where the change does not matter, delete "digests" from its '
-        'run.json\n'
+        f'error: {OUT}/plain/seed_0: the content of the {named} has changed '
+        'since it was started. Undo the change, choose another --out, or '
+        'delete the folder; if the change does not matter, delete "digests" '
+        'from its run.json\n'
     )
     assert (OUT / 'results.md').read_text() == table
 
@@ -590,7 +590,7 @@ def test_signal_ends_all_processes(run_suite, tmp_path, capsys, number):
     assert calls() == ['train hangs 0 1']
     assert record('hangs')['seconds'] > 0
     captured = capsys.readouterr()
-    assert f'{number.name}: ending 1 processes' in captured.out
+    assert f'{number.name}: stopping 1 processes' in captured.out
     assert 'failed' not in captured.err
 
     assert run_suite(['hangs', 'plain']) == 0
@@ -653,7 +653,7 @@ def test_a_record_that_is_no_json_is_named(run_suite, capsys):
     path = OUT / 'plain/seed_0/run.json'
     path.write_text(path.read_text()[:20])
     assert run_suite(['plain']) == 2
-    assert f'{path} is no JSON' in capsys.readouterr().err
+    assert f'{path} is not JSON' in capsys.readouterr().err
 
 
 def test_processes_end_also_where_no_time_can_be_saved(

@@ -26,7 +26,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        '--depth', type=int, default=101, help='of the two ResNets'
+        '--depth', type=int, default=101, help='depth of the two ResNets'
     )
     parser.add_argument('--rounds', type=int, default=15)
     add_report_arguments(parser)

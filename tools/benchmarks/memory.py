@@ -35,7 +35,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--traced',
         type=int,
         default=100,
-        help='iterations under tracemalloc after that, which is slow',
+        help='further iterations under tracemalloc, which is slow',
     )
     parser.add_argument('--crop', type=int, nargs=2, metavar=('H', 'W'))
     add_report_arguments(parser)

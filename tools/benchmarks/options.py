@@ -112,7 +112,7 @@ def main() -> None:
     if of_gpu and args.device.type != 'cuda':
         raise SystemExit(
             f'error: --options {" ".join(sorted(of_gpu))} on {args.device}: '
-            'of a GPU alone; bfloat16 and others are of a CPU, too'
+            'only for a GPU; bfloat16 and others also work on a CPU'
         )
     report = Report('Settings that trade time and memory', args.device)
     with tempfile.TemporaryDirectory() as folder:

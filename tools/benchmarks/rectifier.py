@@ -46,8 +46,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--budget',
         type=float,
         default=30.0,
-        help='seconds for each case; the loop is slow, and no round of it '
-        'begins later',
+        help='seconds for each case; the slow loop starts no round after them',
     )
     add_report_arguments(parser)
     return parser.parse_args(argv)

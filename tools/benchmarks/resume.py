@@ -112,7 +112,7 @@ def main() -> None:
         ]
         if images[0] != images[1]:
             raise RuntimeError(
-                'the two ways of resuming read other images: '
+                'the two ways of resuming read different images: '
                 f'{images[0]} and {images[1]}'
             )
         sides = {

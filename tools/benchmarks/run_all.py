@@ -70,7 +70,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--only',
         nargs='+',
         choices=sorted({*COMMANDS, *GPU_COMMANDS}),
-        help='some of them; those of a GPU need one',
+        help='run only these; those for a GPU need one',
     )
     return parser.parse_args(argv)
 
@@ -83,7 +83,7 @@ def main() -> None:
     unknown = [name for name in names if name not in commands]
     if unknown:
         raise SystemExit(
-            f'error: --only {" ".join(unknown)}: on this machine there are '
+            f'error: --only {" ".join(unknown)}: this machine can run '
             f'{", ".join(commands)}'
         )
     args.out.mkdir(parents=True, exist_ok=True)

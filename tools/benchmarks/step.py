@@ -44,7 +44,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--rounds', type=int, default=30)
     parser.add_argument('--warm-up', type=int, default=3)
     parser.add_argument(
-        '--breakdown', type=int, default=10, help='iterations for the parts'
+        '--breakdown', type=int, default=10, help='iterations to time parts'
     )
     add_report_arguments(parser)
     return parser.parse_args(argv)

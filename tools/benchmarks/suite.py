@@ -47,18 +47,18 @@ A suite file is a config of mmengine with:
   methods      dict by name of dicts with
     config     file, or a dict of files by split
     options    settings of the config to override, as in --cfg-options
-    splits     those it is run on; default: all of the suite
-    title      what the table calls it; default: its name
-  options      settings for all methods; a split's go over them, and a
-               method's over both
+    splits     those to run it on; default: all of the suite
+    title      name in the table; default: that of the method
+  options      settings for all methods; those of a split override them, and
+               those of a method override both
   splits       list of names, or a dict of options by name
   seeds        list of numbers; default: [0]
-  checkpoints  which are tested: 'last', 'best' or both; default: ['last']
-  baseline     method over which the gain of the others is given
-  processes    of each run, one a GPU, each with the batch of the config;
+  checkpoints  which to test: 'last', 'best' or both; default: ['last']
+  baseline     method with which the others are compared
+  processes    per run, one on each GPU, each with the batch of the config;
                default: 1
-In the strings of all options {seed} and {split} stand for those of the run,
-and {cwd} for the current folder.
+In strings of options {seed} and {split} stand for those of the run, and
+{cwd} for the current folder.
 """
 
 
@@ -73,13 +73,13 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--out',
         type=Path,
-        help='folder for runs and results; by default '
+        help='folder for runs and results; default: '
         'work_dirs/suites/NAME_OF_THE_SUITE',
     )
     parser.add_argument(
         '--jobs',
         type=int,
-        help='runs at a time; by default as many as there are GPUs for, or '
+        help='runs at a time; default: as many as the GPUs allow, or '
         'one without GPUs',
     )
     parser.add_argument(
@@ -89,7 +89,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--only',
         nargs='+',
         metavar='PATTERN',
-        help='run only these methods, or METHOD/SPLIT/seed_N, * standing for '
+        help='run only these methods, or METHOD/SPLIT/seed_N; * matches '
         'anything',
     )
     parser.add_argument(
@@ -154,7 +154,7 @@ def make_slots(jobs: int | None, processes: int = 1) -> list[dict[str, str]]:
     gpus = visible.split(',') if visible else [str(i) for i in range(count)]
     if processes > count:
         raise ValueError(
-            f'processes={processes} of the suite needs as many GPUs, and '
+            f'processes={processes} of the suite needs as many GPUs, but '
             f'there are {count}'
         )
     shares = [
@@ -198,8 +198,8 @@ def lock(folder: Path) -> IO[str]:
     except BlockingIOError:
         file.close()
         raise RuntimeError(
-            f'another suite, or a run of a killed one, is at work in '
-            f'{folder}: wait for it, or choose another --out'
+            f'another suite, or a run of a killed one, is running in '
+            f'{folder}. Wait for it, or choose another --out'
         ) from None
     return file
 
@@ -269,8 +269,8 @@ def print_disk_use(out: Path) -> None:
     if size > GIGABYTE:
         print(
             f'\nthe checkpoints in {out} take {size / GIGABYTE:.1f} GB; '
-            'finished runs need theirs no longer, others go on from them. To '
-            'drop all, once all runs are finished:\n'
+            'only unfinished runs still need theirs, to resume. To delete '
+            'all, once all runs are finished:\n'
             f"find {shlex.quote(str(out))} -name '*.pth' -delete"
         )
 
@@ -313,7 +313,7 @@ def run_suite(args: argparse.Namespace) -> int:
         print_disk_use(args.out)
     print_failures(scheduler)
     if scheduler.signals:
-        print('stopped; run it again to go on', file=sys.stderr)
+        print('stopped; run it again to continue', file=sys.stderr)
         return 128 + scheduler.signals[0]
     return 1 if scheduler.failures else 0
 

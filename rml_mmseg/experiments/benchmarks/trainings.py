@@ -152,7 +152,7 @@ def load_training(
         source = 'the data of the config'
     except FileNotFoundError:
         use_stand_in(cfg, folder / 'scenes', size)
-        source = 'generated scenes, as the data of the config is not there'
+        source = 'generated scenes, as the data of the config is missing'
     return cfg, source
 
 

@@ -76,8 +76,8 @@ class Group:
         )
         return (
             f'{self.name} has several runs of seed {seeds} ({names}), so its '
-            'mean is not one over seeds: give runs that shall be told apart '
-            'configs of other names'
+            'mean is not over seeds: to keep runs apart, give their configs '
+            'different names'
         )
 
     def score(self, run: Run, kind: str) -> Optional[float]:

@@ -37,8 +37,8 @@ def check_metric(runs: Sequence[Run], metric: str) -> None:
     }
     if scores and metric not in scores:
         raise ValueError(
-            f'--metric {metric}: the runs have {", ".join(sorted(scores))}; '
-            'for others set iou_metrics of val_evaluator and test_evaluator'
+            f'--metric {metric}: the runs have {", ".join(sorted(scores))}. '
+            'For others set iou_metrics of val_evaluator and test_evaluator'
         )
 
 

@@ -158,8 +158,8 @@ def read_run(folder: Path, name: Optional[str] = None) -> Run:
     if not scalars:
         raise FileNotFoundError(
             f'{folder} holds no */vis_data/scalars.json: expected the '
-            'work_dir of a training that has logged once, and whose '
-            'vis_backends has a LocalVisBackend'
+            'work_dir of a training that has logged at least once and has '
+            'a LocalVisBackend in vis_backends'
         )
     run = Run(name or folder.resolve().name, folder)
     run.train, run.val = read_curves(scalars)

@@ -43,6 +43,6 @@ def labelled_amounts(splits: Sequence[str]) -> tuple[dict[str, float], str]:
     if counts:
         return counts, 'Labelled images'
     raise ValueError(
-        'shares: the names of splits have to be shares such as 1-8, or '
+        'shares: the names of splits must be shares such as 1-8, or '
         f'numbers of labelled images such as 22, got {list(splits)}'
     )

@@ -41,8 +41,7 @@ def check_files(runs: Iterable[SuiteRun]) -> None:
             for name, names in missing.items()
         ]
         raise ValueError(
-            f'there are no such files, seen from {Path.cwd()}:\n'
-            + '\n'.join(lines)
+            f'no such files, relative to {Path.cwd()}:\n' + '\n'.join(lines)
         )
 
 

@@ -56,8 +56,8 @@ def check_filled(options: dict[str, Any]) -> None:
         left = re.search(r'\{\w*\}', str(value))
         if isinstance(value, (str, list, tuple)) and left:
             raise ValueError(
-                f'option {key}={value!r}: {left.group()} stands for nothing; '
-                '{seed}, {split} and {cwd}, the current folder, do'
+                f'option {key}={value!r}: {left.group()} is unknown. Use '
+                '{seed}, {split} or {cwd} (the current folder)'
             )
 
 
@@ -83,8 +83,7 @@ def cfg_options(options: dict[str, Any]) -> list[str]:
             raise ValueError(
                 f'option {key}={value!r} cannot be given on a command line: '
                 'only numbers, booleans, None, lists, tuples and strings '
-                'without spaces, commas and brackets can; write a config '
-                'that sets it'
+                'without spaces, commas and brackets can. Set it in a config'
             )
         words.append(word)
     return words

@@ -30,19 +30,19 @@ def read_scores(folder: Path) -> dict[str, Any]:
     if latest is None:
         raise ValueError(
             f'no TIMESTAMP/TIMESTAMP.json in {folder}: the config needs '
-            "default_hooks.logger=dict(type='LoggerHook') to leave its scores"
+            "default_hooks.logger=dict(type='LoggerHook') to save its scores"
         )
     scores = json.loads(latest.read_text('utf-8'))
     if METRIC not in scores:
         raise ValueError(
             f'{latest} has no {METRIC}, the score of the deployed learner, '
-            f'only {", ".join(scores)}: test_evaluator must be an IoUMetric '
-            'without a prefix, or a LearnersIoUMetric'
+            f'only {", ".join(scores)}. Set test_evaluator to an IoUMetric '
+            'without a prefix, or to a LearnersIoUMetric'
         )
     if not math.isfinite(scores[METRIC]):
         raise ValueError(
-            f'{latest} has {METRIC} {scores[METRIC]}: the masks of '
-            'test_dataloader hold no pixel of a class, all are ignored'
+            f'{latest} has {METRIC} {scores[METRIC]}: all pixels in the '
+            'masks of test_dataloader are ignored'
         )
     return scores
 

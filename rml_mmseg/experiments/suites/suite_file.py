@@ -74,7 +74,7 @@ def load_suite(path: str | Path) -> dict:
     twice = sorted({title for title in titles if titles.count(title) > 1})
     if twice:
         raise ValueError(
-            f'{path}: several methods have the title {twice[0]!r}: give each '
+            f'{path}: several methods have the title {twice[0]!r}. Give each '
             'its own'
         )
     processes = cfg.get('processes', 1)
@@ -122,7 +122,7 @@ def _check_keys(path: str | Path, cfg: dict) -> None:
         close = difflib.get_close_matches(key, SUITE_KEYS, n=1, cutoff=0.85)
         if close and close[0] not in cfg:
             raise ValueError(
-                f'{path} sets {key!r}, which nothing reads; did you mean '
+                f'{path} sets {key!r}, which is unknown; did you mean '
                 f'{close[0]!r}?'
             )
 
@@ -145,7 +145,7 @@ def check_seeds(name: str, seeds: Any) -> None:
         )
     if len({*seeds}) < len(seeds):
         raise ValueError(
-            f'{name} must have each seed once, as it names the folder of a '
+            f'{name} must not repeat a seed, as it names the folder of a '
             f'run, got {seeds!r}'
         )
 
@@ -163,9 +163,8 @@ def _checked_name(path: str | Path, name: Any) -> str:
     text = isinstance(name, str) and not name.startswith('seed_')
     if not text or not re.fullmatch(r'\w[\w.+-]*', name):
         raise ValueError(
-            f'{path}: {name!r} names a folder, so it must be a string of '
-            "letters, digits, '.', '_', '+' and '-', and not begin with "
-            "'seed_'"
+            f'{path}: {name!r} is used as a folder name. Use only letters, '
+            "digits, '.', '_', '+' and '-', and do not begin with 'seed_'"
         )
     return str(name)
 
@@ -176,8 +175,8 @@ def _checked_method(
     unknown = set(method) - METHOD_KEYS if isinstance(method, dict) else {''}
     if unknown or 'config' not in method:
         raise ValueError(
-            f'{path}: methods.{name} must be a dict with a config and, where '
-            f'wanted, options, splits and a title, got {method!r}'
+            f'{path}: methods.{name} must be a dict with config and '
+            f'optionally options, splits and title, got {method!r}'
         )
     title = method.get('title', name)
     if not isinstance(title, str):
@@ -195,8 +194,8 @@ def _checked_method(
         configs = dict.fromkeys(wanted, configs)
     elif 'splits' in method:
         raise ValueError(
-            f'{path}: methods.{name}.config names the splits already, so '
-            f'leave out splits, got {method["splits"]!r}'
+            f'{path}: methods.{name}.config already names the splits. Remove '
+            f'splits, got {method["splits"]!r}'
         )
     if not isinstance(configs, dict) or not configs:
         raise ValueError(

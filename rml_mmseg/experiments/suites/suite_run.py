@@ -83,7 +83,7 @@ class SuiteRun:
             found: dict = json.loads(path.read_text('utf-8'))
         except json.JSONDecodeError as error:
             raise ValueError(
-                f'{path} is no JSON ({error}): mend it, or delete the folder'
+                f'{path} is not JSON ({error}). Fix it, or delete the folder'
             ) from error
         return found
 
@@ -161,14 +161,14 @@ class SuiteRun:
         changes = _changes(record, self.settings) if record else []
         if changes:
             raise ValueError(
-                f'{self.folder} was begun with other settings than the suite '
-                f'has now: {"; ".join(changes)}: choose another --out, or '
+                f'{self.folder} was started with other settings: '
+                f'{"; ".join(changes)}. Choose another --out, or '
                 'delete the folder'
             )
         noted = record.get('digests', {})
         # A list that no longer exists has no digest and is not compared.
         files = [
-            f'config {self.config}, or a base of it,'
+            f'config {self.config} (or a base of it)'
             if key == CONFIG
             else f'list of {key}'
             for key, digest in (digests or {}).items()
@@ -176,10 +176,11 @@ class SuiteRun:
         ]
         if files:
             raise ValueError(
-                f'{self.folder} was begun when the {" and the ".join(files)} '
-                'had another content: undo the change, choose another --out, '
-                'or delete the folder; where the change does not matter, '
-                'delete "digests" from its run.json'
+                f'{self.folder}: the content of the '
+                f'{" and the ".join(files)} has changed since it was started. '
+                'Undo the change, choose another --out, or delete the folder; '
+                'if the change does not matter, delete "digests" from its '
+                'run.json'
             )
 
     def train_arguments(self) -> list[str]:

@@ -149,7 +149,7 @@ class SuiteScheduler:
             self._fail(
                 run,
                 f'train.py left no best_{METRIC}_iter_N.pth in {run.folder}: '
-                'it has to validate within train_cfg.iters_per_stage, with '
+                'it must validate within train_cfg.iters_per_stage, with '
                 f"default_hooks.checkpoint.save_best='{METRIC}'",
             )
             return
@@ -291,7 +291,7 @@ class SuiteScheduler:
             return
         jobs = list(self._active.values())
         names = [signal.Signals(number).name for number in self.signals[:1]]
-        say(f'{"".join(names) or "error"}: ending {len(jobs)} processes')
+        say(f'{"".join(names) or "error"}: stopping {len(jobs)} processes')
         known = len(self.signals)
         for job in jobs:
             job.send(signal.SIGTERM)

@@ -8,12 +8,12 @@ from typing import Any
 from .suite_run import METRIC
 
 LAST = (
-    'mIoU in percent on the test set, of the last checkpoint: first of the '
-    'deployed learner, then of each learner.'
+    'Test mIoU of the last checkpoint in percent, first of the deployed '
+    'learner, then of each learner.'
 )
 BEST = (
     '"Best" is the deployed learner of the checkpoint that was best on the '
-    'validation images, which are those that were held out, not the test set.'
+    'validation images, which were held out and are not the test set.'
 )
 GAIN = (
     '"Gain" is the mean difference from {title} over the seeds that both have.'
@@ -24,8 +24,8 @@ CLASS_GAIN = (
 )
 SPREAD = (
     'Mean ± sample standard deviation where there are several seeds. Time is '
-    'that of training, validation included, with what had to be repeated '
-    'after interruptions.'
+    'that of training, including validation and work repeated after '
+    'interruptions.'
 )
 
 

@@ -158,7 +158,7 @@ def test_runs_of_one_name_that_are_not_alike(tmp_path):
     several[1].config['randomness'] = dict(seed=0)
     assert group.differences == ['train_cfg.stages']
     assert group.repeated_seeds == [0]
-    assert '(0, 1), so its mean is not one over seeds' in group.seed_warning
+    assert '(0, 1), so its mean is not over seeds' in group.seed_warning
     # Each has drawn its own.
     for run in several:
         run.config['randomness'] = dict(seed=None)

@@ -74,5 +74,5 @@ def test_fill():
 
 @pytest.mark.parametrize('value', ['x/{sede}', ['{}'], ('{sede}', 1)])
 def test_words_that_stand_for_nothing_are_refused(value):
-    with pytest.raises(ValueError, match=r'option a.b=.*\{(sede)?\} stands'):
+    with pytest.raises(ValueError, match=r'option a.b=.*\{(sede)?\} is unk'):
         check_filled({'a.b': value})

@@ -65,7 +65,7 @@ def test_read_scores_needs_the_deployed_learner(tmp_path):
 
 def test_read_scores_needs_a_number(tmp_path):
     write_scores(tmp_path, 't', mIoU=float('nan'))
-    with pytest.raises(ValueError, match='mIoU nan: the masks of test_data'):
+    with pytest.raises(ValueError, match='mIoU nan: all pixels in the masks'):
         read_scores(tmp_path)
 
 
@@ -261,7 +261,7 @@ def test_other_settings_are_another_run(tmp_path):
     run = finish(make_run(tmp_path), mIoU=1.0)
     run.check_settings()
     other = make_run(tmp_path, config='d.py')
-    with pytest.raises(ValueError, match=r"config was 'c\.py', is 'd\.py': c"):
+    with pytest.raises(ValueError, match=r"config was 'c\.py', is 'd\.py'. C"):
         other.check_settings()
     row = collect_results([other])[0]
     assert row['summary'] == {}

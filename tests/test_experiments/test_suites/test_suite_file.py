@@ -18,20 +18,23 @@ import pytest
             "y=dict(config='b.py', title='A'))",
             "several methods have the title 'A'",
         ),
-        ("methods = {'x/y': dict(config='a.py')}", "'x/y' names a folder"),
+        (
+            "methods = {'x/y': dict(config='a.py')}",
+            "'x/y' is used as a folder name",
+        ),
         ("methods = {'seed_1': dict(config='a.py')}", 'not begin with'),
-        ("methods = dict(x=dict(config={'..': 'a.py'}))", 'names a folder'),
+        ("methods = dict(x=dict(config={'..': 'a.py'}))", 'as a folder name'),
         ("methods = dict(x=dict(config='a.py'))\nseeds = [1.5]", '1.5'),
         ("methods = dict(x=dict(config='a.py'))\nseeds = []", 'seeds must'),
         ("methods = dict(x=dict(config='a.py'))\nseeds = 3", 'got 3'),
         ("methods = dict(x=dict(config='a.py'))\nseeds = [-1]", r'\[-1\]'),
         (
             "methods = dict(x=dict(config='a.py'))\nseeds = [0, 1, 0]",
-            r'each seed once.*\[0, 1, 0\]',
+            r'not repeat a seed.*\[0, 1, 0\]',
         ),
         (
             "methods = dict(x=dict(config='a.py'))\nsplits = [92, 183]",
-            '92 names a folder, so it must be a string',
+            '92 is used as a folder name. Use only letters',
         ),
         ('methods = dict(x=dict(config=3))', 'methods.x.config must be'),
         ('methods = dict(x=dict(config={}))', 'methods.x.config must be'),
@@ -62,7 +65,7 @@ import pytest
         ),
         (
             "methods = dict(x=dict(config={'a': 'a.py'}, splits=['a']))",
-            'methods.x.config names the splits already',
+            'methods.x.config already names the splits',
         ),
     ],
 )
