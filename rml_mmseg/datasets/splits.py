@@ -194,6 +194,14 @@ def split_order(
     if held_out < 0:
         raise ValueError(f'held_out must be 0 or more, got {held_out}')
     most = len(order) - (held_out if held_out or spare else 1)
+    if most < 1:
+        raise ValueError(
+            f'{len(order)} {kind} are too few: {held_out} are held out, and '
+            'at least one must be labelled'
+            if held_out
+            else f'{len(order)} {kind} are too few: at least one must be '
+            'labelled and one unlabelled'
+        )
     if not 0 < count <= most:
         aside = f', {held_out} of them held out' if held_out else ''
         raise ValueError(

@@ -64,8 +64,7 @@ def _of_another_model(found: Mapping[str, Any], wanted: str) -> str:
 def _check_learners(found: Mapping[str, Any], model: Any) -> None:
     """Refuse learners that would predict with random weights."""
     plain = not any(key.startswith(GROUPS) for key in found)
-    # Weights of a single network must only fit the deployed learner.
-    names = {model.predict_on, *(() if plain else model.score)}
+    names = {model.predict_on, *model.score}
     if ENSEMBLE in names:
         teachers = {f'teachers.{i}' for i in range(len(model.teachers))}
         names = names - {ENSEMBLE} | teachers
@@ -79,6 +78,6 @@ def _check_learners(found: Mapping[str, Any], model: Any) -> None:
             raise CheckpointError(
                 f'it lacks {len(lacking)} tensors of {name}, such as '
                 f'{lacking[0]!r}, which would predict with random weights: '
-                'set model.test_cfg.predict_on and score to learners that it '
-                'has'
+                'set model.test_cfg.predict_on and score, and learners of the '
+                'evaluator, to learners that it has'
             )

@@ -83,6 +83,10 @@ def test_held_out_names_are_the_last_and_in_no_other_list():
     assert splits.split_order('abcdef', 3, held_out=3)['unlabelled'] == []
     with pytest.raises(ValueError, match='1 and 3 of 6.*3 of them held out'):
         splits.split_order('abcdef', 4, held_out=3)
+    with pytest.raises(ValueError, match='3 groups are too few: 3 are held'):
+        splits.split_order('abc', 1, held_out=3, kind='groups')
+    with pytest.raises(ValueError, match='too few.*one unlabelled'):
+        splits.split_order('a', 1)
     with pytest.raises(ValueError, match='held_out must be 0 or more, got -1'):
         splits.split_order('abcdef', 4, held_out=-1)
 

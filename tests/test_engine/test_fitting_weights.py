@@ -67,16 +67,23 @@ def test_a_checkpoint_of_students_alone(test_cfg, lacking):
             check_weights(found, model, True)
 
 
-@pytest.mark.parametrize('fits', [True, False])
-def test_a_single_network_is_tested_as_what_it_fits(fits):
+@pytest.mark.parametrize(
+    ('network', 'score', 'lacking'),
+    [
+        (0, ['students.0'], None),
+        (0, ['teachers.1'], 'teachers.1'),
+        (0, ['ensemble'], 'teachers.1'),
+        (1, [], 'teachers.0'),
+    ],
+)
+def test_a_single_network_is_tested_as_what_it_fits(network, score, lacking):
     segmentors = [toy_segmentor(), toy_segmentor(kernel_size=3)]
-    test_cfg = dict(score=['teachers.1', 'ensemble'])
-    model = toy_mutual(segmentors=segmentors, test_cfg=test_cfg)
-    found = model.students[0 if fits else 1].state_dict()
-    if fits:
+    model = toy_mutual(segmentors=segmentors, test_cfg=dict(score=score))
+    found = model.students[network].state_dict()
+    if lacking is None:
         check_weights(found, model, True)
     else:
-        with pytest.raises(CheckpointError, match='of teachers.0, such as'):
+        with pytest.raises(CheckpointError, match=f'of {lacking}, such as'):
             check_weights(found, model, True)
 
 

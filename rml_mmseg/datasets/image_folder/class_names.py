@@ -79,10 +79,11 @@ def names_of_ids(
     gaps = given is None and ids != list(range(len(ids)))
     if len(ids) < 2 or gaps:
         wanted = 'need at least two classes. '
-        if given is None:
+        if gaps:
             wanted = (
                 'need 0, 1, ... without gaps. If rare classes are absent, '
-                'name all of them with --classes. '
+                'name all of them with --classes. If the ids begin at 1, add '
+                '--ignore-index 0. '
             )
         raise ValueError(
             f'the masks hold the ids {ids} (besides {IGNORED}, ignored), but '

@@ -14,10 +14,11 @@ from urllib.error import URLError
 from mmengine.runner.checkpoint import load_from_local
 
 from rml_mmseg.models.optional_weights import load_optional
-from rml_mmseg.setting_checks import unknown_setting
+from rml_mmseg.setting_checks import did_you_mean, unknown_setting
 
 from ..whole_checkpoint import CheckpointError, why_unreadable
-from .registered import settings_of
+from .plain_errors import UNREGISTERED
+from .registered import registered_names, settings_of
 
 # Code of what reads weights; functions elsewhere may have the same name.
 LOADERS = (load_from_local.__code__, load_optional.__code__)
@@ -34,6 +35,7 @@ def explained_errors(cfg: Mapping[str, Any]) -> Iterator[None]:
 
     Raises:
         CheckpointError: If a file of weights cannot be read; names it.
+        KeyError: If a type is not registered; names the closest.
         RuntimeError: If weights cannot be downloaded; names all settings that
             hold a URL.
         TypeError: If a component has no such setting; names the closest.
@@ -48,6 +50,7 @@ def explained_errors(cfg: Mapping[str, Any]) -> Iterator[None]:
             or _no_download(error, cfg)
             or _empty_data(error, frames)
             or _unknown_setting(error, frames)
+            or _unregistered(error, frames)
         )
         if better is None:
             raise
@@ -130,6 +133,24 @@ def _unknown_setting(
     if match[1] in known:
         return None
     return TypeError(unknown_setting(built.__name__, match[1], known))
+
+
+def _unregistered(
+    error: Exception, frames: list[FrameType]
+) -> KeyError | None:
+    if not isinstance(error, KeyError) or UNREGISTERED not in str(error):
+        return None
+    for frame in reversed(frames):
+        kind = frame.f_locals.get('obj_type')
+        if frame.f_code.co_name == 'build_from_cfg' and isinstance(kind, str):
+            registry = frame.f_locals['registry']
+            hint = did_you_mean(kind, registered_names(registry)) or '.'
+            return KeyError(
+                f'{kind}{UNREGISTERED}{registry.scope}::{registry.name} '
+                f'registry{hint} If it is your own, name its module in '
+                'custom_imports'
+            )
+    return None
 
 
 def _what_was_built(

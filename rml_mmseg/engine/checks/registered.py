@@ -33,6 +33,23 @@ def class_of(part: Any, registry: Registry) -> Any:
     return registry.get(kind) if isinstance(kind, str) else kind
 
 
+def registered_names(registry: Registry) -> list[str]:
+    """Names of the types in a registry, its parents and all their children.
+
+    Args:
+        registry (Registry): One in use, so that its modules are imported.
+    """
+    while registry.parent is not None:
+        registry = registry.parent
+    names: set[str] = set()
+    family = [registry]
+    while family:
+        member = family.pop()
+        names.update(member.module_dict)
+        family.extend(member.children.values())
+    return sorted(names)
+
+
 def works_as_one_of(kind: Any, stock: tuple[type, ...]) -> bool:
     """Whether a class does what one of some known classes does.
 

@@ -14,7 +14,7 @@ from rml_mmseg.evaluation.metrics import (
     ClassIoUMetric,
     LearnersIoUMetric,
 )
-from rml_mmseg.setting_checks import check_choice
+from rml_mmseg.setting_checks import check_choice, did_you_mean
 
 IOU_METRICS = ['mIoU', 'mDice', 'mFscore']
 
@@ -93,7 +93,7 @@ def _hint(name: str, names: set[str]) -> str:
         return f': set val_evaluator.classes=[{single!r}]'
     if score in IOU_METRICS:
         return f': add {score!r} to val_evaluator.iou_metrics'
-    return ''
+    return did_you_mean(name, sorted(names))
 
 
 def score_names(loop: Any) -> set[str]:

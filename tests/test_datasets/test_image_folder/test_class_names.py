@@ -52,9 +52,12 @@ def test_names_are_not_asked_for_where_they_are_given():
         names_of_ids(pixels, ('ground', 'house'))
     assert 'ids [0] (besides 255' in str(no.value)
     assert '--classes' not in str(no.value)
-    with pytest.raises(ValueError, match='--classes.*--colour-table'):
+    with pytest.raises(ValueError, match='at least two classes'):
         names_of_ids(pixels)
-    pixels[1] = 1
+    pixels[2] = 1
+    with pytest.raises(ValueError, match='--classes.*--ignore-index 0.*--col'):
+        names_of_ids(pixels)
+    pixels[1:3] = 1, 0
     assert names_of_ids(pixels, ('a', 'b', 'c')) == ('a', 'b', 'c')
     assert names_of_ids(pixels) == ('class_0', 'class_1')
 

@@ -43,6 +43,18 @@ def test_unknown_setting_of_a_component():
         registry.build(dict(type='Thing', intervals=2))
 
 
+def test_a_misspelt_type_has_a_hint():
+    parent = Registry('thing', scope='mmengine')
+    child = Registry('thing', parent=parent, scope='mmseg')
+    parent.register_module(name='NearThing', module=dict)
+    message = (
+        'NearThin is not in the mmseg::thing registry; did you mean '
+        "'NearThing'[?] If it is your own, name its module in custom_imports"
+    )
+    with pytest.raises(KeyError, match=message), explained_errors({}):
+        child.build(dict(type='NearThin'))
+
+
 def test_what_a_class_hands_on_to_its_base_is_known():
     registry = Registry('thing')
 

@@ -167,7 +167,10 @@ def test_scores_of_another_metric_are_not_known():
             'mDice',
             "'mDice' is not a .*add 'mDice' to val_evaluator.iou_metrics",
         ),
-        (['mIoU', 'mIuO'], r"'mIuO' is not a .*Known: \['aAcc', 'mAcc',"),
+        (
+            ['mIoU', 'mIuO'],
+            r"'mIuO' is not a .*did you mean 'mIoU'[?]. Known: \['aAcc', 'mAcc',",
+        ),
     ],
 )
 def test_the_best_by_a_score_that_there_is_not(tmp_path, best, message):
