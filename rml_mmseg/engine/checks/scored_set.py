@@ -78,22 +78,22 @@ def check_save_best(loop: Any, hooks: Iterable[Any]) -> None:
                 continue
             raise ValueError(
                 f'default_hooks.checkpoint.save_best={name!r} is not a score '
-                f'of the validation{_hint(name, names)}. Known: '
+                f'of the validation{_hint(name, names)} Known: '
                 f'{sorted(names)}'
             )
 
 
 def _hint(name: str, names: set[str]) -> str:
-    """Hint at the setting that would add a missing score, or ''."""
+    """Hint at the setting that would add a missing score, or a full stop."""
     *learner, score = name.rsplit('/', 1)
     kind, _, single = score.partition('.')
     if learner and score in names:
-        return f': add {learner[0]!r} to val_evaluator.learners'
+        return f': add {learner[0]!r} to val_evaluator.learners.'
     if single and f'm{kind}' in IOU_METRICS:
-        return f': set val_evaluator.classes=[{single!r}]'
+        return f': set val_evaluator.classes=[{single!r}].'
     if score in IOU_METRICS:
-        return f': add {score!r} to val_evaluator.iou_metrics'
-    return did_you_mean(name, sorted(names))
+        return f': add {score!r} to val_evaluator.iou_metrics.'
+    return did_you_mean(name, sorted(names)) or '.'
 
 
 def score_names(loop: Any) -> set[str]:

@@ -168,8 +168,8 @@ def test_scores_of_another_metric_are_not_known():
             "'mDice' is not a .*add 'mDice' to val_evaluator.iou_metrics",
         ),
         (
-            ['mIoU', 'mIuO'],
-            r"'mIuO' is not a .*did you mean 'mIoU'[?]. Known: \['aAcc', 'mAcc',",
+            ['mIoU', 'mIou'],
+            r"'mIou' is not a .*did you mean 'mIoU'[?] Known: \['aAcc', 'mAcc',",
         ),
     ],
 )
