@@ -40,8 +40,11 @@ DISTRIBUTIONS = {'mmseg': 'mmsegmentation'}
 SAFE_LOADING = Version(torch.__version__).release >= (2, 6)
 """Whether `torch.load` can allow every type that a checkpoint may hold."""
 
-STATISTICS = ('min', 'max', 'current', 'mean')
-"""Methods that the pickle of a HistoryBuffer looks up."""
+METHODS = {
+    'HistoryBuffer': ('min', 'max', 'current', 'mean'),
+    'OneCycleParamScheduler': ('_annealing_cos', '_annealing_linear'),
+}
+"""Methods that the pickles of two classes of mmengine look up."""
 
 
 def check_versions(supported: dict[str, str] = SUPPORTED_VERSIONS) -> None:
@@ -183,20 +186,23 @@ def allow_checkpoint_types() -> None:
 
     From torch 2.6 on `weights_only` is True by default, and every checkpoint
     of mmengine holds the HistoryBuffers of its message hub, so that resuming
-    and testing fail. Naming the types keeps loading safe. Can be removed when
+    and testing fail; those of a one-cycle schedule hold a method of its
+    class, too. Naming the types keeps loading safe. Can be removed when
     mmengine registers them.
     """
     if not SAFE_LOADING:
         return
     from mmengine.logging import HistoryBuffer
+    from mmengine.optim import OneCycleParamScheduler
 
     # numpy 2 renamed the module; files of both versions are read.
     core = getattr(np, '_core', None) or np.core
     reconstruct = core.multiarray._reconstruct
     scalar = core.multiarray.scalar
-    allowed: list[Any] = [HistoryBuffer, np.ndarray, np.dtype]
-    # Every pickle of a HistoryBuffer looks its methods up by `getattr`.
-    allowed.append((_statistics_method, 'builtins.getattr'))
+    allowed: list[Any] = [HistoryBuffer, OneCycleParamScheduler]
+    allowed += [np.ndarray, np.dtype]
+    # Pickles of both look methods up by `getattr`.
+    allowed.append((_allowed_method, 'builtins.getattr'))
     allowed += [type(np.dtype(kind)) for kind in ('f4', 'f8', 'i8')]
     torch.serialization.add_safe_globals(allowed)
     for module in ('numpy.core.multiarray', 'numpy._core.multiarray'):
@@ -233,16 +239,17 @@ def keep_loading_safe() -> None:
     checkpoint._safe_torch_load = load
 
 
-def _statistics_method(owner: Any, name: str) -> Any:
-    """`getattr`, restricted to the statistics of a HistoryBuffer."""
+def _allowed_method(owner: Any, name: str) -> Any:
+    """`getattr`, restricted to the methods in `METHODS`."""
     from mmengine.logging import HistoryBuffer
+    from mmengine.optim import OneCycleParamScheduler
 
-    if owner is not HistoryBuffer or name not in STATISTICS:
-        raise pickle.UnpicklingError(
-            f'the attribute {name!r} of {owner!r} is not allowed in a '
-            'checkpoint'
-        )
-    return getattr(HistoryBuffer, name)
+    for kind in (HistoryBuffer, OneCycleParamScheduler):
+        if owner is kind and name in METHODS[kind.__name__]:
+            return getattr(kind, name)
+    raise pickle.UnpicklingError(
+        f'the attribute {name!r} of {owner!r} is not allowed in a checkpoint'
+    )
 
 
 def launch_on_cpu() -> None:

@@ -3,6 +3,7 @@
 import importlib
 import math
 import os
+import pickle
 import subprocess
 import sys
 import textwrap
@@ -18,6 +19,8 @@ import torch
 import torch.nn.functional as F
 from mmengine.config import Config
 from mmengine.logging import HistoryBuffer
+from mmengine.optim import OneCycleParamScheduler
+from mmengine.registry import PARAM_SCHEDULERS
 from mmengine.runner import checkpoint, load_checkpoint, save_checkpoint
 from mmengine.utils import digit_version
 from mmengine.visualization import MLflowVisBackend
@@ -206,6 +209,49 @@ class TestCheckpoints:
         hub = loaded['message_hub']
         assert hub['loss'].data[0].tolist() == [1.0, 2.0]
         assert (hub['f4'], hub['f8'], hub['i8']) == (0.25, 0.5, 3)
+
+    @pytest.mark.parametrize(
+        ('name', 'settings'),
+        [
+            ('Constant', {}),
+            ('CosineAnnealing', dict(T_max=2)),
+            ('CosineRestart', dict(periods=[2], eta_min=0)),
+            ('Exponential', dict(gamma=0.9)),
+            ('Linear', {}),
+            ('MultiStep', dict(milestones=[2])),
+            ('OneCycle', dict(eta_max=0.1, total_steps=2)),
+            (
+                'OneCycle',
+                dict(eta_max=0.1, total_steps=2, anneal_strategy='linear'),
+            ),
+            ('Poly', {}),
+            ('ReduceOnPlateau', {}),
+            ('Step', dict(step_size=2)),
+        ],
+    )
+    def test_schedules_load(self, tmp_path, name, settings):
+        weight = torch.nn.Parameter(torch.ones(1))
+        optimizer = torch.optim.SGD([weight], lr=0.1, momentum=0.9)
+        state = PARAM_SCHEDULERS.build(
+            dict(
+                type=f'{name}ParamScheduler',
+                optimizer=optimizer,
+                param_name='lr',
+                **settings,
+            )
+        ).state_dict()
+        file = tmp_path / 'iter_1.pth'
+        save_checkpoint({'param_schedulers': [state]}, str(file))
+        assert torch.load(file)['param_schedulers'] == [state]
+
+    @needs_safe_loading
+    def test_other_methods_stay_refused(self, tmp_path):
+        file = tmp_path / 'unsafe.pth'
+        torch.save(
+            {'call': OneCycleParamScheduler.build_iter_from_epoch}, file
+        )
+        with pytest.raises(pickle.UnpicklingError, match='is not allowed'):
+            torch.load(file, weights_only=True)
 
     def test_other_types_stay_refused(self, tmp_path):
         file = tmp_path / 'unsafe.pth'
