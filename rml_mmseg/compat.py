@@ -203,7 +203,9 @@ def allow_checkpoint_types() -> None:
     allowed += [np.ndarray, np.dtype]
     # Pickles of both look methods up by `getattr`.
     allowed.append((_allowed_method, 'builtins.getattr'))
-    allowed += [type(np.dtype(kind)) for kind in ('f4', 'f8', 'i8')]
+    # The metainfo of a data set may hold arrays of any numbers.
+    numbers = '?' + np.typecodes['AllInteger'] + np.typecodes['AllFloat']
+    allowed += [type(np.dtype(code)) for code in numbers]
     torch.serialization.add_safe_globals(allowed)
     for module in ('numpy.core.multiarray', 'numpy._core.multiarray'):
         torch.serialization.add_safe_globals(

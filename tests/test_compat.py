@@ -211,6 +211,31 @@ class TestCheckpoints:
         assert (hub['f4'], hub['f8'], hub['i8']) == (0.25, 0.5, 3)
 
     @pytest.mark.parametrize(
+        'kind',
+        [
+            *('bool', 'uint8', 'uint16', 'uint32', 'uint64', 'int8', 'int16'),
+            *('int32', 'int64', 'float16', 'float32', 'float64'),
+            *('longlong', 'ulonglong', 'longdouble', 'complex64'),
+        ],
+    )
+    def test_arrays_of_numbers_load(self, tmp_path, kind):
+        palette = np.array([[0, 1], [1, 0]], kind)
+        meta = dict(palette=palette, weight=palette[0, 1])
+        file = tmp_path / 'iter_1.pth'
+        save_checkpoint({'meta': {'dataset_meta': meta}}, str(file))
+        loaded = torch.load(file)['meta']['dataset_meta']
+        assert loaded['palette'].dtype == palette.dtype
+        assert loaded['palette'].tolist() == palette.tolist()
+        assert loaded['weight'] == 1
+
+    @needs_safe_loading
+    def test_arrays_of_objects_stay_refused(self, tmp_path):
+        file = tmp_path / 'unsafe.pth'
+        torch.save({'call': np.array([os.system])}, file)
+        with pytest.raises(pickle.UnpicklingError):
+            torch.load(file, weights_only=True)
+
+    @pytest.mark.parametrize(
         ('name', 'settings'),
         [
             ('Constant', {}),
