@@ -1,5 +1,6 @@
 """The plain data sets of a concatenated one."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from mmengine.dataset import BaseDataset, ConcatDataset
@@ -10,11 +11,21 @@ def build_lazily(cfg: dict[str, Any]) -> Any:
     """Build a plain or concatenated data set without looking for its files.
 
     Args:
-        cfg (dict): Config of a data set or of a ``ConcatDataset``.
+        cfg (dict): Config of a data set or of a ``ConcatDataset``, which may
+            hold others.
     """
     if 'datasets' in cfg:
-        cfg = dict(cfg, datasets=[build_lazily(c) for c in cfg['datasets']])
+        # mmengine joins built data sets only if they are plain.
+        cfg = dict(cfg, datasets=[build_lazily(c) for c in _parts(cfg)])
     return DATASETS.build(dict(cfg, lazy_init=True))
+
+
+def _parts(cfg: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Configs of the plain data sets of a concatenated one, in order."""
+    if 'datasets' not in cfg:
+        yield cfg
+    for part in cfg.get('datasets', ()):
+        yield from _parts(part)
 
 
 def members(dataset: Any) -> list[BaseDataset]:
@@ -24,7 +35,7 @@ def members(dataset: Any) -> list[BaseDataset]:
         TypeError: If it is neither a plain nor a concatenated data set.
     """
     if isinstance(dataset, ConcatDataset):
-        return list(dataset.datasets)
+        return [each for part in dataset.datasets for each in members(part)]
     if not isinstance(dataset, BaseDataset):
         raise TypeError(
             'must be a data set or a ConcatDataset of some, got '

@@ -287,6 +287,12 @@ def test_sets_of_several_folders(roots, tmp_path):
     (cropped,) = dataset[Draw(0, (5,), 0)]['unlabelled']
     assert cropped['inputs']['weak'].shape == (3, 5, 5)
     assert cropped['data_samples'].img_path == str(tmp_path / 'v/img/0.png')
+    nested = SemiSegDataset(
+        labelled=joined(joined(labelled_cfg(roots[0]), zero), zero),
+        unlabelled=joined(joined(unlabelled_cfg(roots[1]))),
+    )
+    item = nested[Draw(5, (4,), 0)]
+    assert torch.equal(item['labelled']['inputs'], _pixels(tmp_path / 'm', 0))
     both = dict(unlabelled=joined(unlabelled_cfg(roots[1])))
     with pytest.raises(ValueError, match='5 images are labelled and unlab'):
         SemiSegDataset(joined(zero, labelled_cfg(roots[1])), **both)
