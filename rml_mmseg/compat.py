@@ -390,6 +390,25 @@ def predict_padded_images() -> None:
     BaseDecodeHead.predict_by_feat = predict_by_feat
 
 
+def tell_of_merged_views() -> None:
+    """Let a model know that the predictions for several views are merged.
+
+    mmseg's ``SegTTAModel`` merges those in ``pred_sem_seg`` and hands on all
+    other predictions for the last view as they are. A model that makes others
+    can leave them out if it knows. Can be removed when mmseg drops them.
+    """
+    from mmengine.model import BaseTTAModel
+
+    original = BaseTTAModel.__init__
+
+    @functools.wraps(original)
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+        self.module.views_are_merged = True
+
+    BaseTTAModel.__init__ = init
+
+
 def weigh_ignored_pixels() -> None:
     """Let mmseg's cross entropy combine class weights and ignored pixels.
 
@@ -536,6 +555,7 @@ def apply() -> None:
     stand_in_for_mmcv_ops()
     find_packages()
     predict_padded_images()
+    tell_of_merged_views()
     weigh_ignored_pixels()
     turn_hues_back()
     draw_albumentations_by_numpy()

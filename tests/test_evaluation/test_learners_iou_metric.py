@@ -2,10 +2,18 @@ import pytest
 import torch
 from mmengine.registry import init_default_scope
 from mmseg.evaluation import IoUMetric
-from mmseg.registry import METRICS
+from mmseg.registry import METRICS, MODELS
 
 from rml_mmseg.evaluation import LearnersIoUMetric
-from tests.toys import METAINFO, toy_model_cfg, toy_runner, val_settings
+from rml_mmseg.evaluation.metrics import learners_iou_metric
+from tests.toys import (
+    METAINFO,
+    sample_of,
+    toy_model_cfg,
+    toy_mutual,
+    toy_runner,
+    val_settings,
+)
 
 LEARNERS = ('students.0', 'ensemble')
 
@@ -116,6 +124,28 @@ def test_prefix_is_kept_for_all():
 def test_learner_without_prediction_is_an_error():
     with pytest.raises(KeyError, match=r"'teachers.1'.*model.test_cfg.score"):
         _together([_samples(0)], ['teachers.1'])
+
+
+def test_merged_views_are_those_of_the_deployed_learner(monkeypatch):
+    said = []
+    monkeypatch.setattr(
+        learners_iou_metric, 'print_log', lambda text, **_: said.append(text)
+    )
+    model = toy_mutual(test_cfg=dict(score=['students.0'])).eval()
+    tta = MODELS.build(dict(type='SegTTAModel', module=model))
+    metric = LearnersIoUMetric(learners=['students.0'])
+    metric.dataset_meta = METAINFO
+    mask = torch.arange(48).reshape(6, 8) % 3
+    for image in torch.randn(2, 1, 3, 6, 8):
+        views = dict(
+            inputs=[image, image.flip(-1)],
+            data_samples=[[sample_of(mask)], [sample_of(mask)]],
+        )
+        (merged,) = tta.test_step(views)
+        assert 'pred_students_0' not in merged
+        metric.process({}, [merged.to_dict()])
+    assert set(metric.evaluate(2)) == {'aAcc', 'mIoU', 'mAcc'}
+    assert ['not scored are students.0' in text for text in said] == [True]
 
 
 def test_format_only_writes_the_deployed_predictions(tmp_path):

@@ -1,5 +1,6 @@
 """IoU of several learners in one pass."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any, Optional
 
@@ -19,7 +20,9 @@ class LearnersIoUMetric(BaseMetric):
 
     The deployed learner's scores keep their bare names (``mIoU``); those of
     ``learners``, all of which ``model.test_cfg.score`` must name, come as
-    ``{name}/mIoU``. The model predicts in one pass; this only counts.
+    ``{name}/mIoU``. The model predicts in one pass; this only counts. Under
+    test-time augmentation, which merges the predictions of the deployed
+    learner alone, it leaves out the others with a warning.
 
     Args:
         learners (Sequence[str]): Names of other learners to score, such as
@@ -60,6 +63,8 @@ class LearnersIoUMetric(BaseMetric):
         self.deployed.process(data_batch, data_samples)
         if self.deployed.format_only:
             return
+        if any(sample.get('views_are_merged') for sample in data_samples):
+            self._leave_out_others()
         for name, metric in self.others.items():
             key = prediction_key(name)
             own = []
@@ -77,6 +82,17 @@ class LearnersIoUMetric(BaseMetric):
                     )
                 )
             metric.process(data_batch, own)
+
+    def _leave_out_others(self) -> None:
+        """Score the deployed learner alone."""
+        if self.others:
+            print_log(
+                'test-time augmentation predicts with the deployed learner '
+                f'alone: not scored are {", ".join(self.others)}',
+                logger='current',
+                level=logging.WARNING,
+            )
+            self.others = {}
 
     def compute_metrics(self, results: list) -> dict:
         """Not used: every learner's metric computes its own."""

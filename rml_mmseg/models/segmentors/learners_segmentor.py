@@ -48,6 +48,9 @@ class LearnersSegmentor(BaseSegmentor):
             into the ``test_cfg`` of an entry of ``segmentors``.
     """
 
+    #: Set by `compat` if test-time augmentation merges the predictions.
+    views_are_merged = False
+
     def __init__(
         self,
         segmentors: Union[dict, Sequence[dict]],
@@ -181,6 +184,7 @@ class LearnersSegmentor(BaseSegmentor):
             list[SegDataSample]: With ``pred_sem_seg`` and ``seg_logits`` of
             the deployed learner and, if there is ground truth, the field
             :func:`prediction_key` of each learner in ``test_cfg.score``.
+            Test-time augmentation, which merges no such field, gets none.
         """
         if data_samples is None:
             size = tuple(inputs.shape[2:])
@@ -194,7 +198,7 @@ class LearnersSegmentor(BaseSegmentor):
         else:
             metas = [dict(sample.metainfo) for sample in data_samples]
         truth = data_samples and all('gt_sem_seg' in s for s in data_samples)
-        score = self.score if truth else ()
+        score = self.score if truth and not self.views_are_merged else ()
         known: dict[str, Tensor] = {}
         logits = self.predict_logits(self.predict_on, inputs, metas, known)
         others = {
@@ -212,6 +216,9 @@ class LearnersSegmentor(BaseSegmentor):
         for name, predictions in others.items():
             for result, prediction in zip(results, predictions):
                 result.set_data({prediction_key(name): prediction})
+        if self.views_are_merged:
+            for result in results:
+                result.set_metainfo(dict(views_are_merged=True))
         return results
 
     def _label_maps(
