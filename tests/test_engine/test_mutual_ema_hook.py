@@ -118,9 +118,9 @@ def _run(tmp_path, momentum=MOMENTUM, warm_up=False, buffers='copy', **kwargs):
     return recorder
 
 
-def _averaged(recorder, momenta, steps):
+def _averaged(recorder, momenta, steps, teachers=None):
     """Teachers folded by hand from the students after each step."""
-    teachers = recorder.students[0]
+    teachers = teachers or recorder.students[0]
     for momentum, n in zip(momenta, steps):
         teachers = [
             {key: momentum * t[key] + (1 - momentum) * s[key] for key in t}
@@ -268,16 +268,30 @@ def test_loaded_teachers_are_not_thrown_away_by_a_warm_up(tmp_path):
     _close(resumed.teachers[2], whole.teachers[4], exact=True)
 
 
-def test_a_learner_that_is_new_warms_up(tmp_path, capfd):
+def test_only_a_learner_that_is_new_warms_up(tmp_path, capfd):
+    checkpoint = dict(type='AtomicCheckpointHook', by_epoch=False, interval=2)
+    settings = dict(
+        momentum=0.9,
+        warm_up=True,
+        default_hooks=dict(checkpoint=checkpoint, logger=None),
+        log_level='WARNING',
+    )
     source = toy_runner(tmp_path, model=toy_model_cfg(learners=1)).model
+    for parameter in source.teachers.parameters():
+        parameter.fill_(0.25)
     path = tmp_path / 'one.pth'
     torch.save(dict(state_dict=source.state_dict()), path)
-    recorder = _run(
-        tmp_path, warm_up=True, load_from=str(path), log_level='WARNING'
-    )
-    _close(recorder.students[0][:1], _states(source.students), exact=True)
-    _close(recorder.teachers[1], recorder.students[1])
+    whole = _run(tmp_path, load_from=str(path), **settings)
     assert 'left as initialised: all of students.1' in capfd.readouterr().out
+    _close(whole.students[0][:1], _states(source.students), exact=True)
+    _close(whole.teachers[0][:1], _states(source.teachers), exact=True)
+    old = _averaged(whole, [0.9] * 4, range(1, 5), whole.teachers[0])
+    new = _averaged(whole, [0.0, 1 / 2, 2 / 3, 3 / 4], range(1, 5))
+    _close(whole.teachers[4], [old[0], new[1]])
+    (tmp_path / 'work' / 'iter_4.pth').unlink()
+    resumed = _run(tmp_path, resume=True, **settings)
+    assert len(resumed.teachers) == 3
+    _close(resumed.teachers[2], whole.teachers[4], exact=True)
 
 
 def test_teachers_of_a_plain_checkpoint_warm_up(tmp_path):

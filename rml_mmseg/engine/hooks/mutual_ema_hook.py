@@ -50,8 +50,8 @@ class MutualEMAHook(Hook):
             [0, 1]. Defaults to 0.999 (ProDA's; the paper gives none).
         warm_up (bool): Whether step i, from 0, uses a momentum of at most
             ``1 - 1 / (i + 1)``, so that an early teacher is the mean of its
-            student over the steps. Has no effect if ``load_from`` loaded all
-            teachers. Defaults to True.
+            student over the steps. Has no effect on a teacher that
+            ``load_from`` loaded. Defaults to True.
         buffers (str): ``'copy'`` or ``'average'`` for running statistics.
             Defaults to ``'copy'``.
 
@@ -79,7 +79,8 @@ class MutualEMAHook(Hook):
         self._infinite: dict[int, set[str]] = {}
         # Made at the first step of a run, when modules no longer change.
         self._readers: Optional[list[tuple[StateReader, StateReader]]] = None
-        self._warms_up = warm_up
+        # Teachers that the run began with.
+        self._trained: set[int] = set()
         self._scale = 1.0
 
     def before_run(self, runner: Runner) -> None:
@@ -113,10 +114,8 @@ class MutualEMAHook(Hook):
         # The hub is saved with a checkpoint.
         hub = runner.message_hub
         if not runner.iter:
-            hub.update_info('teachers_warm_up', not model.teachers_trained)
-        self._warms_up = self.warm_up and hub.get_info(
-            'teachers_warm_up', True
-        )
+            hub.update_info('teachers_trained', sorted(model.teachers_trained))
+        self._trained = set(hub.get_info('teachers_trained', ()))
         # A run that only takes weights from a checkpoint is at iteration 0.
         if self._unfinished is not None and runner.iter:
             restore(model, runner.optim_wrapper, self._unfinished)
@@ -129,9 +128,9 @@ class MutualEMAHook(Hook):
         burn_in = getattr(runner.train_loop, 'burn_in_iters', 0)
         unwrap(runner.model).iteration = max(runner.iter - burn_in, 0)
 
-    def momentum_at(self, step: int) -> float:
-        """Momentum at a step, which counts from 0."""
-        if not self._warms_up:
+    def momentum_at(self, step: int, learner: int = 0) -> float:
+        """Momentum of a learner's teacher at a step, both from 0."""
+        if not self.warm_up or learner in self._trained:
             return self.momentum
         return min(self.momentum, 1 - 1 / (step + 1))
 
@@ -179,7 +178,9 @@ class MutualEMAHook(Hook):
                 )
         done = getattr(runner.train_loop, 'steps_since_restart', runner.iter)
         step = done // self._accumulated(wrapper)
-        model.update_teachers(self.momentum_at(step), self.buffers, states)
+        for i, state in enumerate(states):
+            momentum = self.momentum_at(step, i)
+            model.update_teachers(momentum, self.buffers, [state])
         if self.buffers == 'average':
             # The mean of two infinite values is not a number.
             for i in [i for i, names in self._infinite.items() if names]:

@@ -108,7 +108,7 @@ class MutualSemiSegmentor(LearnersSegmentor):
         self.burning_in = False
         self.ema_attached = False
         self.teachers_loaded: set[int] = set()
-        self.teachers_trained = False
+        self.teachers_trained: set[int] = set()
         self.record: Optional[dict[str, Any]] = None
 
     def check_passes(self, inputs: Mapping[str, Any] = {}) -> None:
@@ -167,7 +167,11 @@ class MutualSemiSegmentor(LearnersSegmentor):
     ) -> None:
         mark = f'{prefix}teachers.'
         # Checked before `fan_out`, whose teachers are mere copies of students.
-        self.teachers_trained = is_filled(state_dict, mark, self.teachers)
+        self.teachers_trained = {
+            i
+            for i, teacher in enumerate(self.teachers)
+            if is_filled(state_dict, f'{mark}{i}.', teacher)
+        }
         fan_out(state_dict, prefix, list(self.students))
         self.teachers_loaded = {
             int(key[len(mark) :].partition('.')[0])

@@ -60,19 +60,16 @@ def _misfit(reasons: Sequence[str]) -> str:
 
 
 def is_filled(
-    state_dict: Mapping[str, Any], prefix: str, networks: nn.ModuleList
+    state_dict: Mapping[str, Any], prefix: str, network: nn.Module
 ) -> bool:
-    """Whether a state has all tensors of all networks of a group.
+    """Whether a state has all tensors of a network.
 
     Args:
         state_dict (dict): State that is being loaded.
-        prefix (str): Prefix of the group's keys, such as ``'teachers.'``.
-        networks (nn.ModuleList): The group.
+        prefix (str): Prefix of the network's keys, such as ``'teachers.0.'``.
+        network (nn.Module): The network.
     """
-    return not any(
-        any(mismatches(below(state_dict, f'{prefix}{i}.'), network))
-        for i, network in enumerate(networks)
-    )
+    return not any(mismatches(below(state_dict, prefix), network))
 
 
 def _check_learners(

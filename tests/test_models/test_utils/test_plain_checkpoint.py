@@ -170,11 +170,11 @@ class Quantised(nn.Linear):
 
 
 def test_teachers_with_an_extra_state_are_whole():
-    teachers = nn.ModuleList([Quantised(2, 2), nn.Linear(2, 2)])
+    teachers = nn.ModuleList([Quantised(2, 2), Quantised(2, 2)])
     state = teachers.state_dict(prefix='teachers.')
-    assert is_filled(state, 'teachers.', teachers)
     del state['teachers.1.bias']
-    assert not is_filled(state, 'teachers.', teachers)
+    assert is_filled(state, 'teachers.0.', teachers[0])
+    assert not is_filled(state, 'teachers.1.', teachers[1])
 
 
 def test_mismatches_by_part():
