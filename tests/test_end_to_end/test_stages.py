@@ -133,6 +133,15 @@ def test_killed_in_each_phase(tiny_config):
         assert_equal(resumed(cfg), expected)
 
 
+def test_labels_that_were_made_before_a_kill_are_kept(tiny_config):
+    cfg = tiny_config(SETTINGS)
+    killed(cfg, 'first labels')
+    times = {path: path.stat().st_mtime_ns for path in stored(cfg, 1)}
+    assert len(times) == 3
+    resumed(cfg)
+    assert all(path.stat().st_mtime_ns == times[path] for path in times)
+
+
 def test_damaged_and_foreign_labels_are_made_again(tiny_config):
     whole = tiny_config(SETTINGS)
     train(whole)

@@ -312,6 +312,23 @@ class TestStageLabels:
         assert list(folder.glob('*.npz'))
         assert list((tmp_path / 'work').rglob('*.part')) == []
 
+    def test_another_run_in_the_folder_makes_its_own(self, tmp_path):
+        """With equal teachers, but other images in the same files."""
+        folder = tmp_path / 'work' / 'stages' / 'stage_1' / 'soft_labels'
+
+        def labels():
+            self._seen(tmp_path, lambda *_: None)
+            return {p.name: p.read_bytes() for p in folder.iterdir()}
+
+        old = labels()
+        for path in (tmp_path / 'unlabelled' / 'img').iterdir():
+            cv2.imwrite(str(path), 255 - cv2.imread(str(path)))
+        foreign = folder / 'of_an_image_that_is_gone.npz'
+        foreign.write_bytes(b'')
+        new = labels()
+        assert old.keys() == new.keys()
+        assert all(new[name] != old[name] for name in old)
+
     def test_students_may_start_again(self, tmp_path):
         def look(runner, _):
             model = runner.model

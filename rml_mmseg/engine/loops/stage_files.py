@@ -1,7 +1,9 @@
 """Files that a stage writes so that it can be resumed."""
 
 import io
+import os
 import os.path as osp
+from glob import escape, glob
 from typing import Any, Optional
 
 import torch
@@ -57,6 +59,18 @@ class StageFiles:
 
     def _stage(self, stage: int) -> str:
         return osp.join(self.root, f'stage_{stage + 1}')
+
+    def forget_labels(self) -> None:
+        """Remove the soft labels of an earlier run in the same folder.
+
+        Equal teachers would make other ones of other images or by another
+        ``image_pipeline``, which the fingerprint of a file does not tell.
+        """
+        files = osp.join(escape(self.root), 'stage_*', 'soft_labels', '*.npz')
+        if is_main_process():
+            for path in glob(files):
+                os.remove(path)
+        barrier()
 
     def begin(self, stage: int, prototypes: bool) -> None:
         """Save the networks, then make labels and prototypes.

@@ -229,6 +229,8 @@ class StagedTrainLoop(IterBasedTrainLoop):
             seed = getattr(sampler, 'seed', None)
             hub.update_info('sampler_seed', seed)
             self._draws()
+            if self._stage_files is not None:
+                self._stage_files.forget_labels()
             return
         if self.stage_iter > self.burn_in and self._stage_files is not None:
             self._stage_files.mend(self.stage)
