@@ -89,7 +89,8 @@ def test_every_scalar_by_hand(look):
             'total_variation': (0.2 + 0.2 + 0.6) / 3,
             'agreement': 2 / 3,
             'teachers.0/confidence': 0.8,
-            'teachers.0/kept': 1.0,
+            # The rectifier's label has a probability of 0.1 at one of them.
+            'teachers.0/kept': 2 / 3,
             'teachers.0/changed': 1 / 3,
             # Labels 0, 1, 2 of valid pixels against 1/4, 1/2, 1/4.
             'teachers.0/prior_gap': 1 / 6,

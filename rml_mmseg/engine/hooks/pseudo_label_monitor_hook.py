@@ -12,6 +12,7 @@ from torch import Tensor
 from rml_mmseg.datasets.members import class_names
 from rml_mmseg.models import PrototypeRectifier
 from rml_mmseg.models.utils.coupling import agreement, total_variation
+from rml_mmseg.models.utils.pseudo_labels import probability_of
 from rml_mmseg.setting_checks import check_choice, check_count, list_of_names
 
 from .recording_hook import RecordingHook
@@ -34,8 +35,8 @@ class PseudoLabelMonitorHook(RecordingHook):
       only students make labels); a total variation near 0 is the coupling
       of Figure 2 of RML.
     - ``T/confidence``: mean largest probability of the soft labels p0.
-    - ``T/kept``: share of pixels that pass ``semi_train_cfg.confidence``,
-      where a threshold is set.
+    - ``T/kept``: share of pixels whose labels pass
+      ``semi_train_cfg.confidence``, where a threshold is set.
     - ``T/changed``: share of pixels that the rectifier gave another class.
     - ``T/accuracy``, ``T/mIoU``, and ``T/accuracy_raw``, ``T/mIoU_raw``
       before rectification: against the masks of unlabelled images, where
@@ -141,7 +142,8 @@ class PseudoLabelMonitorHook(RecordingHook):
         scalars = dict(confidence=confidence.sum() / count)
         threshold = model.semi_train_cfg.confidence
         if threshold is not None:
-            scalars['kept'] = (confidence >= threshold).sum() / count
+            own = probability_of(source['labels'], source['probs'])[valid]
+            scalars['kept'] = (own >= threshold).sum() / count
         rectified = len(model.rectifiers) and name.startswith('teachers.')
         if rectified:
             changed = (source['labels'] != source['plain']) & valid

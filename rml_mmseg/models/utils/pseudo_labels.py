@@ -26,6 +26,21 @@ def is_map(weight: Weight) -> bool:
     return isinstance(weight, Tensor) and weight.ndim == 3
 
 
+def probability_of(labels: Tensor, probs: Tensor) -> Tensor:
+    """Probability of each label, and 0 where a rectifier gave none.
+
+    Args:
+        labels (Tensor): Class ids (M, H, W), or an id above all classes.
+        probs (Tensor): Soft labels (M, K, H, W).
+
+    Returns:
+        Tensor: (M, H, W).
+    """
+    last = probs.shape[1] - 1
+    found = probs.gather(1, labels.clamp(max=last).unsqueeze(1)).squeeze(1)
+    return found.masked_fill(labels > last, 0)
+
+
 class Learners(Protocol):
     """Attributes of a ``MutualSemiSegmentor`` that a labeller reads."""
 
@@ -232,6 +247,9 @@ class PseudoLabeller:
         confidence, plain = probs.max(1)
         if labels is None:
             labels = plain
+        else:
+            # Rectified labels are not always the most probable ones.
+            confidence = probability_of(labels, probs)
         if model.record is not None:
             model.record.setdefault('sources', {})[name] = dict(
                 probs=probs, plain=plain, labels=labels

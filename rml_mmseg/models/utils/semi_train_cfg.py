@@ -46,11 +46,12 @@ class SemiTrainCfg:
             stage.
         ensemble_p0: Whether every teacher's p0 is the mean of all teachers'
             soft labels, which it rectifies by its own prototypes.
-        confidence: Labels with a lower probability are ignored, in [0, 1);
-            None for no threshold.
+        confidence: Labels with a lower probability, which for a rectified
+            label is the p0 of its class, are ignored, in [0, 1); None for
+            no threshold.
         confidence_share: All labels of a batch are weighted by the share of
-            them with at least this probability, in [0, 1) (CutMix-Seg,
-            ClassMix); None for no such weight.
+            them with at least this probability (as for ``confidence``), in
+            [0, 1) (CutMix-Seg, ClassMix); None for no such weight.
         strong_views: Strong views of each image that a student learns from,
             each with its own mask if ``CutMix.num_masks`` is as large
             (UniMatch).

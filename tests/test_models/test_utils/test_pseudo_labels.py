@@ -200,6 +200,28 @@ def test_threshold_ignores_what_is_not_confident():
     assert torch.equal(labels, probs.argmax(1).masked_fill(~trusted, 255))
 
 
+@pytest.mark.parametrize('unlabelled', [False, True])
+def test_threshold_is_of_the_label_that_the_rectifier_gives(unlabelled):
+    def change(ids, top):
+        other = (ids + 1) % 3
+        return other.fill_(255) if unlabelled else other
+
+    inputs, _ = toy_batch()
+    seen = []
+    for cfg in ({}, dict(confidence=0.2), dict(confidence_share=0.2)):
+        torch.manual_seed(0)
+        model = weighing(change, **cfg)
+        seen.append(_targets(model, inputs)[0]['self'])
+    (given, _), (kept, _), (_, share) = seen
+    probs = _probs(model.teachers[0], inputs['weak'])
+    own = probs.gather(1, given.clamp(max=2)[:, None])[:, 0]
+    sure = (own >= 0.2) & (given < 255)
+    assert unlabelled or 0 < sure.sum() < sure.numel()
+    assert torch.equal(kept, given.masked_fill(~sure, 255))
+    shown = inputs['valid']
+    assert float(share) == pytest.approx(2 * float(sure[shown].float().mean()))
+
+
 def test_ramp_up_follows_the_iteration():
     model = _model(1, ramp_up_iters=4, unsup_weight=3.0, self_weight=2.0)
     inputs, _ = toy_batch()
