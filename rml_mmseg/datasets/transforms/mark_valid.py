@@ -41,6 +41,7 @@ class MarkValid(LoadAnnotations):
     Required Keys:
 
     - img
+    - ori_shape, scale_factor, flip (optional)
     - seg_map_path (optional)
 
     Added Keys:
@@ -53,12 +54,14 @@ class MarkValid(LoadAnnotations):
         kwargs: Arguments of ``LoadAnnotations``, for monitoring masks.
 
     Raises:
-        ValueError: If a monitoring mask differs in size from its image.
+        ValueError: If the image was cropped, padded or flipped before, or a
+            monitoring mask differs in size from it.
     """
 
     def transform(self, results: dict) -> dict:
         """Add the numbers."""
         shape = results['img'].shape[:2]
+        self._check_whole(results, shape)
         results.setdefault('seg_fields', [])
         if results.get('seg_map_path'):
             results.setdefault('label_map', None)
@@ -76,3 +79,18 @@ class MarkValid(LoadAnnotations):
         results['gt_seg_map'] = source_indices(*shape)
         results['source_shape'] = shape
         return results
+
+    @staticmethod
+    def _check_whole(results: dict, shape: tuple[int, int]) -> None:
+        """Refuse an image in which places are not those of its file."""
+        height, width = results.get('ori_shape', shape)[:2]
+        # Places are fractions of the image, so resizing all of it is right.
+        scale = np.ravel(results.get('scale_factor', 1.0))
+        whole = (round(height * scale[-1]), round(width * scale[0]))
+        if shape != whole or results.get('flip'):
+            raise ValueError(
+                'MarkValid: the image was cropped, padded or flipped before '
+                f'(it has the shape {shape}, the whole one {whole}), so that '
+                'its labels would be of other places: put MarkValid after '
+                'LoadImageFromFile, before the geometric transforms'
+            )

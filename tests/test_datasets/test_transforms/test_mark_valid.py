@@ -156,6 +156,51 @@ def test_numbers_before_geometry():
     assert 'monitor_mask' not in results
 
 
+def _marked_after(steps):
+    results = dict(
+        img=_image(), img_shape=(SIZE, SIZE), ori_shape=(SIZE, SIZE)
+    )
+    np.random.seed(0)
+    steps = [*steps, dict(type='MarkValid')]
+    return Compose([TRANSFORMS.build(step) for step in steps])(results)
+
+
+HALF = dict(type='Resize', scale=(7, 5), keep_ratio=False)
+TWICE = dict(type='Resize', scale=(2 * SIZE, 2 * SIZE))
+
+
+@pytest.mark.parametrize(
+    'steps',
+    [
+        GEOMETRY['crop'],
+        GEOMETRY['flip'],
+        GEOMETRY['pad'],
+        [TWICE, dict(type='RandomCrop', crop_size=(SIZE, SIZE))],
+        [HALF, *GEOMETRY['flip']],
+    ],
+)
+def test_an_image_that_is_not_whole_is_refused(steps):
+    with pytest.raises(ValueError, match='MarkValid.*before the geometric'):
+        _marked_after(steps)
+
+
+@pytest.mark.parametrize(
+    'step',
+    [
+        HALF,
+        TWICE,
+        dict(type='Resize', scale=(7, 7), keep_ratio=True),
+        dict(type='Resize', scale_factor=0.37),
+        dict(type='RandomFlip', prob=0.0),
+        dict(type='RandomResize', scale=(9, 7), ratio_range=(0.5, 2.0)),
+        dict(type='ResizeShortestEdge', scale=5, max_size=100),
+    ],
+)
+def test_a_resized_image_is_whole(step):
+    results = _marked_after([step])
+    assert results['source_shape'] == results['img'].shape[:2]
+
+
 @pytest.mark.parametrize('size', [(3000, 4000), (5000, 4000)])
 def test_numbers_of_large_images_are_exact(size):
     numbers = source_indices(*size)
