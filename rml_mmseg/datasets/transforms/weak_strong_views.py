@@ -1,7 +1,7 @@
 """Weak and strong views of one image."""
 
 from collections.abc import Sequence
-from typing import Union
+from typing import Any, Union
 
 import numpy as np
 from mmcv.transforms import BaseTransform, Compose
@@ -20,11 +20,13 @@ class WeakStrongViews(BaseTransform):
 
     Place it after the geometric transforms, so that all views show the same
     pixels and a pseudo label of the weak view fits the strong ones. The views
-    may differ in colour alone: a transform that changes the size is refused.
+    may differ in colour alone: a transform that changes the size or moves the
+    label map is refused.
 
     Required Keys:
 
     - img
+    - gt_seg_map (optional)
 
     Added Keys:
 
@@ -41,7 +43,8 @@ class WeakStrongViews(BaseTransform):
             students share them. Defaults to 2.
 
     Raises:
-        ValueError: If ``num_strong`` is below 1, or a view changes size.
+        ValueError: If ``num_strong`` is below 1, or a view changes size or
+            moves the label map.
     """
 
     def __init__(
@@ -64,23 +67,32 @@ class WeakStrongViews(BaseTransform):
             ]
         )
 
-    @staticmethod
-    def _view(transforms: Compose, results: dict) -> np.ndarray:
+    def _view(self, name: str, results: dict) -> np.ndarray:
+        """View by the transforms ``weak`` or ``strong``."""
         image = results['img']
-        view = transforms(dict(results, img=image.copy()))['img']
+        numbers: Any = results.get('gt_seg_map')
+        made = getattr(self, name)(dict(results, img=image.copy()))
+        view, moved = made['img'], made.get('gt_seg_map', numbers)
         if view.shape != image.shape:
             raise ValueError(
                 f'WeakStrongViews: a view went from {image.shape} to '
                 f'{view.shape}. Put what changes the size before it'
+            )
+        # Transforms of colour pass on the same array, which costs no time.
+        if moved is not numbers and not np.array_equal(moved, numbers):
+            raise ValueError(
+                f'WeakStrongViews.{name}: a transform moved the pixels, so '
+                'that no pseudo label would fit the view; put geometric '
+                'transforms before WeakStrongViews'
             )
         return view
 
     def transform(self, results: dict) -> dict:
         """Add the views."""
         results['img'] = contiguous(results['img'])
-        results['weak'] = self._view(self.weak, results)
+        results['weak'] = self._view('weak', results)
         results['strong'] = [
-            self._view(self.strong, results) for _ in range(self.num_strong)
+            self._view('strong', results) for _ in range(self.num_strong)
         ]
         return results
 

@@ -4,14 +4,15 @@ from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
 from rml_mmseg.datasets import WeakStrongViews
+from rml_mmseg.datasets.transforms.mark_valid import source_indices
 
 
 class _Add(BaseTransform):
-    """Adds a random number in place and tries to change the label."""
+    """Adds a random number in place and copies the label."""
 
     def transform(self, results):
         results['img'] += np.random.randint(1, 100, dtype=np.uint8)
-        results['gt_seg_map'] = np.full((2, 2), 9)
+        results['gt_seg_map'] = results['gt_seg_map'].copy()
         results['added'] = True
         return results
 
@@ -24,7 +25,9 @@ class _Grey(BaseTransform):
 
 def _results():
     image = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3)
-    return dict(img=image, gt_seg_map=np.zeros((4, 5), np.uint8))
+    return dict(
+        img=image, seg_fields=['gt_seg_map'], gt_seg_map=source_indices(4, 5)
+    )
 
 
 def test_weak_view_is_the_image_by_default():
@@ -61,9 +64,9 @@ def test_strong_views_are_drawn_apart_over_the_same_pixels():
 
 
 def test_views_change_nothing_but_images():
-    results = WeakStrongViews(strong=[_Add()], weak=[_Add()])(_results())
-    assert not results['gt_seg_map'].any()
-    assert results['gt_seg_map'].shape == (4, 5)
+    given = _results()
+    results = WeakStrongViews(strong=[_Add()], weak=[_Add()])(dict(given))
+    assert results['gt_seg_map'] is given['gt_seg_map']
     assert 'added' not in results
 
 
@@ -97,6 +100,20 @@ def test_two_strong_views_by_default():
 def test_transform_that_changes_the_size_is_refused(step, which):
     views = WeakStrongViews(**{which: [step]})
     with pytest.raises(ValueError, match='changes the size before it'):
+        views(_results())
+
+
+@pytest.mark.parametrize(
+    'step',
+    [
+        dict(type='RandomFlip', prob=1.0),
+        dict(type='RandomRotate', prob=1.0, degree=(180, 180)),
+    ],
+)
+@pytest.mark.parametrize('which', ['weak', 'strong'])
+def test_transform_that_moves_pixels_is_refused(step, which):
+    views = WeakStrongViews(**{which: [step]})
+    with pytest.raises(ValueError, match=rf'\.{which}: .* before WeakStr'):
         views(_results())
 
 
