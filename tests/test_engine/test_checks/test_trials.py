@@ -169,7 +169,7 @@ def test_scores_of_another_metric_are_not_known():
         ),
         (
             ['mIoU', 'mIou'],
-            r"'mIou' is not a .*did you mean 'mIoU'[?] Known: \['aAcc', 'mAcc',",
+            r"'mIou' is not a .*did you mean 'mIoU'[?] Known: \['aAcc',",
         ),
     ],
 )
