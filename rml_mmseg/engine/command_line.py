@@ -21,7 +21,7 @@ from ..datasets.data_root import check_data_roots
 from .checks.config import check_config, check_options
 from .checks.explained_errors import explained_errors
 from .checks.plain_errors import plain_errors
-from .config_files import OptionsAction, override, read_config
+from .config_files import add_cfg_options, override, read_config
 
 
 def add_runner_arguments(parser: ArgumentParser) -> None:
@@ -35,11 +35,9 @@ def add_runner_arguments(parser: ArgumentParser) -> None:
         help='folder for logs and checkpoints; default: work_dir of the '
         'config, or work_dirs/NAME_OF_THE_CONFIG',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=OptionsAction,
-        help='settings of the config to override, as key=value with dots in '
+    add_cfg_options(
+        parser,
+        'settings of the config to override, as key=value with dots in '
         'the key; write a list as key="[a,b]" or key=a,b, and a list of '
         'tuples as key="[(a,b),(c,d)]", quoted and without spaces',
     )

@@ -37,6 +37,21 @@ class OptionsAction(DictAction):
         super().__call__(parser, namespace, values, option_string)
 
 
+def add_cfg_options(
+    parser: ArgumentParser,
+    text: str = 'settings of the config to override, as key=value',
+) -> None:
+    """Add ``--cfg-options``, which a tool passes on to :func:`override`.
+
+    Args:
+        parser (ArgumentParser): Parser to add it to.
+        text (str): Help. Defaults to one in general words.
+    """
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=OptionsAction, help=text
+    )
+
+
 def read_config(path: str | Path, imports: bool = True) -> Config:
     """Read a config with its bases.
 

@@ -24,7 +24,7 @@ import rml_mmseg  # noqa: F401  (registers what the config names)
 from rml_mmseg.datasets.data_root import check_data_roots
 from rml_mmseg.engine.checks.plain_errors import plain_errors
 from rml_mmseg.engine.command_line import overridden_config
-from rml_mmseg.engine.config_files import OptionsAction
+from rml_mmseg.engine.config_files import add_cfg_options
 from rml_mmseg.visualization import class_colours, draw_panels
 from rml_mmseg.visualization.panel_grid import Row
 from rml_mmseg.visualization.view_grid import labelled_rows, view_rows
@@ -47,12 +47,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='rows, one per unlabelled image (default: %(default)s)',
     )
     parser.add_argument('--seed', type=int, help="default: the config's, or 0")
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=OptionsAction,
-        help='settings of the config to override, as key=value',
-    )
+    add_cfg_options(parser)
     args = parser.parse_args(argv)
     if args.number < 1:
         parser.error(f'--number must be 1 or more, got {args.number}')

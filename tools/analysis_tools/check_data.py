@@ -29,7 +29,7 @@ from rml_mmseg.datasets.data_check import (
 )
 from rml_mmseg.datasets.progress_bar import with_bar
 from rml_mmseg.engine.command_line import overridden_config
-from rml_mmseg.engine.config_files import OptionsAction
+from rml_mmseg.engine.config_files import add_cfg_options
 
 # Stock data sets assert that their files are there.
 WRONG_CONFIG = (
@@ -56,12 +56,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         action='store_true',
         help='report images in two sets, but do not count them as wrong',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=OptionsAction,
-        help='settings of the config to override, as key=value',
-    )
+    add_cfg_options(parser)
     return parser.parse_args(argv)
 
 

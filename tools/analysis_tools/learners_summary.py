@@ -15,7 +15,7 @@ from mmseg.registry import MODELS
 from prettytable import PrettyTable
 
 from rml_mmseg.engine.command_line import overridden_config
-from rml_mmseg.engine.config_files import OptionsAction
+from rml_mmseg.engine.config_files import add_cfg_options
 from rml_mmseg.models.summary import NetworkSummary, summarise_networks
 
 DEFAULT_SIZE = (512, 512)
@@ -35,12 +35,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         metavar=('HEIGHT', 'WIDTH'),
         help='image size in pixels; default: that of the training',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=OptionsAction,
-        help='settings of the config to override, as key=value',
-    )
+    add_cfg_options(parser)
     return parser.parse_args(argv)
 
 

@@ -41,7 +41,7 @@ from mmengine.config import Config
 
 import rml_mmseg  # noqa: F401  (registers what the config names)
 from rml_mmseg.engine.checks.config import check_options
-from rml_mmseg.engine.config_files import OptionsAction, override
+from rml_mmseg.engine.config_files import add_cfg_options, override
 from rml_mmseg.experiments.suites import (
     cfg_options,
     check_seeds,
@@ -161,11 +161,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='iterations on labelled images alone; default: half a stage, '
         f'or a tenth of one of {LONG_RUN} iterations or more',
     )
-    add(
-        '--cfg-options',
-        nargs='+',
-        action=OptionsAction,
-        help='settings of the written config to override, as key=value, '
+    add_cfg_options(
+        parser,
+        'settings of the written config to override, as key=value, '
         'such as model.segmentors.0.backbone.init_cfg=None for random '
         'weights; each method takes those settings that it has',
     )

@@ -26,7 +26,7 @@ from mmseg.registry import MODELS
 from rml_mmseg.engine.checks.explained_errors import explained_errors
 from rml_mmseg.engine.checks.plain_errors import plain_errors
 from rml_mmseg.engine.command_line import overridden_config
-from rml_mmseg.engine.config_files import OptionsAction
+from rml_mmseg.engine.config_files import add_cfg_options
 from rml_mmseg.models.deployment import DeployedSegmentor
 from rml_mmseg.models.export import (
     check_learner,
@@ -79,12 +79,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='largest accepted difference of the logits, relative to the '
         'largest logit if that is above 1; default: %(default)s',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=OptionsAction,
-        help='settings of the config to override, as key=value',
-    )
+    add_cfg_options(parser)
     return parser.parse_args(argv)
 
 

@@ -31,7 +31,7 @@ from rml_mmseg.datasets.data_root import check_data_roots
 from rml_mmseg.engine.checks.explained_errors import explained_errors
 from rml_mmseg.engine.checks.plain_errors import plain_errors
 from rml_mmseg.engine.command_line import overridden_config
-from rml_mmseg.engine.config_files import OptionsAction
+from rml_mmseg.engine.config_files import add_cfg_options
 from rml_mmseg.models.export import (
     check_learner,
     export_config,
@@ -65,12 +65,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--out', type=Path, required=True, help='folder to write to'
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=OptionsAction,
-        help='settings of the config to override, as key=value',
-    )
+    add_cfg_options(parser)
     return parser.parse_args(argv)
 
 

@@ -15,7 +15,11 @@ from mmengine.runner import Runner
 
 from rml_mmseg.datasets.data_root import check_data_roots, dataset_nodes
 from rml_mmseg.datasets.scene_generator import SceneGenerator
-from rml_mmseg.engine.config_files import OptionsAction
+from rml_mmseg.engine.config_files import (
+    add_cfg_options,
+    override,
+    read_config,
+)
 from rml_mmseg.models.utils.learner_cfg import without_weights
 
 from .measured_loop import MeasuredLoop
@@ -46,7 +50,7 @@ def add_training_arguments(
         metavar=('H', 'W'),
         help='of generated scenes, where there is no data',
     )
-    parser.add_argument('--cfg-options', nargs='+', action=OptionsAction)
+    add_cfg_options(parser)
 
 
 def load_asked(
@@ -135,8 +139,8 @@ def load_training(
     Returns:
         tuple[Config, str]: The config, and which data it reads.
     """
-    cfg = Config.fromfile(config)
-    cfg.merge_from_dict(dict(options or {}))
+    cfg = read_config(config)
+    override(cfg, options or {})
     cfg.work_dir = str(folder / 'work')
     cfg.experiment_name = f'{Path(config).stem}_{os.getpid()}'
     cfg.default_hooks.checkpoint = None

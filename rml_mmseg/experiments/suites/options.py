@@ -6,7 +6,7 @@ import re
 from argparse import ArgumentParser
 from typing import Any
 
-from rml_mmseg.engine.config_files import OptionsAction
+from rml_mmseg.engine.config_files import add_cfg_options
 
 
 def flatten(options: dict, prefix: str = '') -> dict[str, Any]:
@@ -71,7 +71,7 @@ def cfg_options(options: dict[str, Any]) -> list[str]:
         ValueError: If mmengine would read back another value.
     """
     parser = ArgumentParser()
-    parser.add_argument('--cfg-options', nargs='+', action=OptionsAction)
+    add_cfg_options(parser)
     words = []
     for key, value in options.items():
         word = f'{key}={_to_text(value)}'
